@@ -1,0 +1,1 @@
+"""The one JSON contract: schema, parser and instruction."""

@@ -1,0 +1,1 @@
+"""Readers, registry, label spaces and row sets."""

@@ -1,0 +1,1 @@
+"""KV-off decoding: canonical and verified."""

@@ -1,0 +1,39 @@
+"""Errors a user can mend, and the exit code of each."""
+
+from collections.abc import Sequence
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the process tells its caller."""
+
+    DONE = 0
+    BUG = 1
+    USER_ERROR = 2
+    BUDGET = 3
+    INTERRUPTED = 130
+
+
+class UserError(Exception):
+    """Something the user gave cannot be used.
+
+    The message reads: what happened, what was got, what is allowed, what to do next.
+    """
+
+    def __init__(self, what: str, *, got: str = "", allowed: str = "", do: str = "") -> None:
+        parts = [what]
+        for label, text in (("got", got), ("allowed", allowed), ("do", do)):
+            if text:
+                parts.append(f"{label}: {text}")
+        self.what, self.got, self.allowed, self.do = what, got, allowed, do
+        super().__init__("; ".join(parts))
+
+
+class ConfigError(UserError):
+    """All faults of one config at once, each with its path."""
+
+    def __init__(self, source: str, faults: Sequence[str], *, do: str) -> None:
+        self.faults = tuple(faults)
+        listed = "".join(f"\n  {fault}" for fault in self.faults)
+        count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
+        super().__init__(f"{source} has {count}:{listed}\n{do}")

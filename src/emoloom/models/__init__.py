@@ -1,0 +1,1 @@
+"""Model sources, loading, shared-prefix packing and the preflight certificate."""

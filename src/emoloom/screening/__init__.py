@@ -1,0 +1,1 @@
+"""Floors, ranking and the best set."""

@@ -1,0 +1,1 @@
+"""Short supervised fine-tuning on answer tokens."""
