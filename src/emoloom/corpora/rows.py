@@ -1,0 +1,152 @@
+"""One line of a dataset file: the contract's row object, checked key by key."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Literal, cast
+
+from emoloom.corpora.lines import BadLineError, shown, text_group
+from emoloom.records import VAD, Answer, LabelSpace, Row, VadSource
+
+_ROW_KEYS = ("id", "text", "answer", "source", "split", "vad_source", "group")
+_ANSWER_KEYS = ("labels", "vad", "rationale")
+_VAD_KEYS = ("v", "a", "d")
+_SPLITS = ("train", "dev", "test")
+_MAX_RATIONALE_WORDS = 12
+
+
+def parse_row(line: str, space: LabelSpace, *, default_source: str, need_answer: bool) -> Row:
+    """Build the row of one JSON line; see `readers.read_rows` for the defaults.
+
+    Raises:
+        BadLineError: what was got and what is allowed.
+    """
+    record = _object(_decode(line), "the row", _ROW_KEYS)
+    key, text = _string(record, "id"), _string(record, "text", "")
+    _check_name("id", key)
+    answer = _answer(record.get("answer"), space, need_answer)
+    source = _string(record, "source", default_source)
+    _check_name("source", source)
+    split = _string(record, "split", "test")
+    if split not in _SPLITS:
+        raise BadLineError(f"split {shown(split)}", ", ".join(_SPLITS))
+    group = _string(record, "group", text_group(text) if text.strip() else f"id:{key}")
+    vad_source = _vad_source(record.get("vad_source"), answer.vad)
+    return Row(key, text, answer, source, split, vad_source, group)
+
+
+def _decode(line: str) -> Any:
+    try:
+        return json.loads(line, object_pairs_hook=_no_repeats)
+    except BadLineError:
+        raise
+    # A number of thousands of digits is a ValueError, a deep nest a RecursionError.
+    except (ValueError, RecursionError):
+        raise BadLineError(f"no JSON: {shown(line)}", "one JSON object a line") from None
+
+
+def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in record:
+            raise BadLineError(f"the key {shown(key)} twice", "each key once")
+        record[key] = value
+    return record
+
+
+def _object(value: Any, what: str, keys: tuple[str, ...]) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise BadLineError(f"{what} = {shown(value)}", "a JSON object")
+    extra = [key for key in value if key not in keys]
+    if extra:
+        raise BadLineError(f"the key {shown(extra[0])} in {what}", ", ".join(keys))
+    return value
+
+
+def _string(record: Mapping[str, Any], key: str, default: str | None = None) -> str:
+    value = record.get(key, default)
+    if value is None and key not in record:
+        raise BadLineError(f"no key {key!r}", "it must be there")
+    if not isinstance(value, str):
+        raise BadLineError(f"{key} = {shown(value)}", "a string")
+    if "\0" in value:
+        raise BadLineError(f"a NUL character in {key}", "text")
+    if not _encodable(value):
+        raise BadLineError(f"half a character (a lone surrogate) in {key}", "text")
+    return value
+
+
+def _encodable(value: str) -> bool:
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _check_name(what: str, value: str) -> None:
+    if not value.strip() or not value.isprintable():
+        raise BadLineError(f"{what} = {shown(value)}", "printable, not empty")
+
+
+def _answer(value: Any, space: LabelSpace, needed: bool) -> Answer:
+    if value is None and not needed:
+        return Answer(None, None, "")
+    if value is None:
+        raise BadLineError("no answer", "an object with labels, vad, rationale")
+    record = _object(value, "the answer", _ANSWER_KEYS)
+    labels, vad = _labels(record.get("labels"), space), _vad(record.get("vad"))
+    if needed and labels is None and vad is None:
+        raise BadLineError("an answer with neither labels nor vad", "at least one of them")
+    return Answer(labels, vad, _rationale(record))
+
+
+def _labels(value: Any, space: LabelSpace) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or not value:
+        raise BadLineError(f"labels = {shown(value)}", "a list of at least one name, or null")
+    for label in value:
+        if not isinstance(label, str) or label not in space.labels:
+            raise BadLineError(f"the label {shown(label)}", f"the names of {space.name}")
+    if len(set(value)) != len(value):
+        raise BadLineError(f"labels = {shown(value)}", "each label once")
+    return tuple(label for label in space.labels if label in value)
+
+
+def _vad(value: Any) -> VAD | None:
+    if value is None:
+        return None
+    record = _object(value, "vad", _VAD_KEYS)
+    return VAD(*(_unit(record, key) for key in _VAD_KEYS))
+
+
+def _unit(record: Mapping[str, Any], key: str) -> float:
+    value = record.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BadLineError(f"vad.{key} = {shown(value)}", "a number from 0 to 1")
+    if not 0 <= value <= 1:
+        raise BadLineError(f"vad.{key} = {shown(value)}", "0 to 1")
+    return float(value)
+
+
+def _rationale(record: Mapping[str, Any]) -> str:
+    text = _string(record, "rationale", "")
+    if '"' in text or (text and text.splitlines() != [text]):
+        raise BadLineError(f"rationale = {shown(text)}", "no newline and no double quote")
+    if len(text.split()) > _MAX_RATIONALE_WORDS:
+        raise BadLineError(
+            f"a rationale of {len(text.split())} words", f"at most {_MAX_RATIONALE_WORDS}"
+        )
+    return text
+
+
+def _vad_source(value: Any, vad: VAD | None) -> VadSource | None:
+    if vad is None:
+        if value is not None:
+            raise BadLineError(f"vad_source = {shown(value)} without a vad", "null")
+        return None
+    if value is None:
+        return "human"
+    if value not in ("human", "weak"):
+        raise BadLineError(f"vad_source = {shown(value)}", "human, weak")
+    return cast(Literal["human", "weak"], value)

@@ -1,0 +1,117 @@
+"""Runs the stages of a screen in this process, one after the other.
+
+A stage whose marker holds is skipped. Every time, rate and memory figure goes to costs.json,
+and nowhere else.
+"""
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from emoloom.engines.progress import Progress
+from emoloom.runs.directory import RunDirectory, write_json_atomic
+from emoloom.runs.work import Work
+
+
+class BudgetStop(Exception):  # noqa: N818 (a planned stop, no error)
+    """The budget is spent: what is done is ranked, the rest is said to be missing."""
+
+
+@dataclass(slots=True)
+class LocalEngine:
+    """One process; `wall_seconds` counts from its creation."""
+
+    run: RunDirectory
+    progress: Progress
+    wall_seconds: float | None
+    started: float = field(default_factory=time.monotonic)
+
+    def do(self, work: Work) -> bool:
+        """Do a unit of work unless it is done.
+
+        Returns:
+            True if work was done, False if the marker held.
+
+        Raises:
+            BudgetStop: before or during the stage.
+        """
+        if work.stage.done() is not None:
+            return False
+        self._check_budget(work)
+        task = self.progress.task(f"{work.stage.name} {work.candidate}", work.units, work.unit)
+
+        def advance(count: int) -> None:
+            task.advance(count)
+            self._check_budget(work)
+
+        start = time.monotonic()
+        try:
+            outcome = work.make(advance)
+        finally:
+            task.close()
+        self._record(work, time.monotonic() - start, outcome.costs)
+        work.stage.finish(outcome.outputs, outcome.counts)
+        return True
+
+    def _check_budget(self, work: Work) -> None:
+        if work.budgeted and self.wall_seconds is not None:
+            spent = time.monotonic() - self.started
+            if spent >= self.wall_seconds:
+                raise BudgetStop(
+                    f"the budget of {self.wall_seconds:g} s wall time is spent "
+                    f"(in {work.stage.name} of {work.candidate})"
+                )
+
+    def _record(self, work: Work, seconds: float, costs: Mapping[str, float]) -> None:
+        path = self.run.root / "costs.json"
+        stages = [
+            entry
+            for entry in _stages(path)
+            if (entry["stage"], entry["candidate"]) != (work.stage.name, work.candidate)
+        ]
+        stages.append(
+            {
+                "stage": work.stage.name,
+                "candidate": work.candidate,
+                "seconds": round(seconds, 3),
+                "units": work.units,
+                "unit": work.unit,
+                "rate": round(work.units / max(seconds, 1e-9), 3),
+                "peak_memory_mb": round(peak_memory_mb(), 1),
+                **costs,
+            }
+        )
+        write_json_atomic(path, {"stages": stages, "decode": _decode_table(stages)})
+
+
+def peak_memory_mb() -> float:
+    """Largest resident set of this process so far, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+def _stages(path: Path) -> list[dict[str, Any]]:
+    try:
+        stages = json.loads(path.read_text(encoding="utf-8"))["stages"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return stages if isinstance(stages, list) else []
+
+
+def _decode_table(stages: Iterable[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Decoding figures by candidate, for the report."""
+    keys = ("rows", "forwards", "tokens_computed", "near_ties", "truncated", "seconds")
+    return {
+        entry["candidate"]: {
+            **{key: entry[key] for key in keys},
+            "forwards_per_row": round(entry["forwards"] / max(1, entry["rows"]), 2),
+            "rows_per_second": round(entry["rows"] / max(entry["seconds"], 1e-9), 3),
+        }
+        for entry in stages
+        if "forwards" in entry
+    }

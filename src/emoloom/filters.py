@@ -1,0 +1,171 @@
+"""The small filters of the command line: each runs one room alone, text in and text out."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from emoloom.config import read_text
+from emoloom.contract.parse import parse_output
+from emoloom.contract.schema import write_answer
+from emoloom.corpora.labels import load_space
+from emoloom.corpora.readers import read_rows
+from emoloom.engines.progress import Progress
+from emoloom.errors import UserError
+from emoloom.metrics.scoring import score
+from emoloom.records import LabelSpace, ParseFailure
+from emoloom.runs.directory import dumps, write_jsonl_atomic
+from emoloom.supervision.lexicon import Lexicon
+from emoloom.supervision.weak_vad import weak_vad
+
+
+def parse_line(line: str, space: LabelSpace) -> str:
+    """One model output -> `{"ok":true,"answer":{...}}` or `{"ok":false,"reason":"..."}`."""
+    parsed = parse_output(line, space)
+    if isinstance(parsed, ParseFailure):
+        return dumps({"ok": False, "reason": parsed.reason})
+    return dumps({"ok": True, "answer": json.loads(write_answer(parsed))})
+
+
+def weak_vad_line(line: str, lexicon: Lexicon) -> str:
+    """One text -> `{"v":..,"a":..,"d":..,"hits":n}`, on the weak scale."""
+    weak = weak_vad(line, lexicon)
+    return dumps({"v": weak.vad.v, "a": weak.vad.a, "d": weak.vad.d, "hits": weak.hits})
+
+
+def score_files(answers: Path, gold: Path, labels: str) -> str:
+    """Score a file of outputs against dataset rows; one JSON object.
+
+    Raises:
+        UserError: a file cannot be read, or the two do not hold the same ids.
+    """
+    space = load_space(labels)
+    read = read_rows(gold, space)
+    if read.rejected:
+        first = read.rejected[0]
+        raise UserError(
+            f"{gold} has {len(read.rejected)} lines that are no gold rows",
+            got=f"line {first.line}: {first.reason}",
+            do="mend or remove them: scores over fewer rows would be another score",
+        )
+    outputs = {
+        line["id"]: line["output"] for line in read_objects(answers, ("id", "output"), "answers")
+    }
+    ids = [row.id for row in read.rows]
+    for what, missing in (
+        (f"{answers} has no answer for rows of {gold}", [i for i in ids if i not in outputs]),
+        (f"{answers} has answers to rows not in {gold}", sorted(outputs.keys() - set(ids))),
+    ):
+        if missing:
+            raise UserError(
+                what,
+                got=f"{len(missing)} ids, first {missing[0]!r}",
+                allowed="the same ids in both",
+                do="an empty output counts as a failed parse",
+            )
+    parsed = [parse_output(outputs[row_id], space) for row_id in ids]
+    return dumps(score(parsed, read.rows, space).to_dict())
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeRequest:
+    """One call of `emoloom decode`."""
+
+    model: str
+    """Model source."""
+    decoder: Literal["canonical", "verified"]
+    """Which decoder; the answers are the same."""
+    source: Path
+    """Rows, JSON Lines with `id` and `text`."""
+    output: Path
+    """Where the answers go."""
+    labels: str
+    """Label space."""
+    max_new_tokens: int
+    """Longest answer in tokens."""
+
+
+def decode_file(request: DecodeRequest, progress: Progress) -> int:
+    """Decode rows; writes `id`, `output`, `forwards`, `prompt_tokens` a line, in input order.
+
+    Returns:
+        The number of rows.
+
+    Raises:
+        UserError: the rows, the label space or the model cannot be used.
+    """
+    from emoloom.decoding.canonical import Decoded, decode_canonical
+    from emoloom.decoding.verified import DecodeSettings, decode_rows
+    from emoloom.models.causal_lm import ModelError, load_causal_lm
+    from emoloom.models.preflight import certify
+    from emoloom.models.sources import get_model, parse_source
+
+    space = load_space(request.labels)
+    lines = list(read_objects(request.source, ("id", "text"), "rows"))
+    rows = [(line["id"], line["text"]) for line in lines]
+    files = get_model(parse_source(request.model), say=progress.say)
+    lm = load_causal_lm(files.folder, space, name=files.display_name)
+    limit = request.max_new_tokens
+    try:
+        answers: Iterator[Decoded]
+        if request.decoder == "canonical":
+            answers = (decode_canonical(lm, row_id, text, limit) for row_id, text in rows)
+        else:
+            certificate = certify(lm, [text for _, text in rows], [_example(space)], limit)
+            if certificate.verdict == "refused":
+                raise ModelError(f"{files.display_name} is refused: {certificate.reason}")
+            answers = decode_rows(lm, rows, certificate, DecodeSettings(max_new_tokens=limit))
+        task = progress.task(f"decode {files.display_name}", len(rows), "rows")
+        decoded = {}
+        for answer in answers:
+            decoded[answer.id] = answer
+            task.advance(1)
+        task.close()
+    except ModelError as error:
+        raise UserError(str(error), do="choose another model") from error
+    keys = ("id", "output", "forwards", "prompt_tokens")
+    write_jsonl_atomic(
+        request.output, [{key: getattr(decoded[row_id], key) for key in keys} for row_id, _ in rows]
+    )
+    return len(rows)
+
+
+def _example(space: LabelSpace) -> str:
+    label = json.dumps(space.labels[0], ensure_ascii=False)
+    return f'{{"labels":[{label}],"vad":{{"v":0.50,"a":0.50,"d":0.50}},"rationale":"cues: none"}}'
+
+
+def read_objects(path: Path, keys: tuple[str, ...], what: str) -> Iterator[dict[str, Any]]:
+    """Objects of a JSON Lines file that have these text fields, ids distinct.
+
+    Raises:
+        UserError: the file cannot be read or is empty, or a line is not such an object.
+    """
+    allowed = "an object with " + " and ".join(f"text {key!r}" for key in keys)
+    seen: set[str] = set()
+    for number, line in enumerate(read_text(path, f"the file of {what}").split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except ValueError:
+            value = None
+        if not isinstance(value, dict) or not all(isinstance(value.get(k), str) for k in keys):
+            shown = line if len(line) <= 60 else line[:57] + "..."
+            raise UserError(
+                f"line {number} of {path} is no {what} line",
+                got=repr(shown),
+                allowed=allowed,
+                do="mend the line",
+            )
+        if value["id"] in seen:
+            raise UserError(
+                f"line {number} of {path} repeats an id",
+                got=repr(value["id"]),
+                do="make ids unique",
+            )
+        seen.add(value["id"])
+        yield value
+    if not seen:
+        raise UserError(f"{path} holds no {what}", allowed=f"lines, each {allowed}")

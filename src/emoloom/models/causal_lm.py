@@ -1,0 +1,143 @@
+"""A causal language model and the one way in which this project runs it: cache off, fp32 logits.
+
+Shape legend: T tokens of one sequence, K asked positions, V vocabulary.
+"""
+
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from emoloom.contract.prompt import Prompter, make_prompter
+from emoloom.errors import UserError
+from emoloom.records import LabelSpace
+
+
+class ModelError(Exception):
+    """The model itself failed (NaN logits): its candidate stops, the screen goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class CausalLM:
+    """A loaded model with its prompter."""
+
+    model: Any
+    """A `PreTrainedModel` in evaluation mode."""
+    prompter: Prompter
+    """Text to ids for this model's tokenizer."""
+    name: str
+    """What the model is, for messages."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model's weights are."""
+        return torch.device(self.model.device)
+
+
+def load_causal_lm(
+    folder: Path, space: LabelSpace, *, name: str, max_text_tokens: int = 256
+) -> CausalLM:
+    """Load a safetensors folder in fp32 (CPU, or the first GPU).
+
+    Raises:
+        UserError: the folder holds no causal language model that transformers can load safely.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    try:
+        with quiet_transformers():
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            model = AutoModelForCausalLM.from_pretrained(
+                folder,
+                dtype=torch.float32,
+                attn_implementation="sdpa",
+                use_safetensors=True,
+                local_files_only=True,
+            )
+    except (OSError, ValueError, KeyError) as error:
+        first_line = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        raise UserError(
+            f"{name} does not load as a causal language model",
+            got=first_line,
+            allowed="a folder with config.json, safetensors weights and a tokenizer",
+            do="check the folder, or fetch it again with `emoloom models get`",
+        ) from error
+    model.eval()
+    model.requires_grad_(False)
+    if torch.cuda.is_available():
+        model.to("cuda")
+    stops = getattr(model.generation_config, "eos_token_id", None)
+    stop_ids = stops if isinstance(stops, list) else [] if stops is None else [stops]
+    prompter = make_prompter(tokenizer, space, max_text_tokens=max_text_tokens, stop_ids=stop_ids)
+    return CausalLM(model, prompter, name)
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Keep transformers' progress bars and advice to developers out of our own output."""
+    from transformers.utils import logging as hf_logging
+
+    logger = logging.getLogger("transformers")
+    level, bars = logger.level, hf_logging.is_progress_bar_enabled()
+    hf_logging.set_verbosity_error()
+    hf_logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        logger.setLevel(level)
+        if bars:
+            hf_logging.enable_progress_bar()
+
+
+@torch.no_grad()
+def full_forward(lm: CausalLM, ids: Sequence[int], positions: Sequence[int]) -> torch.Tensor:
+    """Logits of one unpadded sequence, no cache: the forward that defines an answer.
+
+    Args:
+        lm: the model.
+        ids: T token ids.
+        positions: K positions in [0, T); logits at position p predict token p + 1.
+
+    Returns:
+        logits_KV in fp32, on the CPU.
+
+    Raises:
+        ModelError: a logit is NaN.
+    """
+    ids_1T = torch.tensor([list(ids)], device=lm.device)
+    keep_K = torch.tensor(list(positions), device=lm.device)
+    output = lm.model(input_ids=ids_1T, use_cache=False, logits_to_keep=keep_K)
+    return checked_logits(output.logits[0], lm.name)
+
+
+def checked_logits(logits_KV: torch.Tensor, name: str) -> torch.Tensor:
+    """fp32 logits on the CPU; raises `ModelError` where one is NaN."""
+    logits_KV = logits_KV.float().cpu()
+    if bool(torch.isnan(logits_KV).any()):
+        raise ModelError(f"{name} gave NaN logits")
+    return logits_KV
+
+
+def greedy(logits_KV: torch.Tensor) -> tuple[list[int], list[float]]:
+    """Argmax over the whole vocabulary and the margin to the runner-up.
+
+    Exact ties go to the lowest id (`torch.argmax` does not promise which).
+
+    Returns:
+        K token ids and K gaps between the largest and the second largest logit (0 on a tie).
+    """
+    top_K2, index_K2 = logits_KV.topk(2, dim=-1)
+    tokens = index_K2[:, 0].tolist()
+    gaps = (top_K2[:, 0] - top_K2[:, 1]).tolist()
+    for row, gap in enumerate(gaps):
+        if gap == 0.0:
+            ties = (logits_KV[row] == top_K2[row, 0]).nonzero()
+            tokens[row] = int(ties[0])
+    return tokens, gaps

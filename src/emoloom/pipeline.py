@@ -1,0 +1,334 @@
+"""A whole screen, one call a stage, read from top to bottom.
+
+config -> rows -> rule and plan -> floors -> candidates -> leaderboard -> manifest -> report
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from emoloom import __version__
+from emoloom.config import Config, load_config
+from emoloom.contract.prompt import instruction_sha256, render_instruction
+from emoloom.contract.schema import CONTRACT_VERSION
+from emoloom.corpora.labels import load_space
+from emoloom.corpora.registry import get_corpus
+from emoloom.engines.local import BudgetStop, LocalEngine
+from emoloom.engines.progress import Progress
+from emoloom.errors import ConfigError, ExitCode, UserError
+from emoloom.metrics.resampling import Bootstrap
+from emoloom.metrics.signature import Signature
+from emoloom.models.causal_lm import ModelError
+from emoloom.models.sources import ModelFiles, get_model
+from emoloom.records import LabelSpace
+from emoloom.report.page import write_report
+from emoloom.runs.directory import (
+    RunDirectory,
+    fingerprint,
+    write_json_atomic,
+    write_text_atomic,
+)
+from emoloom.runs.provenance import code_sha256, machine, package_versions, write_manifest
+from emoloom.runs.record import close_run, open_run
+from emoloom.screening.answers import CandidateRun, candidate_work, floor_work, read_answers
+from emoloom.screening.candidates import Candidate, list_candidates
+from emoloom.screening.entries import Status
+from emoloom.screening.floors import FLOORS
+from emoloom.screening.leaderboard import (
+    Leaderboard,
+    ScoredCandidate,
+    build_leaderboard,
+    to_csv,
+    to_json,
+    to_markdown,
+)
+from emoloom.screening.plan import write_plan
+from emoloom.screening.ranking import RankingRule, RankingSettings, ranking_rule
+from emoloom.screening.row_sets import (
+    SharedRows,
+    mean_human_vad,
+    read_row_sets,
+    row_set_work,
+    source_hashes,
+)
+from emoloom.supervision.lexicon import Lexicon, load_lexicon
+
+SETTINGS_WITHOUT_EFFECT = ("budget",)
+"""Top-level settings that change no answer and no score: a run may be continued with others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """What a screen leaves behind."""
+
+    code: ExitCode
+    """DONE, or BUDGET where it stopped early with a valid report."""
+    folder: Path
+    """The run folder."""
+    table: str
+    """The leaderboard as Markdown."""
+    verdict: str
+    """One sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What every stage needs."""
+
+    config: Config
+    run: RunDirectory
+    engine: LocalEngine
+    progress: Progress
+    space: LabelSpace
+    lexicon: Lexicon
+
+
+def screen(config_path: Path, out: Path | None, progress: Progress) -> Screened:
+    """Run, or continue, a whole screen.
+
+    Args:
+        config_path: the YAML config.
+        out: run folder; `runs/<name>` when None. Enters no fingerprint, score or leaderboard.
+        progress: where to show what is going on.
+
+    Raises:
+        UserError: the config, a corpus, a model or the folder cannot be used.
+    """
+    config = check(config_path)
+    run = RunDirectory(out or Path("runs") / config.name)
+    with run.lock():
+        context = open_context(config, run, progress)
+        try:
+            rows = draw_rows(context)
+            rule = fix_rule(context, rows)
+            chosen = list_candidates(config)
+            write_plan(run, config, chosen, rows)
+            files = fetch_models(context, chosen)
+            floors = answer_with_floors(context, rows)
+            answered = answer_with_candidates(context, rows, chosen, files)
+            board = write_leaderboard(context, rows, rule, [*floors, *answered])
+        except KeyboardInterrupt:
+            run.event("interrupted")
+            close_run(run, "interrupted")
+            raise
+        stopped = any(entry.status == "not_done" for entry in answered)
+        close_run(run, "stopped_by_budget" if stopped else "done")
+        write_manifest(run, _made_from(context, files))
+        write_report(run.root)
+    code = ExitCode.BUDGET if stopped else ExitCode.DONE
+    return Screened(code, run.root, to_markdown(board), board.verdict)
+
+
+def check(config_path: Path) -> Config:
+    """Everything that can be known to be wrong before any work is done.
+
+    Raises:
+        UserError: the config, its label space, lexicon, a corpus or a model name is at fault.
+    """
+    config = load_config(config_path)
+    probes: list[tuple[str, Callable[[], object]]] = [
+        ("labels", partial(load_space, config.labels)),
+        ("lexicon", partial(load_lexicon, config.lexicon)),
+        ("models", partial(list_candidates, config)),
+    ]
+    for name, parts in (("train", config.data.train), ("select", config.data.select)):
+        for index, part in enumerate(parts):
+            probes.append((f"data.{name}.{index}.corpus", partial(get_corpus, part.corpus)))
+    faults = []
+    for path, probe in probes:
+        try:
+            probe()
+        except UserError as error:
+            faults.append(f"{path}: {error}")
+    if faults:
+        raise ConfigError(str(config_path), faults, do="mend each line and run `emoloom check`")
+    return config
+
+
+def open_context(config: Config, run: RunDirectory, progress: Progress) -> Context:
+    """Claim the run folder for this config, or continue in it."""
+    space, lexicon = load_space(config.labels), load_lexicon(config.lexicon)
+    in_force = config.in_force()
+    settings = {k: v for k, v in in_force.items() if k not in SETTINGS_WITHOUT_EFFECT}
+    identity = fingerprint(
+        [settings, __version__, package_versions(), lexicon.sha256, space.labels]
+    )
+    corpora = dict.fromkeys(part.corpus for part in (*config.data.train, *config.data.select))
+    licences = [{"what": name, "licence": get_corpus(name).licence} for name in corpora]
+    facts = {
+        "name": config.name,
+        "config": in_force,
+        "emoloom_version": __version__,
+        "packages": package_versions(),
+        "created_with": {"threads": config.threads, **machine()},
+        "contract_version": CONTRACT_VERSION,
+        "instruction": render_instruction("{text}", space),
+        "instruction_sha256": instruction_sha256(space),
+        "licences": [*licences, {"what": lexicon.name, "licence": lexicon.licence}],
+    }
+    if open_run(run, identity, facts):
+        progress.say(f"continuing the run in {run.root}")
+    engine = LocalEngine(run, progress, config.budget.wall_seconds)
+    return Context(config, run, engine, progress, space, lexicon)
+
+
+def draw_rows(context: Context) -> SharedRows:
+    """Draw the row sets that all candidates share, once."""
+    config, folder = context.config, context.run.root / "data"
+    context.engine.do(
+        row_set_work(context.run, config.data, context.space, context.lexicon, config.seed)
+    )
+    rows = read_row_sets(folder, context.space)
+    for warning in rows.warnings:
+        context.progress.say(f"warning: {warning}")
+    return rows
+
+
+def fix_rule(context: Context, rows: SharedRows) -> RankingRule:
+    """The ranking rule, fixed before any candidate is trained."""
+    ranking = context.config.ranking
+    settings = RankingSettings(
+        weight_labels=ranking.labels_weight,
+        weight_vad=ranking.vad_weight,
+        min_positives=ranking.min_positives,
+        bootstrap=Bootstrap(draws=ranking.bootstrap, seed=context.config.seed),
+    )
+    return ranking_rule(
+        rows.select, context.space, settings, vad_reference=mean_human_vad(rows.train)
+    )
+
+
+def fetch_models(context: Context, chosen: Sequence[Candidate]) -> dict[str, ModelFiles]:
+    """Every model on this disk, by its name: what cannot be had is said before any training."""
+    models = {candidate.model.name: candidate.model for candidate in chosen}
+    return {name: get_model(model, say=context.progress.say) for name, model in models.items()}
+
+
+def answer_with_floors(context: Context, rows: SharedRows) -> list[ScoredCandidate]:
+    """The baselines every candidate must beat, on the same rows in the same contract."""
+    scored = []
+    for name in FLOORS:
+        context.engine.do(
+            floor_work(context.run, name, rows, context.space, context.lexicon, context.config.seed)
+        )
+        answers, ids = read_answers(context.run, name, context.space)
+        scored.append(ScoredCandidate(name, "floor", "-", "floor", "scored", "", answers, ids))
+    return scored
+
+
+def answer_with_candidates(
+    context: Context,
+    rows: SharedRows,
+    chosen: Sequence[Candidate],
+    files: dict[str, ModelFiles],
+) -> list[ScoredCandidate]:
+    """Certify, train and decode each candidate; a failure stops that one alone."""
+    scored: list[ScoredCandidate] = []
+    status: Status
+    stop = ""
+    for candidate in chosen:
+        model = files[candidate.model.name]
+        status, reason = ("not_done", stop) if stop else _answer(context, rows, candidate, model)
+        if status == "not_done":
+            stop = reason
+        done = status == "scored"
+        answers, ids = (
+            read_answers(context.run, candidate.name, context.space) if done else (None, ())
+        )
+        scored.append(
+            ScoredCandidate(
+                name=candidate.name,
+                kind=candidate.kind,
+                model=model.display_name,
+                recipe=candidate.recipe,
+                status=status,
+                reason=reason,
+                answers=answers,
+                row_ids=ids,
+            )
+        )
+    return scored
+
+
+def _answer(
+    context: Context, rows: SharedRows, candidate: Candidate, model: ModelFiles
+) -> tuple[Status, str]:
+    """Do what one candidate needs; how it ended, and why where it did not end well."""
+    status: Status
+    units = candidate_work(
+        CandidateRun(
+            candidate, model, context.config, context.run, context.space, context.lexicon, rows
+        )
+    )
+    try:
+        for unit in units:
+            context.engine.do(unit)
+    except ModelError as error:
+        status, reason = "failed", str(error)
+    except BudgetStop as error:
+        status, reason = "not_done", str(error)
+    else:
+        return "scored", ""
+    context.run.event(status, candidate=candidate.name, message=reason)
+    context.progress.say(f"{candidate.name}: {reason}")
+    return status, reason
+
+
+def write_leaderboard(
+    context: Context, rows: SharedRows, rule: RankingRule, scored: Sequence[ScoredCandidate]
+) -> Leaderboard:
+    """Score, compare, rank; one file for machines, one for sheets, one for people."""
+    config = context.config
+    signature = Signature(
+        (
+            ("contract", CONTRACT_VERSION),
+            ("space", context.space.name),
+            ("instruction", instruction_sha256(context.space)[:8]),
+            ("set", "select"),
+            ("rows", f"{len(rows.select)}@{rows.hashes['select'][:8]}"),
+            ("decoding", f"kv-off,greedy,max_new={config.decoding.max_new_tokens}"),
+            *rule.signature_pairs(),
+        )
+    )
+    board = build_leaderboard(
+        scored, rows.select, context.space, rule, run_name=config.name, signature=signature
+    )
+    for entry in board.entries:
+        name = entry.scored.source.name
+        if entry.scored.source.status == "scored":
+            write_json_atomic(context.run.candidate(name) / "scores.json", entry.to_dict())
+    for suffix, text in (("json", to_json), ("csv", to_csv), ("md", to_markdown)):
+        write_text_atomic(context.run.root / f"leaderboard.{suffix}", text(board))
+    return board
+
+
+def _made_from(context: Context, files: dict[str, ModelFiles]) -> dict[str, Any]:
+    """What the manifest says the results were made from."""
+    return {
+        "emoloom": {"version": __version__, "code_sha256": code_sha256()},
+        "packages": package_versions(),
+        "machine": machine(),
+        "config": context.config.in_force(),
+        "contract_version": CONTRACT_VERSION,
+        "instruction_sha256": instruction_sha256(context.space),
+        "label_space": {"name": context.space.name, "labels": list(context.space.labels)},
+        "lexicon": {
+            "name": context.lexicon.name,
+            "sha256": context.lexicon.sha256,
+            "licence": context.lexicon.licence,
+        },
+        "data": source_hashes(context.config.data),
+        "models": {
+            name: {
+                "source": model.source,
+                "is": model.display_name,
+                "licence": model.licence,
+                "weights_sha256": model.weights_sha256,
+                "tokenizer_sha256": model.tokenizer_sha256,
+                "config_sha256": model.config_sha256,
+            }
+            for name, model in files.items()
+        },
+    }

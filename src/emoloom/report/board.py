@@ -1,0 +1,201 @@
+"""The leaderboard as the page shows it: entries in their groups, bars on one scale, comparisons."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from emoloom.report.charts import Measure, domain, measure
+from emoloom.report.formats import NOTHING, cell, finite, flatten, number
+from emoloom.report.inputs import Record, listed, mapping
+
+_GROUPS = (
+    ("candidate", "Candidates", ""),
+    ("floor", "Floors", "what a method without a language model reaches on the same rows"),
+    ("shown", "Shown", "not ranked"),
+)
+"""Kinds of entries in the order of the table: kind, heading, what the heading means."""
+
+Pair = tuple[str, str]
+"""A value and its interval, as text."""
+
+_MAIN = ("macro_f1", "micro_f1", "skill", "one_minus_rmse", "pearson_v", "pearson_a", "pearson_d")
+"""Metrics that have a column of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the leaderboard, with every part present."""
+
+    name: str
+    """Name of the entry and of its folder."""
+    kind: str
+    """`candidate`, `floor` or `shown`."""
+    model: str
+    """What the model is; may be empty."""
+    recipe: str
+    """How it was trained; may be empty."""
+    scored: bool
+    """Whether it has scores."""
+    why: str
+    """Status and reason, where it has none."""
+    rank: int | None
+    """Place among the ranked candidates, from 1."""
+    below: tuple[str, ...]
+    """Floors that it does not beat."""
+    score: Measure
+    """The score that ranks, in [0, 1]."""
+    n: int | None
+    """Rows scored."""
+    parse_ok: Measure
+    """Share of rows whose output parsed, in [0, 1]."""
+    reasons: Mapping[str, int]
+    """Parse failures by reason."""
+    strict: Mapping[str, Measure]
+    """Main metrics over all rows, failed parses counted as wrong."""
+    parsed: Mapping[str, Measure]
+    """The same over parsed rows."""
+    every: Mapping[str, tuple[Pair, Pair]]
+    """Metric -> strict and parsed, each as (value, interval) in text."""
+
+
+def entries(leaderboard: Record) -> list[Entry]:
+    """The entries of a leaderboard: ranked ones first, then as the file has them."""
+    made = [_entry(raw) for raw in listed(leaderboard.get("entries"))]
+    return sorted(made, key=lambda e: (e.rank is None, e.rank or 0))
+
+
+def board_view(leaderboard: Record, made: Sequence[Entry]) -> Record:
+    """Groups of entries, the scale of their bars, the comparisons and how the rank is made."""
+    verdict = mapping(leaderboard.get("verdict"))
+    best = verdict.get("best_set")
+    scored = [entry for entry in made if entry.scored]
+    known = {kind for kind, _, _ in _GROUPS}
+    groups = [
+        (
+            head,
+            means,
+            [e for e in scored if e.kind == kind or (kind == "shown" and e.kind not in known)],
+        )
+        for kind, head, means in _GROUPS
+    ]
+    return {
+        "groups": [group for group in groups if group[2]],
+        "unscored": [entry for entry in made if not entry.scored],
+        "scored": scored,
+        "every": _every(scored),
+        "domain": domain(entry.score for entry in scored),
+        "leader": verdict.get("leader"),
+        "leader_score": _leader_score(scored, verdict.get("leader")),
+        "best_set": [str(name) for name in best] if isinstance(best, list) else [],
+        "constant": _constant(scored),
+        "rank_by": _rank_by(mapping(leaderboard.get("rank_by"))),
+        "comparisons": _comparisons(verdict),
+        "signature": _text(leaderboard.get("signature")),
+        "contract": str(leaderboard.get("contract_version") or ""),
+    }
+
+
+def _entry(raw: Record) -> Entry:
+    status = str(raw.get("status") or "")
+    strict, parsed = mapping(raw.get("strict")), mapping(raw.get("parsed"))
+    rank, n, below = finite(raw.get("rank")), finite(raw.get("n")), raw.get("below_floors")
+    return Entry(
+        name=str(raw.get("name") or "(no name)"),
+        kind=str(raw.get("kind") or ""),
+        model=str(raw.get("model") or ""),
+        recipe=str(raw.get("recipe") or ""),
+        scored=status == "scored",
+        why=": ".join(t for t in (status.replace("_", " "), str(raw.get("reason") or "")) if t),
+        rank=None if rank is None else int(rank),
+        below=tuple(str(name) for name in below) if isinstance(below, list) else (),
+        score=measure(raw.get("score")),
+        n=None if n is None else int(n),
+        parse_ok=measure(raw.get("parse_ok")),
+        reasons=_counts(raw.get("reasons")),
+        strict={key: measure(strict.get(key)) for key in _MAIN},
+        parsed={key: measure(parsed.get(key)) for key in _MAIN},
+        every={
+            key: (_metric(strict.get(key)), _metric(parsed.get(key)))
+            for key in dict.fromkeys([*strict, *parsed])
+        },
+    )
+
+
+def _counts(value: object) -> dict[str, int]:
+    found = {str(k): finite(v) for k, v in mapping(value).items()}
+    return {key: int(count) for key, count in found.items() if count is not None}
+
+
+def _metric(value: object) -> Pair:
+    """Any metric as text: a number and its interval, or a list of names."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return cell(value), ""
+    if isinstance(value, list):
+        return ", ".join(text for _, text in flatten(value)), ""
+    one = measure(value)
+    interval = "" if one.low is None else f"[{number(one.low)}, {number(one.high)}]"
+    return number(one.value), interval
+
+
+def _every(scored: Sequence[Entry]) -> list[tuple[str, list[tuple[Pair, Pair]]]]:
+    """(metric, one cell per entry) of every metric that any entry has."""
+    nothing = ((NOTHING, ""), (NOTHING, ""))
+    keys = dict.fromkeys(key for entry in scored for key in entry.every)
+    return [(key, [entry.every.get(key, nothing) for entry in scored]) for key in keys]
+
+
+def _text(value: object) -> str:
+    """A signature, whether a string or an object."""
+    if isinstance(value, dict | list):
+        return "; ".join(f"{path}: {text}" if path else text for path, text in flatten(value))
+    return str(value or "")
+
+
+def _leader_score(scored: Sequence[Entry], leader: object) -> float | None:
+    return next((entry.score.value for entry in scored if entry.name == leader), None)
+
+
+def _constant(scored: Sequence[Entry]) -> float | None:
+    """1-RMSE of the constant floor: the floor whose name says `constant` or `majority`."""
+    for entry in scored:
+        name = entry.name.lower()
+        if entry.kind == "floor" and ("constant" in name or "majority" in name):
+            return entry.strict["one_minus_rmse"].value
+    return None
+
+
+def _rank_by(raw: Record) -> Record:
+    weights, labels = mapping(raw.get("weights")), raw.get("labels")
+    return {
+        "labels_metric": str(raw.get("labels_metric") or ""),
+        "labels": [str(label) for label in labels] if isinstance(labels, list) else [],
+        "weight_labels": finite(weights.get("labels")),
+        "weight_vad": finite(weights.get("vad")),
+    }
+
+
+def _comparisons(verdict: Record) -> Record:
+    """The paired differences to the leader, with P(best) where it is known."""
+    chances = mapping(verdict.get("p_best"))
+    compared = listed(verdict.get("comparisons"))
+    differences = [measure(raw.get("difference"), raw.get("interval")) for raw in compared]
+    rows = [
+        {
+            "name": str(raw.get("name") or "(no name)"),
+            "difference": difference,
+            "p": finite(raw.get("p")),
+            "p_holm": finite(raw.get("p_holm")),
+            "separable": raw.get("separable"),
+            "rows": finite(raw.get("rows_to_separate")),
+            "p_best": finite(chances.get(str(raw.get("name")))),
+        }
+        for raw, difference in zip(compared, differences, strict=True)
+    ]
+    scale = domain(differences)
+    leader = verdict.get("leader")
+    return {
+        "rows": rows,
+        "domain": scale,
+        "zero": scale.at(0.0),
+        "leader": str(leader) if leader else "",
+        "leader_p_best": finite(chances.get(str(leader))),
+    }

@@ -1,0 +1,106 @@
+"""A run folder, finished or not, to one HTML page that opens offline and asks the network nothing.
+
+The page is a view: it reads the run's files and computes no score. Only our own stylesheet, script
+and serialised JSON enter unescaped; everything else is data and is escaped. The page's content
+security policy names that stylesheet and script by hash, so nothing else can run (ours).
+"""
+
+import base64
+import hashlib
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from emoloom.errors import UserError
+from emoloom.report import formats
+from emoloom.report.charts import BOTTOM, HEIGHT, LEFT, WIDTH
+from emoloom.report.inputs import read_run
+from emoloom.report.views import build_view
+from emoloom.runs.directory import write_text_atomic
+
+_HERE = Path(__file__).parent
+
+
+def write_report(run_dir: Path) -> Path:
+    """Write `report.html` into a run folder, whole or not at all.
+
+    The folder may be that of a finished, partial, failed, stopped or empty run: the page says what
+    is missing. The same folder gives the same bytes.
+
+    Args:
+        run_dir: the run's folder.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        UserError: there is no such folder, or it cannot be written.
+    """
+    if not run_dir.is_dir():
+        raise UserError(
+            "there is no run folder to report on",
+            got=str(run_dir),
+            allowed="a folder written by `emoloom screen`",
+            do="check the path, or run `emoloom screen` first",
+        )
+    page = run_dir / "report.html"
+    text = render_page(run_dir)
+    try:
+        write_text_atomic(page, text)
+    except OSError as error:
+        raise UserError(
+            f"cannot write {page}",
+            got=error.strerror or str(error),
+            do="make the run folder writable, or copy it elsewhere",
+        ) from error
+    return page
+
+
+def render_page(run_dir: Path) -> str:
+    """The page's HTML, as `write_report` writes it."""
+    css = (_HERE / "style.css").read_text(encoding="utf-8")
+    script = (_HERE / "page.js").read_text(encoding="utf-8")
+    view = build_view(read_run(run_dir))
+    template = _environment().get_template("template.html.jinja")
+    return template.render(
+        **view,
+        policy=_policy(css, script),
+        css=Markup(css),  # noqa: S704 - our own file
+        script=Markup(script),  # noqa: S704 - our own file
+        payload=Markup(view["decoded"].payload),  # noqa: S704 - escaped by rows.script_json
+        drawing={"width": WIDTH, "height": HEIGHT, "left": LEFT, "bottom": BOTTOM},
+    )
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=formats.finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "cell": formats.cell,
+        "duration": formats.duration,
+        "field": formats.field,
+        "num": formats.number,
+        "pct": formats.percent,
+        "plural": formats.plural,
+    }
+    return environment
+
+
+def _policy(css: str, script: str) -> str:
+    """Content security policy: our stylesheet and script by hash, an empty icon, nothing else."""
+    return (
+        f"default-src 'none'; style-src '{_hash(css)}'; script-src '{_hash(script)}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return f"sha256-{base64.b64encode(digest).decode('ascii')}"

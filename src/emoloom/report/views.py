@@ -1,0 +1,277 @@
+"""Run folder to what the template shows, section by section. No HTML is made here."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from emoloom.contract.parse import explain
+from emoloom.corpora.labels import known_spaces, load_space
+from emoloom.records import FailureReason, LabelSpace
+from emoloom.report import board
+from emoloom.report.charts import Curves, loss_curves
+from emoloom.report.formats import duration, finite, flatten, number, percent, plural
+from emoloom.report.inputs import Record, RunInputs, listed, mapping
+from emoloom.report.rows import DecodedRows, decode_rows
+
+REJECTED_SHOWN = 20
+"""Rejected lines listed in the page."""
+
+_STATUS = {
+    "done": "Finished",
+    "running": "Running, or killed",
+    "stopped_by_budget": "Stopped by its budget",
+    "interrupted": "Interrupted",
+}
+
+_NO_VERDICT = {
+    "done": "The run is finished, but its verdict is not in this folder.",
+    "running": "No verdict yet: the run has not finished.",
+    "stopped_by_budget": "No verdict: the budget ended before the candidates could be compared.",
+    "interrupted": "No verdict yet: the run was interrupted.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A plain table of JSON values."""
+
+    columns: tuple[str, ...]
+    """Names of the fields, in the order first met."""
+    rows: tuple[tuple[Any, ...], ...]
+    """One value per column; None where the record lacks the field."""
+
+
+def build_view(inputs: RunInputs) -> Record:
+    """Everything the template needs: one entry per section, every one present."""
+    run = inputs.objects["run.json"]
+    leaderboard = inputs.objects["leaderboard.json"]
+    entries = board.entries(leaderboard)
+    space = _space(leaderboard, run)
+    names = list(dict.fromkeys([*(entry.name for entry in entries), *inputs.candidates]))
+    select = inputs.lines["data/select.jsonl"]
+    decoded = decode_rows(select, inputs.candidates, names, space)
+    return {
+        "title": str(run.get("name") or leaderboard.get("run") or inputs.folder),
+        "notes": inputs.notes,
+        "head": _head(inputs, entries),
+        "board": board.board_view(leaderboard, entries),
+        "scores_so_far": _scores_so_far(inputs) if not entries else [],
+        "failures": _failures(entries, decoded),
+        "decoded": decoded,
+        "curves": _curves(inputs, names),
+        "certificates": _certificates(inputs, names),
+        "settings": _settings(run),
+        "data": _data(inputs),
+        "costs": _costs(inputs),
+        "events": [_event(record) for record in inputs.lines["events.jsonl"]],
+    }
+
+
+def table_of(records: Sequence[Record], first: Iterable[str] = ()) -> Table:
+    """Records as a table; `first` names the columns to put first where they occur."""
+    found = dict.fromkeys(key for record in records for key in record)
+    columns = tuple(dict.fromkeys([*(key for key in first if key in found), *found]))
+    return Table(columns, tuple(tuple(r.get(key) for key in columns) for r in records))
+
+
+def _space(leaderboard: Record, run: Record) -> LabelSpace | None:
+    """The label space in force: one that ships, by its name, or one given whole.
+
+    A path is not followed: the run folder may come from a stranger.
+    """
+    for given in (
+        leaderboard.get("label_space"),
+        run.get("label_space"),
+        mapping(run.get("config")).get("label_space"),
+    ):
+        if isinstance(given, str) and given in known_spaces():
+            return load_space(given)
+        labels = mapping(given).get("labels")
+        if isinstance(labels, list) and labels and all(isinstance(v, str) for v in labels):
+            return LabelSpace(str(mapping(given).get("name") or ""), tuple(dict.fromkeys(labels)))
+    return None
+
+
+def _space_name(given: object) -> str:
+    name = mapping(given).get("name") if isinstance(given, dict) else given
+    return str(name) if name else "–"
+
+
+def _head(inputs: RunInputs, entries: Sequence[board.Entry]) -> Record:
+    """Verdict, status and the few figures that frame them."""
+    leaderboard, run = inputs.objects["leaderboard.json"], inputs.objects["run.json"]
+    verdict = mapping(leaderboard.get("verdict"))
+    rank_by = mapping(leaderboard.get("rank_by"))
+    status = str(run.get("status") or "")
+    facts = [
+        ("Status", _STATUS.get(status, status) or "Unknown"),
+        ("Candidates", _candidate_count(entries) if entries else "–"),
+        ("Rows", _row_count(inputs, entries)),
+        ("Seeds", number(verdict.get("seeds"), 0)),
+        ("Label space", _space_name(leaderboard.get("label_space"))),
+        ("Time", duration(_total_seconds(inputs.objects["costs.json"]))),
+    ]
+    return {
+        "verdict": str(verdict.get("text") or _NO_VERDICT.get(status, "This run has no verdict.")),
+        "has_verdict": bool(verdict.get("text")),
+        "facts": facts,
+        "indicative": bool(rank_by.get("indicative")),
+        "note": str(rank_by.get("note") or ""),
+        "status": status,
+    }
+
+
+def _candidate_count(entries: Sequence[board.Entry]) -> str:
+    candidates = [entry for entry in entries if entry.kind == "candidate"]
+    scored = sum(entry.scored for entry in candidates)
+    every = scored == len(candidates)
+    return f"{scored} scored" if every else f"{scored} of {len(candidates)} scored"
+
+
+def _row_count(inputs: RunInputs, entries: Sequence[board.Entry]) -> str:
+    counts = [entry.n for entry in entries if entry.n is not None]
+    count = max(counts, default=len(inputs.lines["data/select.jsonl"]))
+    return f"{count:,}" if count else "–"
+
+
+def _total_seconds(costs: Record) -> float | None:
+    seconds = [finite(stage.get("seconds")) for stage in listed(costs.get("stages"))]
+    known = [value for value in seconds if value is not None]
+    return sum(known) if known else None
+
+
+def _scores_so_far(inputs: RunInputs) -> list[Record]:
+    """Scores of single candidates, where a run ended before its leaderboard."""
+    return [
+        {"name": name, "pairs": list(flatten(candidate.scores))}
+        for name, candidate in inputs.candidates.items()
+        if candidate.scores
+    ]
+
+
+def _failures(entries: Sequence[board.Entry], decoded: DecodedRows) -> Record:
+    """Counts by reason, examples, and where this page's own parse disagrees."""
+    counts = {e.name: e.reasons for e in entries if e.scored}
+    for name, found in decoded.failures.items():
+        counts.setdefault(name, dict(found))
+    order = list(get_args(FailureReason))
+    met = {reason for one in counts.values() for reason, count in one.items() if count}
+    reasons = [r for r in order if r in met] + sorted(met - set(order))
+    answered = decoded.parsed and decoded.failures
+    return {
+        "reasons": reasons,
+        "rows": [(name, [one.get(r, 0) for r in reasons]) for name, one in counts.items()],
+        "examples": [
+            (name, [(reason, explain(reason), some) for reason, some in found.items()])
+            for name, found in decoded.examples.items()
+            if found
+        ],
+        "differs": [
+            (name, sum(counts[name].values()), sum(found.values()))
+            for name, found in decoded.failures.items()
+            if answered and _counted(counts[name]) != _counted(found)
+        ],
+    }
+
+
+def _counted(reasons: Mapping[str, int]) -> dict[str, int]:
+    return {reason: count for reason, count in reasons.items() if count}
+
+
+def _curves(inputs: RunInputs, names: Sequence[str]) -> Curves:
+    found = inputs.candidates
+    return loss_curves([(name, found[name].steps) for name in names if name in found])
+
+
+def _certificates(inputs: RunInputs, names: Sequence[str]) -> list[Record]:
+    """Preflight verdicts with their checks."""
+    shown = []
+    for name in names:
+        candidate = inputs.candidates.get(name)
+        if candidate is None or candidate.preflight is None:
+            continue
+        preflight = candidate.preflight
+        checks = listed(preflight.get("checks"))
+        passed = sum(check.get("passed") is True for check in checks)
+        rest = {k: v for k, v in preflight.items() if k not in {"verdict", "reason", "checks"}}
+        shown.append(
+            {
+                "name": name,
+                "verdict": str(preflight.get("verdict") or "unknown"),
+                "reason": str(preflight.get("reason") or ""),
+                "passed": f"{passed} of {plural(len(checks), 'check')}",
+                "checks": checks,
+                "rest": list(flatten(rest)) if rest else [],
+            }
+        )
+    return shown
+
+
+def _settings(run: Record) -> Record:
+    created = mapping(run.get("created_with"))
+    version = run.get("emoloom_version")
+    own = [("emoloom", str(version))] if version else []
+    return {
+        "config": list(flatten(run["config"])) if mapping(run.get("config")) else [],
+        "instruction": str(run.get("instruction") or ""),
+        "sha256": str(run.get("instruction_sha256") or ""),
+        "packages": own + list(flatten(run["packages"])) if run.get("packages") else own,
+        "machine": list(flatten(created)) if created else [],
+    }
+
+
+def _data(inputs: RunInputs) -> Record:
+    """Counts, sources, rejected lines, the plan and the licences."""
+    run, rejected = inputs.objects["run.json"], inputs.lines["data/rejected.jsonl"]
+    tally: dict[tuple[str, str], int] = {}
+    for row in inputs.lines["data/select.jsonl"]:
+        key = (str(row.get("source") or "–"), str(row.get("vad_source") or "none"))
+        tally[key] = tally.get(key, 0) + 1
+    counts, plan = inputs.objects["data/counts.json"], inputs.objects["plan.json"]
+    return {
+        "counts": list(flatten(counts)) if counts else [],
+        "sources": Table(("source", "vad", "rows"), tuple((*k, n) for k, n in tally.items())),
+        "rejected": table_of(rejected[:REJECTED_SHOWN], ("source", "line", "reason", "excerpt")),
+        "rejected_total": len(rejected),
+        "licences": listed(run.get("licences")),
+        "strictest": str(run.get("strictest_licence") or ""),
+        "plan": [(k, v) for k, v in flatten(plan) if not k.startswith("stages")] if plan else [],
+        "stages": table_of(listed(plan.get("stages")), ("stage", "candidate", "units")),
+    }
+
+
+def _costs(inputs: RunInputs) -> Record:
+    costs = inputs.objects["costs.json"]
+    decode = [{"candidate": k, **mapping(v)} for k, v in mapping(costs.get("decode")).items()]
+    return {
+        "stages": table_of(listed(costs.get("stages")), ("stage", "candidate", "units", "seconds")),
+        "decode": table_of(decode, ("candidate", "rows", "forwards", "forwards_per_row")),
+        "audits": [(str(r["candidate"]), a) for r in decode if (a := _audit(r))],
+    }
+
+
+def _audit(record: Record) -> str:
+    """The claim that an audit supports: mismatches in N tokens, with a bound when there are none.
+
+    With no mismatch in N tokens the one-sided 95% bound of the rate is 1 - 0.05^(1/N).
+    """
+    tokens, mismatches = (
+        finite(record.get("audited_tokens")),
+        finite(record.get("audit_mismatches")),
+    )
+    if not tokens or tokens < 1 or mismatches is None:
+        return ""
+    if mismatches:
+        return f"{number(mismatches, 0)} mismatches in {number(tokens, 0)} audited tokens"
+    bound = percent(1 - 0.05 ** (1 / tokens)) if tokens < 3000 else "0.1%"
+    return f"no mismatch in {tokens:,.0f} audited tokens (95% bound: at most {bound})"
+
+
+def _event(record: Record) -> Record:
+    rest = {k: v for k, v in record.items() if k not in {"event", "candidate", "message"}}
+    return {
+        "event": str(record.get("event") or "event"),
+        "candidate": str(record.get("candidate") or ""),
+        "message": str(record.get("message") or ""),
+        "rest": list(flatten(rest)) if rest else [],
+    }

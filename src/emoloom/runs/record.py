@@ -1,0 +1,80 @@
+"""run.json: what this folder is a run of, and how far it came."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from emoloom.errors import UserError
+from emoloom.runs.directory import RunDirectory, write_json_atomic
+
+FORMAT = 1
+"""Version of the run folder's layout."""
+
+
+def open_run(run: RunDirectory, identity: str, facts: Mapping[str, Any]) -> bool:
+    """Begin a run, or continue the one that is there.
+
+    Args:
+        run: the folder; its lock is held.
+        identity: fingerprint of every setting that affects a result.
+        facts: the rest of run.json.
+
+    Returns:
+        True where a run is continued.
+
+    Raises:
+        UserError: the folder holds another run, a newer layout, or files that are no run.
+    """
+    path = run.root / "run.json"
+    if not path.exists():
+        _refuse_foreign_files(run)
+        write_json_atomic(path, _record(identity, facts, "running"))
+        return False
+    before = _read(run)
+    if before.get("format", 0) > FORMAT:
+        raise UserError(
+            f"{run.root} was written by a newer emoloom",
+            got=f"run format {before.get('format')}",
+            allowed=f"up to {FORMAT}",
+            do="upgrade emoloom, or choose another folder with --out",
+        )
+    if before.get("identity") != identity:
+        raise UserError(
+            f"{run.root} holds a run of another config or version",
+            do="choose another folder with --out, or delete this one",
+        )
+    write_json_atomic(path, _record(identity, facts, "running"))
+    return True
+
+
+def close_run(run: RunDirectory, status: str) -> None:
+    """Say how the run ended: `done`, `stopped_by_budget` or `interrupted`."""
+    path = run.root / "run.json"
+    write_json_atomic(path, {**_read(run), "status": status})
+
+
+def _record(identity: str, facts: Mapping[str, Any], status: str) -> dict[str, Any]:
+    return {"format": FORMAT, "identity": identity, "status": status, **facts}
+
+
+def _read(run: RunDirectory) -> dict[str, Any]:
+    path = run.root / "run.json"
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path} cannot be read", got=str(error), do="choose another folder with --out"
+        ) from error
+    if not isinstance(value, dict):
+        raise UserError(f"{path} is no run record", do="choose another folder with --out")
+    return value
+
+
+def _refuse_foreign_files(run: RunDirectory) -> None:
+    foreign = sorted(path.name for path in run.root.iterdir() if path.name != ".lock")
+    if foreign:
+        raise UserError(
+            f"{run.root} is not empty and holds no run",
+            got=", ".join(foreign[:3]) + (", ..." if len(foreign) > 3 else ""),
+            do="choose a new or empty folder with --out",
+        )

@@ -1,0 +1,235 @@
+"""What each floor and each candidate takes to have answers: units of work and what they depend on.
+
+A unit's inputs hold the hash of everything that affects its outputs: weights, tokenizer,
+instruction, rows, settings, packages, threads. Pack sizes are left out: they change no answer.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+from emoloom import __version__
+from emoloom.config import Config
+from emoloom.contract.parse import parse_output
+from emoloom.contract.prompt import instruction_sha256
+from emoloom.decoding.verified import DecodeSettings
+from emoloom.models.causal_lm import ModelError
+from emoloom.models.sources import ModelFiles
+from emoloom.records import VAD, LabelSpace, ParseFailure, Prediction, Row
+from emoloom.runs.directory import (
+    RunDirectory,
+    Stage,
+    fingerprint,
+    read_complete_lines,
+    sha256_file,
+    write_jsonl_atomic,
+    write_text_atomic,
+)
+from emoloom.runs.provenance import package_versions
+from emoloom.runs.work import Advance, Outcome, Work
+from emoloom.screening.candidates import (
+    Candidate,
+    DecodeJob,
+    TrainJob,
+    decode,
+    fit_settings,
+    load,
+    preflight,
+    read_certificate,
+    train,
+    with_adapter,
+)
+from emoloom.screening.floors import floor_outputs
+from emoloom.screening.row_sets import SharedRows, mean_human_vad
+from emoloom.supervision.lexicon import Lexicon
+from emoloom.supervision.weak_vad import rationale, weak_vad
+from emoloom.training.fit import batches
+
+SELECT = "select"
+
+
+def read_answers(
+    run: RunDirectory, name: str, space: LabelSpace
+) -> tuple[tuple[Prediction | ParseFailure, ...], tuple[str, ...]]:
+    """Parsed answers of a candidate or floor on `select`, and the ids of their rows."""
+    lines = read_complete_lines(run.rows(name, SELECT))
+    answers = tuple(parse_output(line["output"], space) for line in lines)
+    return answers, tuple(line["id"] for line in lines)
+
+
+def floor_work(
+    run: RunDirectory,
+    name: str,
+    rows: SharedRows,
+    space: LabelSpace,
+    lexicon: Lexicon,
+    seed: int,
+) -> Work:
+    """Answers of one floor."""
+
+    def make(advance: Advance) -> Outcome:
+        outputs = floor_outputs(name, rows.train, rows.select, space, lexicon, rows.scale, seed)
+        out = run.rows(name, SELECT)
+        write_jsonl_atomic(out, [{"id": o.id, "output": o.output} for o in outputs])
+        advance(len(outputs))
+        return Outcome((out,), {"rows": len(rows.select), "answers": len(outputs)})
+
+    inputs = [name, rows.hashes, lexicon.sha256, seed, __version__, package_versions()]
+    stage = Stage(run.candidate(name), SELECT, fingerprint(inputs))
+    return Work(stage, name, len(rows.select), "rows", make, budgeted=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateRun:
+    """One candidate and all it is given."""
+
+    candidate: Candidate
+    model: ModelFiles
+    config: Config
+    run: RunDirectory
+    space: LabelSpace
+    lexicon: Lexicon
+    rows: SharedRows
+
+    def stage(self, name: str, *inputs: object) -> Stage:
+        """A stage of this candidate that depends on the model, the prompt and `inputs`."""
+        shared = {
+            "weights": self.model.weights_sha256,
+            "tokenizer": self.model.tokenizer_sha256,
+            "config": self.model.config_sha256,
+            "instruction": instruction_sha256(self.space),
+            "max_text_tokens": self.config.training.max_text_tokens,
+            "threads": self.config.threads,
+            "packages": package_versions(),
+            "emoloom": __version__,
+        }
+        folder = self.run.candidate(self.candidate.name)
+        return Stage(folder, name, fingerprint([name, shared, *inputs]))
+
+
+def candidate_work(job: CandidateRun) -> Iterator[Work]:
+    """Certificate, then training where the recipe says so, then answers.
+
+    Each unit must be done before the next is asked for: its inputs hold the hashes of what came
+    before.
+
+    Raises:
+        ModelError: the certificate refuses the model.
+    """
+    folder = job.run.candidate(job.candidate.name)
+    yield _preflight_work(job)
+    certificate = read_certificate(folder / "preflight.json")
+    if certificate.verdict == "refused":
+        raise ModelError(f"{job.model.display_name} is refused: {certificate.reason}")
+    if job.candidate.recipe == "sft":
+        yield _train_work(job)
+    yield _decode_work(job)
+
+
+def _preflight_work(job: CandidateRun) -> Work:
+    out = job.run.candidate(job.candidate.name) / "preflight.json"
+    longest = job.config.decoding.max_new_tokens
+    stage = job.stage("preflight", job.rows.hashes["train"], longest)
+
+    def make(advance: Advance) -> Outcome:
+        for sibling in sorted((job.run.root / "candidates").iterdir()):
+            # Another recipe of the same model: same inputs, same certificate.
+            if Stage(sibling, stage.name, stage.inputs).done():
+                write_text_atomic(out, (sibling / out.name).read_text(encoding="utf-8"))
+                return Outcome((out,))
+        preflight(load(job.model, job.config, job.space), job.rows.train, job.config, out)
+        advance(1)
+        return Outcome((out,))
+
+    return Work(stage, job.candidate.name, 1, "certificate", make)
+
+
+def _train_work(job: CandidateRun) -> Work:
+    folder = job.run.candidate(job.candidate.name)
+    settings = fit_settings(job.config)
+    certificate = read_certificate(folder / "preflight.json")
+
+    def make(advance: Advance) -> Outcome:
+        task = TrainJob(
+            rows=job.rows.train,
+            fill_vad=mean_human_vad(job.rows.train) or VAD(0.5, 0.5, 0.5),
+            packed_up_to=certificate.packed_up_to,
+            settings=settings,
+            base=job.model.source,
+        )
+        counts = train(load(job.model, job.config, job.space), task, folder, advance)
+        checkpoint = tuple(sorted((folder / "checkpoint").iterdir()))
+        return Outcome((folder / "steps.jsonl", *checkpoint), counts)
+
+    stage = job.stage(
+        "train",
+        job.rows.hashes["train"],
+        {k: v for k, v in asdict(settings).items() if k != "pack_tokens"},
+        certificate.packed_up_to,
+    )
+    steps = len(batches(len(job.rows.train), settings))
+    return Work(stage, job.candidate.name, steps, "steps", make)
+
+
+def _decode_work(job: CandidateRun) -> Work:
+    name, decoding = job.candidate.name, job.config.decoding
+    folder = job.run.candidate(name)
+    trained = job.candidate.recipe == "sft"
+    adapter = sha256_file(folder / "checkpoint" / "adapter_model.safetensors") if trained else ""
+    rows = job.rows.select if trained else spread(job.rows.select, job.config.zero_shot.rows)
+    certificate = read_certificate(folder / "preflight.json")
+    stage = job.stage(
+        SELECT,
+        adapter,
+        job.rows.hashes[SELECT],
+        [row.id for row in rows],
+        [decoding.decoder, decoding.max_new_tokens],
+        certificate.to_dict(),
+    )
+
+    def make(advance: Advance) -> Outcome:
+        lm = load(job.model, job.config, job.space)
+        if trained:
+            lm = with_adapter(lm, folder)
+        task = DecodeJob(
+            rows=rows,
+            certificate=certificate,
+            canonical=decoding.decoder == "canonical",
+            settings=DecodeSettings(
+                decoding.max_new_tokens, decoding.pack_rows, decoding.pack_tokens
+            ),
+            hints=_hints(job, rows) if trained else {},
+            inputs=stage.inputs,
+        )
+        out = job.run.rows(name, SELECT)
+        costs = decode(lm, task, out, advance)
+        return Outcome((out,), {"rows": len(rows), "answers": len(rows)}, costs)
+
+    return Work(stage, name, len(rows), "rows", make)
+
+
+def spread(rows: Sequence[Row], count: int) -> tuple[Row, ...]:
+    """The first rows of each corpus in turn, `count` in all, in the order of `rows`."""
+    seen: dict[str, int] = {}
+    turns = []
+    for place, row in enumerate(rows):
+        turns.append((seen.get(row.source, 0), place))
+        seen[row.source] = seen.get(row.source, 0) + 1
+    chosen = sorted(place for _, place in sorted(turns)[:count])
+    return tuple(rows[place] for place in chosen)
+
+
+def _hints(job: CandidateRun, rows: Sequence[Row]) -> dict[str, Prediction]:
+    """First drafts: TF-IDF's labels, and the weak-supervision formulas for VAD and cues."""
+    answers, ids = read_answers(job.run, "tf-idf", job.space)
+    labels = {
+        row_id: answer.labels
+        for row_id, answer in zip(ids, answers, strict=True)
+        if isinstance(answer, Prediction)
+    }
+    hints = {}
+    for row in rows:
+        if row.id in labels:
+            weak = weak_vad(row.text, job.lexicon, labels[row.id])
+            vad = job.rows.scale.apply(weak.vad)
+            hints[row.id] = Prediction(labels[row.id], vad, rationale(weak.cues))
+    return hints

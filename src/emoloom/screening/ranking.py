@@ -1,0 +1,230 @@
+"""The rule that ranks candidates, fixed before any is trained."""
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from emoloom.errors import UserError
+from emoloom.metrics import classification, regression, scoring
+from emoloom.metrics.classification import FloatArray
+from emoloom.metrics.resampling import Bootstrap, Measure
+from emoloom.metrics.row_table import HUMAN_VAD, Totals, VadScoring
+from emoloom.records import VAD, LabelSpace, Row
+
+LabelsMetric = Literal["strict_macro_f1", "strict_micro_f1"]
+
+
+@dataclass(frozen=True, slots=True)
+class RankingSettings:
+    """What the user chooses; the defaults are DESIGN's."""
+
+    weight_labels: float = 0.5
+    """Of strict macro-F1, at least 0; the weights are scaled to a sum of 1."""
+    weight_vad: float = 0.5
+    """Of max(strict skill, 0) on human VAD, at least 0."""
+    min_positives: int = 20
+    """A label with fewer gold rows in `select` does not rank."""
+    min_rows: int = 1000
+    """With fewer rows in `select` the ranking is indicative only."""
+    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+    """Draws, seed and level of the intervals."""
+    alpha: float = 0.05
+    """Familywise error rate of the best set, between 0 and 1."""
+
+    def __post_init__(self) -> None:
+        weights = (self.weight_labels, self.weight_vad)
+        if not all(math.isfinite(w) and w >= 0 for w in weights) or sum(weights) == 0:
+            raise UserError(
+                "The weights of the ranking cannot be used",
+                got=f"labels {self.weight_labels}, vad {self.weight_vad}",
+                allowed="numbers of at least 0, not both 0",
+            )
+        if self.min_positives < 1 or not 0 < self.alpha < 1:
+            raise UserError(
+                "The ranking cannot use these settings",
+                got=f"min_positives {self.min_positives}, alpha {self.alpha}",
+                allowed="min_positives of at least 1, alpha between 0 and 1",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class RankingRule:
+    """The rule in force for one `select`; the same for every candidate."""
+
+    labels_metric: LabelsMetric | None
+    """What stands for the labels; None where `select` has no gold labels."""
+    labels: tuple[str, ...]
+    """Labels over which strict macro-F1 goes, in the order of the space; empty for micro-F1."""
+    weight_labels: float
+    """In [0, 1]; 0 where the part is dropped."""
+    weight_vad: float
+    """In [0, 1]; the two weights add up to 1."""
+    vad_reference: VAD | None
+    """The constant of skill: the train mean VAD."""
+    indicative: bool
+    """Whether `select` is too small to rank by."""
+    note: str
+    """The rule in words, with what was dropped or replaced and why."""
+    settings: RankingSettings
+    """As the user gave them."""
+
+    @property
+    def vad_scoring(self) -> VadScoring:
+        """Human VAD alone ranks: weak VAD is made of the lexicon and the gold labels."""
+        return VadScoring(self.vad_reference, HUMAN_VAD)
+
+    def rank_by(self) -> dict[str, Any]:
+        """The JSON object of the leaderboard."""
+        return {
+            "labels_metric": self.labels_metric,
+            "labels": list(self.labels),
+            "weights": {"labels": self.weight_labels, "vad": self.weight_vad},
+            "indicative": self.indicative,
+            "note": self.note,
+        }
+
+    def signature_pairs(self) -> tuple[tuple[str, str], ...]:
+        """The settings that can change a score, an interval or the best set."""
+        named = hashlib.sha256("\n".join(self.labels).encode()).hexdigest()[:8]
+        reference = "none" if self.vad_reference is None else _plain(self.vad_reference.as_tuple())
+        bootstrap = self.settings.bootstrap
+        return (
+            ("labels_metric", self.labels_metric or "none"),
+            ("labels", f"{len(self.labels)}@{named}"),
+            ("weights", _plain((self.weight_labels, self.weight_vad))),
+            ("vad", "human"),
+            ("vad_reference", reference),
+            ("min_positives", str(self.settings.min_positives)),
+            ("bootstrap", f"paired,stratified,{bootstrap.draws}"),
+            ("seed", str(bootstrap.seed)),
+            ("level", str(bootstrap.level)),
+            ("best_set", f"holm,two-sided,{self.settings.alpha}"),
+        )
+
+
+def ranking_rule(
+    select_rows: Sequence[Row],
+    space: LabelSpace,
+    settings: RankingSettings | None = None,
+    *,
+    vad_reference: VAD | None = None,
+) -> RankingRule:
+    """Fix the rule before any candidate is trained.
+
+    Args:
+        select_rows: The rows that rank.
+        space: The label space in force.
+        settings: The user's choices.
+        vad_reference: The train mean VAD, the constant of skill.
+
+    Returns:
+        The rule. A part that `select` cannot score is dropped, and the note says so.
+
+    Raises:
+        UserError: Nothing is left to rank by.
+    """
+    settings = settings or RankingSettings()
+    positives = Counter(label for row in select_rows for label in row.answer.labels or ())
+    labels = tuple(label for label in space.labels if positives[label] >= settings.min_positives)
+    no_labels = "" if positives else "select has no gold labels"
+    no_vad = _why_no_vad(select_rows, vad_reference)
+    weight_labels = 0.0 if no_labels else settings.weight_labels
+    weight_vad = 0.0 if no_vad else settings.weight_vad
+    total = weight_labels + weight_vad
+    if total == 0.0:
+        raise UserError(
+            "Nothing is left to rank by",
+            got="; ".join(filter(None, (no_labels, no_vad))),
+            do="add labelled or human-VAD rows to `select`, or change the weights",
+        )
+    metric = _labels_metric(weight_labels, labels)
+    small = _why_indicative(len(select_rows), metric, settings)
+    rule = RankingRule(
+        labels_metric=metric,
+        labels=labels if metric == "strict_macro_f1" else (),
+        weight_labels=weight_labels / total,
+        weight_vad=weight_vad / total,
+        vad_reference=vad_reference,
+        indicative=small != "",
+        note="",
+        settings=settings,
+    )
+    wanted = ((settings.weight_labels, no_labels), (settings.weight_vad, no_vad))
+    return replace(rule, note=_note(rule, [why for weight, why in wanted if weight and why], small))
+
+
+def rank_measure(rule: RankingRule, space: LabelSpace) -> Measure:
+    """Every score of `scoring.measure`, and `score`, by which candidates rank."""
+    columns = [space.labels.index(label) for label in rule.labels]
+
+    def measure(totals: Totals) -> dict[str, FloatArray]:
+        return scoring.measure(totals) | {"score": _ranking_score(totals, rule, columns)}
+
+    return measure
+
+
+def _ranking_score(totals: Totals, rule: RankingRule, columns: list[int]) -> FloatArray:
+    """Weighted sum of the rule's parts, shape (...), in [0, 1]; NaN where a part is undefined.
+
+    In a draw, a label that is drawn nowhere is left out of the mean, as in any set of rows.
+    """
+    score = np.zeros_like(totals.rows)
+    counts = totals.strict.labels
+    if rule.labels_metric == "strict_macro_f1":
+        score = score + rule.weight_labels * classification.macro_f1(counts.select(columns))
+    elif rule.labels_metric == "strict_micro_f1":
+        score = score + rule.weight_labels * classification.micro_f1(counts)
+    if rule.weight_vad:
+        score = score + rule.weight_vad * np.maximum(regression.skill(totals.strict.vad), 0.0)
+    return score
+
+
+def _why_no_vad(rows: Sequence[Row], reference: VAD | None) -> str:
+    """Why skill cannot be scored on these rows; empty where it can."""
+    scoring_of_human = VadScoring(reference, HUMAN_VAD)
+    human = [row.answer.vad for row in rows if scoring_of_human.counts(row)]
+    if not human:
+        return "select has no human VAD"
+    if reference is None:
+        return "no train mean VAD is known"
+    return "all human VAD equals the train mean" if set(human) == {reference} else ""
+
+
+def _labels_metric(weight: float, labels: Sequence[str]) -> LabelsMetric | None:
+    if weight == 0.0:
+        return None
+    return "strict_macro_f1" if labels else "strict_micro_f1"
+
+
+def _why_indicative(n_rows: int, metric: LabelsMetric | None, settings: RankingSettings) -> str:
+    """Why these rows are too few to rank by; empty where they are enough."""
+    reasons = []
+    if n_rows < settings.min_rows:
+        reasons.append(f"fewer than {settings.min_rows} rows")
+    if metric == "strict_micro_f1":
+        reasons.append(f"no label has {settings.min_positives} gold rows, so micro-F1 stands in")
+    return "; ".join(reasons)
+
+
+def _note(rule: RankingRule, dropped: Sequence[str], small: str) -> str:
+    parts = []
+    if rule.labels_metric == "strict_macro_f1":
+        parts.append(f"{rule.weight_labels:g} x strict macro-F1 over {len(rule.labels)} labels")
+    elif rule.labels_metric == "strict_micro_f1":
+        parts.append(f"{rule.weight_labels:g} x strict micro-F1")
+    if rule.weight_vad:
+        parts.append(f"{rule.weight_vad:g} x max(strict skill, 0) on human VAD")
+    sentences = [f"Score = {' + '.join(parts)}."]
+    sentences += [f"A part is dropped: {why}." for why in dropped]
+    if small:
+        sentences.append(f"Indicative only: {small}.")
+    return " ".join(sentences)
+
+
+def _plain(values: Sequence[float]) -> str:
+    return ",".join(f"{value:.6g}" for value in values)

@@ -1,0 +1,262 @@
+"""The rows shared by all candidates: drawn once, kept apart, weakly supervised where needed."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emoloom import __version__
+from emoloom.config import DataConfig, RowsConfig
+from emoloom.corpora.readers import ReadResult, read_rows
+from emoloom.corpora.registry import get_corpus, read_corpus
+from emoloom.corpora.splits import conflicting_duplicates, draw, positives, remove_overlap
+from emoloom.errors import UserError
+from emoloom.records import VAD, LabelSpace, Rejected, Row
+from emoloom.runs.directory import (
+    RunDirectory,
+    Stage,
+    fingerprint,
+    sha256_file,
+    write_json_atomic,
+    write_jsonl_atomic,
+)
+from emoloom.runs.work import Advance, Outcome, Work
+from emoloom.supervision.lexicon import Lexicon
+from emoloom.supervision.weak_vad import AffineMap, fit_affine, rationale, weak_vad
+
+MIN_AFFINE_ROWS = 10
+"""Fewer human-rated train rows than this cannot carry a map; the weak scale is used as it is."""
+
+VAD_DECIMALS = 4
+"""Decimals of weak VAD in the row files; answers write two."""
+
+MIN_HIT_RATE = 0.10
+"""Below this share of tokens found, the lexicon does not know the language of the texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowSets:
+    """What was drawn, before it is written."""
+
+    train: tuple[Row, ...]
+    """Rows trained on: labels with weak VAD, or human VAD, or both."""
+    select: tuple[Row, ...]
+    """Rows that rank: as annotated by people, never weakly supervised."""
+    rejected: tuple[Rejected, ...]
+    """Lines that could not become rows."""
+    scale: AffineMap
+    """From weak to human VAD, fitted on the human-rated rows of `train`."""
+    counts: dict[str, Any]
+    """In, out, removed and rejected; positives; the lexicon's hit rate; warnings."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedRows:
+    """The rows as they stand in the run folder: what every candidate and floor is given."""
+
+    train: tuple[Row, ...]
+    """Rows trained on."""
+    select: tuple[Row, ...]
+    """Rows that rank."""
+    scale: AffineMap
+    """From weak to human VAD."""
+    warnings: tuple[str, ...]
+    """For the user."""
+    hashes: dict[str, str]
+    """sha256 of each row file."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One corpus of a row set, read but not drawn from."""
+
+    settings: RowsConfig
+    read: ReadResult
+
+
+def source_hashes(data: DataConfig) -> dict[str, dict[str, str]]:
+    """sha256 of every file that the row sets are drawn from, by corpus."""
+    parts = [*((part, "train") for part in data.train), *((part, "dev") for part in data.select)]
+    hashes: dict[str, dict[str, str]] = {}
+    for part, split in parts:
+        files = read_corpus(part.corpus, split, part.path).files
+        hashes.setdefault(part.corpus, {}).update({file.name: file.sha256 for file in files})
+    return hashes
+
+
+def row_set_work(
+    run: RunDirectory, data: DataConfig, space: LabelSpace, lexicon: Lexicon, seed: int
+) -> Work:
+    """Draw the row sets and write them under `data/`."""
+    folder = run.root / "data"
+    names = ("train.jsonl", "select.jsonl", "rejected.jsonl", "scale.json", "counts.json")
+
+    def make(advance: Advance) -> Outcome:
+        sets = build_row_sets(data, space, lexicon, seed)
+        write_jsonl_atomic(folder / "train.jsonl", [row.to_dict() for row in sets.train])
+        write_jsonl_atomic(folder / "select.jsonl", [row.to_dict() for row in sets.select])
+        write_jsonl_atomic(folder / "rejected.jsonl", [asdict(line) for line in sets.rejected])
+        write_json_atomic(folder / "scale.json", asdict(sets.scale))
+        write_json_atomic(folder / "counts.json", sets.counts)
+        advance(2)
+        counts = {"train": len(sets.train), "select": len(sets.select)}
+        return Outcome(
+            tuple(folder / name for name in names), {**counts, "rejected": len(sets.rejected)}
+        )
+
+    settings = data.model_dump(mode="json")
+    inputs = [settings, source_hashes(data), seed, space.labels, lexicon.sha256, __version__]
+    stage = Stage(run.root, "data", fingerprint(inputs))
+    return Work(stage, "-", 2, "row sets", make, budgeted=False)
+
+
+def read_row_sets(folder: Path, space: LabelSpace) -> SharedRows:
+    """What `row_set_work` wrote."""
+    scale = json.loads((folder / "scale.json").read_text(encoding="utf-8"))
+    counts = json.loads((folder / "counts.json").read_text(encoding="utf-8"))
+    return SharedRows(
+        train=read_rows(folder / "train.jsonl", space).rows,
+        select=read_rows(folder / "select.jsonl", space).rows,
+        scale=AffineMap(tuple(scale["slope"]), tuple(scale["intercept"])),
+        warnings=tuple(counts["warnings"]),
+        hashes={name: sha256_file(folder / f"{name}.jsonl") for name in ("train", "select")},
+    )
+
+
+def build_row_sets(data: DataConfig, space: LabelSpace, lexicon: Lexicon, seed: int) -> RowSets:
+    """Read, remove overlap from train, draw, and supervise weakly.
+
+    Raises:
+        UserError: a corpus cannot be read, has another label space, or has too few rows.
+    """
+    train_parts = [_read(settings, "train", space) for settings in data.train]
+    select_parts = [_read(settings, "dev", space) for settings in data.select]
+    pools = [part.read.rows for part in select_parts]
+    overlaps = [remove_overlap(part.read.rows, *pools) for part in train_parts]
+    drawn = [
+        _draw(part.settings, overlap.kept, (seed, 0, index))
+        for index, (part, overlap) in enumerate(zip(train_parts, overlaps, strict=True))
+    ]
+    select = tuple(
+        row
+        for index, part in enumerate(select_parts)
+        for row in _draw(part.settings, part.read.rows, (seed, 1, index))
+    )
+    raw_train = tuple(row for rows in drawn for row in rows)
+    _check_ids([*raw_train, *select])
+    scale = _fit_scale(raw_train, lexicon)
+    train = tuple(supervise(row, lexicon, scale) for row in raw_train)
+    removed = sum(len(overlap.removed) for overlap in overlaps)
+    hit_rate = _hit_rate([*train, *select], lexicon)
+    return RowSets(
+        train=train,
+        select=select,
+        rejected=tuple(
+            line for part in (*train_parts, *select_parts) for line in part.read.rejected
+        ),
+        scale=scale,
+        counts={
+            "sets": {"train": _counts(train), "select": _counts(select)},
+            "lines_read": sum(part.read.lines_in for part in (*train_parts, *select_parts)),
+            "rejected": sum(len(part.read.rejected) for part in (*train_parts, *select_parts)),
+            "removed_from_train": removed,
+            "conflicting_duplicates_in_train": conflicting_duplicates(train),
+            "lexicon_hit_rate": round(hit_rate, 4),
+            "select_positives": positives(select, space),
+            "warnings": _warnings(hit_rate, lexicon),
+        },
+    )
+
+
+def supervise(row: Row, lexicon: Lexicon, scale: AffineMap) -> Row:
+    """A train row with cue words, and with weak VAD where nobody rated it.
+
+    Weak VAD is brought to the human scale, so that all training targets share one.
+    """
+    weak = weak_vad(row.text, lexicon, row.answer.labels)
+    answer = replace(row.answer, rationale=rationale(weak.cues))
+    if answer.vad is not None:
+        return replace(row, answer=answer)
+    scaled = scale.apply(weak.vad)
+    rounded = VAD(*(round(value, VAD_DECIMALS) for value in scaled.as_tuple()))
+    return replace(row, answer=replace(answer, vad=rounded), vad_source="weak")
+
+
+def mean_human_vad(rows: Sequence[Row]) -> VAD | None:
+    """Mean of the human-rated VAD of rows, the reference of `skill`; None where there is none."""
+    rated = [row.answer.vad.as_tuple() for row in rows if row.answer.vad and _is_human(row)]
+    if not rated:
+        return None
+    v, a, d = np.mean(np.array(rated), axis=0).tolist()
+    return VAD(v, a, d)
+
+
+def _is_human(row: Row) -> bool:
+    return row.vad_source == "human"
+
+
+def _read(settings: RowsConfig, split: str, space: LabelSpace) -> _Part:
+    corpus = get_corpus(settings.corpus)
+    if corpus.label_space not in (None, space.name):
+        raise UserError(
+            f"{corpus.name} has other labels than the screen",
+            got=str(corpus.label_space),
+            allowed=space.name,
+            do=f"set `labels: {corpus.label_space}`",
+        )
+    return _Part(settings, read_corpus(settings.corpus, split, settings.path))
+
+
+def _draw(settings: RowsConfig, rows: Sequence[Row], seed: tuple[int, ...]) -> tuple[Row, ...]:
+    if settings.rows is None:
+        return tuple(rows)
+    try:
+        return draw(rows, settings.rows, np.random.default_rng(seed))
+    except UserError as error:
+        raise UserError(f"{settings.corpus}: {error}") from error
+
+
+def _check_ids(rows: Sequence[Row]) -> None:
+    seen: set[str] = set()
+    for row in rows:
+        if row.id in seen:
+            raise UserError(
+                "a row stands twice in the screen",
+                got=row.id,
+                do="name each corpus once in a row set, and never both a corpus and its sample",
+            )
+        seen.add(row.id)
+
+
+def _fit_scale(rows: Sequence[Row], lexicon: Lexicon) -> AffineMap:
+    pairs = [
+        (weak_vad(row.text, lexicon).vad, row.answer.vad)
+        for row in rows
+        if row.answer.vad is not None and _is_human(row)
+    ]
+    if len(pairs) < MIN_AFFINE_ROWS:
+        return AffineMap.identity()
+    return fit_affine([weak for weak, _ in pairs], [human for _, human in pairs])
+
+
+def _hit_rate(rows: Sequence[Row], lexicon: Lexicon) -> float:
+    found = [weak_vad(row.text, lexicon) for row in rows]
+    return sum(weak.hits for weak in found) / max(1, sum(weak.tokens for weak in found))
+
+
+def _counts(rows: Sequence[Row]) -> dict[str, int]:
+    names = sorted({row.source for row in rows})
+    counts = {name: sum(row.source == name for row in rows) for name in names}
+    return {**counts, "all": len(rows)}
+
+
+def _warnings(hit_rate: float, lexicon: Lexicon) -> list[str]:
+    if hit_rate >= MIN_HIT_RATE:
+        return []
+    return [
+        f"the lexicon {lexicon.name} knows only {hit_rate:.1%} of the tokens "
+        f"(below {MIN_HIT_RATE:.0%}): are the texts English?"
+    ]

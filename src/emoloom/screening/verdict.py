@@ -1,0 +1,132 @@
+"""The verdict in one plain sentence."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from emoloom.screening.entries import ScoredEntry
+from emoloom.screening.ranking import RankingRule
+from emoloom.screening.standing import Comparison, Standing
+
+_NAMED = 5
+"""Names that one clause may list."""
+
+
+def verdict_text(
+    entries: Sequence[ScoredEntry],
+    standing: Standing,
+    floors: Sequence[Comparison],
+    rule: RankingRule,
+) -> str:
+    """Who leads, who is not separable, how the floors stand, and how far it can be trusted.
+
+    Args:
+        entries: All entries; those that failed or are not done are counted when none was ranked.
+        standing: The ranked candidates.
+        floors: The leader against each floor.
+        rule: The rule in force.
+
+    Returns:
+        One sentence. It speaks of these rows and this seed only: with one seed, the spread
+        between trainings is not known.
+    """
+    if standing.leader is None:
+        return f"No candidate was ranked{_why_none(entries)}."
+    n_rows = next(e.scores.n for e in entries if e.source.name == standing.leader)
+    where = f"on these {n_rows} rows, this seed"
+    leader = _name(standing.leader)
+    if standing.comparisons:
+        chance = _chance(standing.p_best[standing.leader])
+        clauses = [f"{leader} leads {where} (p of being best {chance})", *_rivals(standing, rule)]
+    else:
+        clauses = [f"{leader} is the only candidate that was ranked, {where}"]
+    clauses += _against_floors(floors)
+    if rule.indicative:
+        clauses.append("the ranking is only indicative")
+    return "; ".join(clauses) + "."
+
+
+def _why_none(entries: Sequence[ScoredEntry]) -> str:
+    found: Counter[str] = Counter(e.source.status for e in entries if e.source.kind == "candidate")
+    words = [
+        f"{found[status]} {word}"
+        for status, word in (
+            ("failed", "failed"),
+            ("not_done", "not done"),
+            ("scored", "without a defined score"),
+        )
+        if found[status]
+    ]
+    return f": {', '.join(words)}" if words else ": there was none"
+
+
+def _rivals(standing: Standing, rule: RankingRule) -> list[str]:
+    """The clauses on the other candidates."""
+    equal = [c for c in standing.comparisons if not c.separable]
+    apart = [c for c in standing.comparisons if c.separable]
+    clauses = []
+    if equal:
+        clauses.append(f"{_names(equal)} not separable from it at this budget{_needed(equal)}")
+    if apart:
+        clauses.append(f"{_names(apart)} separable from it")
+    # Holm's first step must be able to reject: its smallest p is 2 / (draws + 1).
+    if 2.0 * len(standing.comparisons) / (rule.settings.bootstrap.draws + 1) > rule.settings.alpha:
+        clauses.append("the bootstrap has too few draws to separate so many candidates")
+    return clauses
+
+
+def _against_floors(floors: Sequence[Comparison]) -> list[str]:
+    """The clauses on the floors: beaten, not separable, or above the leader."""
+    beaten = [c for c in floors if c.difference > 0 and c.separable]
+    level = [c for c in floors if c.difference >= 0 and not c.separable]
+    above = [c for c in floors if c.difference < 0]
+    clauses = []
+    if beaten:
+        clauses.append(f"it beats {_join([_name(c.name) for c in beaten])}")
+    if level:
+        clauses.append(f"it does not score separably above {_join([_name(c.name) for c in level])}")
+    for comparison in above:
+        sure = "separably" if comparison.separable else "not separably"
+        clauses.append(f"it is below the floor {_name(comparison.name)} ({sure})")
+    return clauses
+
+
+def _needed(equal: Sequence[Comparison]) -> str:
+    """The rows that would separate these, where that is known."""
+    rows = sorted(c.rows_to_separate for c in equal if c.rows_to_separate is not None)
+    if not rows:
+        return ""
+    span = _about(rows[0])
+    if _about(rows[-1]) != span:
+        span = f"{span} to {_about(rows[-1])}"
+    return f" (by extrapolation, about {span} rows would be needed)"
+
+
+def _about(count: int) -> str:
+    """Two significant digits: an extrapolation has no more."""
+    scale = 10 ** max(0, len(str(count)) - 2)
+    return f"{-(-count // scale) * scale:,}"
+
+
+def _name(name: str) -> str:
+    """On one line, whatever the name holds."""
+    return " ".join(name.split())
+
+
+def _names(comparisons: Sequence[Comparison]) -> str:
+    names = [_name(comparison.name) for comparison in comparisons]
+    return f"{_join(names)} {'is' if len(names) == 1 else 'are'}"
+
+
+def _join(names: Sequence[str]) -> str:
+    """`a, b and c`; of many, the first and how many more."""
+    if len(names) > _NAMED:
+        names = [*names[: _NAMED - 1], f"{len(names) - _NAMED + 1} others"]
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _chance(p: float) -> str:
+    """Two decimals; a share of draws is never a certainty."""
+    if p >= 0.995:
+        return "above 0.99"
+    return "below 0.01" if p < 0.005 else f"{p:.2f}"

@@ -1,0 +1,62 @@
+"""Words of a text as the lexicon knows them: tokens, lemmas, negators."""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import cast
+
+from emoloom.corpora.lines import read_lines
+
+LEXICON_DATA = Path(__file__).resolve().parents[1] / "data" / "lexicon"
+"""Where the shipped lexicon and the word lists beside it are."""
+
+_PLACEHOLDER = re.compile(r"\[[A-Z]+\]")
+_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
+_APOSTROPHES = str.maketrans("\u2018\u2019\u02bc\uff07", "''''")
+# A verb reading first: it is the commonest source of inflected forms.
+_READINGS = ("VERB", "NOUN", "ADJ", "ADV")
+
+
+def tokenise(text: str) -> tuple[str, ...]:
+    """Words of a text, case-folded, in order (ours).
+
+    A word is a run of Unicode letters and digits; apostrophes inside it stay (`don't`), curly ones
+    made straight. Hyphens and all else part words. Placeholders in capitals such as `[NAME]`
+    (GoEmotions) are not words.
+    """
+    plain = unicodedata.normalize("NFC", _PLACEHOLDER.sub(" ", text))
+    return tuple(_WORD.findall(plain.translate(_APOSTROPHES).casefold()))
+
+
+@lru_cache(maxsize=65536)
+def lemmas(word: str) -> tuple[str, ...]:
+    """Dictionary forms that an inflected token may have, the likeliest first (LemmInflect 0.2).
+
+    Without context the verb's reading comes first, then noun, adjective, adverb; a form of an
+    auxiliary has that reading alone. A possessive `'s` is taken off first and counts as a form.
+    Unknown words have none: rules for them would turn names into words.
+    """
+    stem = word.removesuffix("'s")
+    found = dict.fromkeys(() if stem == word else (stem,))
+    readings = _lemmatiser()(stem)
+    for reading in ("AUX",) if "AUX" in readings else _READINGS:
+        found.update(dict.fromkeys(readings.get(reading, ())))
+    found.pop(word, None)
+    return tuple(found)
+
+
+@cache
+def _lemmatiser() -> Callable[[str], dict[str, tuple[str, ...]]]:
+    # Late: its word list takes a quarter of a second to load.
+    from lemminflect import getAllLemmas
+
+    return cast(Callable[[str], dict[str, tuple[str, ...]]], getAllLemmas)
+
+
+@cache
+def negators() -> frozenset[str]:
+    """Tokens that mirror the valence of what follows; the list ships as `negators.txt` (ours)."""
+    lines = (line.strip() for _, line in read_lines(LEXICON_DATA / "negators.txt"))
+    return frozenset(line for line in lines if line and not line.startswith("#"))

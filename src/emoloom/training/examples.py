@@ -1,0 +1,132 @@
+"""Training sequences: prompt + answer + end token, with a mask of what is trained.
+
+What a corpus did not annotate is filled so that the line is a whole answer, and masked out of the
+loss: no token that holds a filled character is trained.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from emoloom.contract.parse import parse_output
+from emoloom.contract.prompt import Prompter
+from emoloom.contract.schema import write_answer
+from emoloom.errors import UserError
+from emoloom.records import VAD, LabelSpace, ParseFailure, Prediction, Row
+
+_LABELS = re.compile(r'(?<=\{"labels":\[")[^\]]*(?="\])')
+_NUMBERS = re.compile(r'(?<="[vad]":)[01]\.\d\d')
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One training sequence behind the shared head."""
+
+    id: str
+    """Id of the row."""
+    ids: tuple[int, ...]
+    """Text, template tail, answer, end token."""
+    answer_start: int
+    """Index in `ids` of the answer's first token."""
+    trained: tuple[bool, ...]
+    """For each id from `answer_start` on: whether its loss counts."""
+
+    @property
+    def trained_positions(self) -> tuple[int, ...]:
+        """Indices into `ids` of the tokens whose loss counts."""
+        return tuple(self.answer_start + k for k, on in enumerate(self.trained) if on)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetProof:
+    """What was checked on every example before training."""
+
+    examples: int
+    """Sequences."""
+    trained_tokens: int
+    """Tokens whose loss counts."""
+    masked_tokens: int
+    """Answer tokens left out because nobody annotated them."""
+    truncated: int
+    """Texts cut to `max_text_tokens`."""
+
+
+def commonest_label(rows: Sequence[Row], space: LabelSpace) -> str:
+    """The label most rows have (ties: order of the space); the space's last if none has any."""
+    counts = Counter(label for row in rows for label in row.answer.labels or ())
+    if not counts:
+        return space.labels[-1]
+    return max(space.labels, key=lambda label: counts[label])
+
+
+def make_example(prompter: Prompter, row: Row, *, label: str, vad: VAD) -> Example:
+    """Sequence and mask of one row.
+
+    Args:
+        prompter: of the model to be trained.
+        row: what the corpus says.
+        label: stands where the row has no labels, untrained.
+        vad: stands where the row has no VAD, untrained.
+    """
+    given = row.answer
+    target = write_answer(
+        Prediction(
+            labels=given.labels if given.labels is not None else (label,),
+            vad=given.vad if given.vad is not None else vad,
+            rationale=given.rationale,
+        )
+    )
+    masked = [] if given.labels is not None else [_LABELS.search(target)]
+    if given.vad is None:
+        masked.extend(_NUMBERS.finditer(target))
+    spans = [match.span() for match in masked if match is not None]
+    answer = prompter.answer(target)
+    trained = tuple(
+        not any(start < stop_ and begin < stop for begin, stop_ in spans)
+        for start, stop in answer.spans
+    )
+    prompt = prompter.prompt(row.text)
+    return Example(
+        id=row.id,
+        ids=(*prompt.ids, *answer.ids, prompter.end_id),
+        answer_start=len(prompt.ids),
+        trained=(*trained, True),
+    )
+
+
+def prove_targets(
+    prompter: Prompter, rows: Sequence[Row], examples: Sequence[Example]
+) -> TargetProof:
+    """Check every example before a step is taken.
+
+    Each has a trained token beside the end token, its end token is trained, the prompt is its
+    prefix, and its answer decodes to a line that parses.
+
+    Raises:
+        UserError: names the first row that fails and what failed.
+    """
+    truncated = 0
+    for row, example in zip(rows, examples, strict=True):
+        prompt = prompter.prompt(row.text)
+        truncated += prompt.truncated
+        text = prompter.decode(example.ids[example.answer_start : -1])
+        faults = {
+            "its prompt is not a prefix": example.ids[: len(prompt.ids)] != prompt.ids,
+            "its end token is not trained": example.ids[-1] != prompter.end_id
+            or not example.trained[-1],
+            "no token of its answer is trained": not any(example.trained[:-1]),
+            f"its answer does not parse after tokenising: {text!r}": isinstance(
+                parse_output(text, prompter.space), ParseFailure
+            ),
+        }
+        for fault, found in faults.items():
+            if found:
+                raise UserError(
+                    f"row {row.id} cannot be trained on",
+                    got=fault,
+                    do="use a tokenizer that keeps JSON text as it is, or drop the row",
+                )
+    trained = sum(sum(example.trained) for example in examples)
+    total = sum(len(example.trained) for example in examples)
+    return TargetProof(len(examples), trained, total - trained, truncated)

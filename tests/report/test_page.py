@@ -1,0 +1,184 @@
+"""The report as a page: what it says, and what it never runs or asks for."""
+
+import base64
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from make_run import LEADER, REFUSED, ROWS, make_run, write, write_lines
+from page_reader import Page, page_of
+
+from emoloom.errors import UserError
+from emoloom.report import rows
+from emoloom.report.page import write_report
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return make_run(tmp_path)
+
+
+def test_page_says_verdict_and_why_it_is_indicative(run: Path) -> None:
+    page = page_of(run)
+    head = page.text("head")
+    assert "Invest in smollm2-360m-sft or smollm2-135m-sft" in head
+    assert "Indicative ranking. No label has 20 positives" in head
+    assert "not complete" not in head
+    assert "3 of 4 scored" in head
+    assert "36 min 53 s" in head  # the sum of the seconds in costs.json
+
+
+def test_leaderboard_has_all_kinds_with_intervals_and_the_constant(run: Path) -> None:
+    board = page_of(run).text("leaderboard")
+    assert board.index("Candidates") < board.index("Floors") < board.index("Shown")
+    assert "0.318 [0.266, 0.370]" in board
+    assert "below floor: tfidf" in board
+    assert "constant 0.912" in board
+    assert f"{REFUSED} Gemma-3-270M-it failed: the output changes with padding" in board
+    assert "Score = 0.5 × micro-F1 + 0.5 × max(VAD skill, 0)" in board
+
+
+def test_strict_is_shown_first_and_parsed_is_there(run: Path) -> None:
+    page = page_of(run)
+    radios = {a["id"]: "checked" in a for t, a in page.elements if a.get("type") == "radio"}
+    assert radios == {"view-strict": True, "view-parsed": False}
+    row = json.loads((run / "leaderboard.json").read_text(encoding="utf-8"))["entries"][2]
+    for view in ("strict", "parsed"):
+        shown = f"{row[view]['macro_f1']['value']:.3f}"
+        assert shown in page.text("leaderboard")
+    classes = [a.get("class") for _, a in page.elements]
+    assert classes.count("strict") == classes.count("parsed") > 0
+
+
+def test_comparisons_failures_training_certificates_costs(run: Path) -> None:
+    page = page_of(run)
+    assert "−0.027 [−0.079, 0.025] 0.155 0.310 27.0% no 410" in page.text("comparisons")
+    failures = page.text("failures")
+    assert "truncated no json unknown label out of range" in failures
+    assert "I think the writer feels joy." in failures
+    assert "The output ends inside a JSON object." in failures
+    assert "parsing its rows again" not in failures
+    assert page.text("training").count("300 steps") == 3
+    assert f"{REFUSED} refused 1 of 2 checks passed" in page.text("certificates")
+    # 1 - 0.05 ** (1 / 336) = 0.00888
+    assert "no mismatch in 336 audited tokens (95% bound: at most 0.9%)" in page.text("costs")
+
+
+def test_settings_data_events_and_caution(run: Path) -> None:
+    page = page_of(run)
+    assert "training.lora.r 16" in page.text("settings")
+    assert "Labels: admiration, ..., neutral. Text: {text}" in page.text("settings")
+    assert "sha256 9f2c41d0" in page.text("settings")
+    assert "CC BY-SA 4.0" in page.text("data")
+    assert "goemotions weak 48 emobank human 16" in page.text("data")
+    assert "plan fixed" in page.text("events")
+    assert "regulated" in page.text("events")  # the footer follows the last section
+
+
+def test_embedded_rows_hold_text_gold_output_and_parsed_answer(run: Path) -> None:
+    page = page_of(run)
+    embedded = json.loads(page.scripts[0])
+    assert len(embedded["rows"]) == ROWS
+    assert embedded["names"][0] == LEADER
+    first, failed = embedded["rows"][0], embedded["rows"][1]
+    assert first["g"] == ["joy", "love"]
+    assert first["v"] == [0.82, 0.58, 0.60]
+    raw, labels, vad, rationale, reason = first["c"][0]
+    said = json.loads(raw)
+    assert [labels, vad, rationale] == [
+        said["labels"],
+        list(said["vad"].values()),
+        said["rationale"],
+    ]
+    assert reason is None
+    assert failed["c"][0][4] == "truncated"
+
+
+def test_parse_disagreeing_with_the_leaderboard_is_said(run: Path) -> None:
+    path = run / "candidates" / LEADER / "rows/select.jsonl"
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    lines[0]["output"] = "changed"
+    write_lines(path, lines)
+    assert f"{LEADER}: leaderboard.json counts 1 failed, and parsing its rows again" in page_of(
+        run
+    ).text("failures")
+
+
+def test_page_allows_only_its_own_style_and_script(run: Path) -> None:
+    source = write_report(run).read_text(encoding="utf-8")
+    page = Page(source)
+    policy = next(a["content"] for t, a in page.elements if "http-equiv" in a)
+    for tag, directive in (("style", "style-src"), ("script", "script-src")):
+        body = re.findall(rf"<{tag}>(.*?)</{tag}>", source, flags=re.S)
+        assert len(body) == 1
+        digest = base64.b64encode(hashlib.sha256(body[0].encode("utf-8")).digest()).decode("ascii")
+        assert f"{directive} 'sha256-{digest}'" in str(policy)
+    assert str(policy).startswith("default-src 'none'")
+    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", source)
+    for tag, found in page.elements:
+        assert tag not in {"iframe", "img", "object", "embed", "base", "form"}
+        assert not [name for name in found if name.startswith("on") or name in {"src", "style"}]
+        assert str(found.get("href", "#")).startswith(("#", "data:,"))
+
+
+def test_tables_have_captions_and_scopes_and_controls_have_labels(run: Path) -> None:
+    page = page_of(run)
+    tags = [tag for tag, _ in page.elements]
+    assert tags.count("table") == tags.count("caption") > 5
+    assert all("scope" in a for tag, a in page.elements if tag == "th")
+    ids = [a["id"] for _, a in page.elements if "id" in a]
+    assert len(ids) == len(set(ids))
+    links = {str(a["href"])[1:] for tag, a in page.elements if tag == "a"}
+    assert links <= set(ids)
+
+
+def test_two_builds_are_byte_equal(run: Path, tmp_path: Path) -> None:
+    first = write_report(run).read_bytes()
+    assert write_report(run).read_bytes() == first
+    copy = make_run(tmp_path / "again")
+    assert write_report(copy).read_bytes() == first
+    assert not [path for path in run.iterdir() if path.name.startswith(".")]
+
+
+def test_page_is_small_and_a_large_run_is_bounded(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = write_report(run).stat().st_size
+    assert size < 300_000
+    monkeypatch.setattr(rows, "EMBED_BYTES", 20_000)
+    page = page_of(run)
+    kept = len(json.loads(page.scripts[0])["rows"])
+    assert 0 < kept < ROWS
+    assert f"The first {kept} of {ROWS} rows are in this page" in page.text("rows")
+    assert write_report(run).stat().st_size < size - 40_000
+
+
+def test_report_needs_no_torch(run: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from emoloom.report.page import write_report; "
+        f"write_report(Path({str(run)!r})); "
+        "print([m for m in ('torch', 'transformers', 'sklearn') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_label_space_given_whole_is_used(run: Path) -> None:
+    board = json.loads((run / "leaderboard.json").read_text(encoding="utf-8"))
+    write(run / "leaderboard.json", board | {"label_space": {"name": "mine", "labels": ["bliss"]}})
+    page = page_of(run)
+    assert "Label space mine" in page.text("head")
+    failed = [r["c"][2] for r in json.loads(page.scripts[0])["rows"] if "bliss" in r["c"][2][0]]
+    assert failed
+    assert all(cell[1] == ["bliss"] and cell[4] is None for cell in failed)
+
+
+def test_a_folder_that_is_not_there_is_the_users_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no run folder to report on; got: .*absent"):
+        write_report(tmp_path / "absent")
