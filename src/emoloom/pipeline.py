@@ -7,11 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from emoloom import __version__
 from emoloom.config import Config, load_config
-from emoloom.contract.prompt import instruction_sha256, render_instruction
+from emoloom.contract.prompt import instruction_sha256
 from emoloom.contract.schema import CONTRACT_VERSION
 from emoloom.corpora.labels import load_space
 from emoloom.corpora.registry import get_corpus
@@ -26,15 +24,15 @@ from emoloom.records import LabelSpace
 from emoloom.report.page import write_report
 from emoloom.runs.directory import (
     RunDirectory,
-    fingerprint,
     write_json_atomic,
     write_text_atomic,
 )
-from emoloom.runs.provenance import code_sha256, machine, package_versions, write_manifest
+from emoloom.runs.provenance import write_manifest
 from emoloom.runs.record import close_run, open_run
 from emoloom.screening.answers import CandidateRun, candidate_work, floor_work, read_answers
 from emoloom.screening.candidates import Candidate, list_candidates
 from emoloom.screening.entries import Status
+from emoloom.screening.facts import made_from, run_facts, run_identity
 from emoloom.screening.floors import FLOORS
 from emoloom.screening.leaderboard import (
     Leaderboard,
@@ -51,12 +49,8 @@ from emoloom.screening.row_sets import (
     mean_human_vad,
     read_row_sets,
     row_set_work,
-    source_hashes,
 )
 from emoloom.supervision.lexicon import Lexicon, load_lexicon
-
-SETTINGS_WITHOUT_EFFECT = ("budget",)
-"""Top-level settings that change no answer and no score: a run may be continued with others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +109,7 @@ def screen(config_path: Path, out: Path | None, progress: Progress) -> Screened:
             raise
         stopped = any(entry.status == "not_done" for entry in answered)
         close_run(run, "stopped_by_budget" if stopped else "done")
-        write_manifest(run, _made_from(context, files))
+        write_manifest(run, made_from(config, context.space, context.lexicon, files))
         write_report(run.root)
     code = ExitCode.BUDGET if stopped else ExitCode.DONE
     return Screened(code, run.root, to_markdown(board), board.verdict)
@@ -150,24 +144,8 @@ def check(config_path: Path) -> Config:
 def open_context(config: Config, run: RunDirectory, progress: Progress) -> Context:
     """Claim the run folder for this config, or continue in it."""
     space, lexicon = load_space(config.labels), load_lexicon(config.lexicon)
-    in_force = config.in_force()
-    settings = {k: v for k, v in in_force.items() if k not in SETTINGS_WITHOUT_EFFECT}
-    identity = fingerprint(
-        [settings, __version__, package_versions(), lexicon.sha256, space.labels]
-    )
-    corpora = dict.fromkeys(part.corpus for part in (*config.data.train, *config.data.select))
-    licences = [{"what": name, "licence": get_corpus(name).licence} for name in corpora]
-    facts = {
-        "name": config.name,
-        "config": in_force,
-        "emoloom_version": __version__,
-        "packages": package_versions(),
-        "created_with": {"threads": config.threads, **machine()},
-        "contract_version": CONTRACT_VERSION,
-        "instruction": render_instruction("{text}", space),
-        "instruction_sha256": instruction_sha256(space),
-        "licences": [*licences, {"what": lexicon.name, "licence": lexicon.licence}],
-    }
+    identity = run_identity(config, space, lexicon)
+    facts = run_facts(config, space, lexicon)
     if open_run(run, identity, facts):
         progress.say(f"continuing the run in {run.root}")
     engine = LocalEngine(run, progress, config.budget.wall_seconds)
@@ -302,33 +280,3 @@ def write_leaderboard(
     for suffix, text in (("json", to_json), ("csv", to_csv), ("md", to_markdown)):
         write_text_atomic(context.run.root / f"leaderboard.{suffix}", text(board))
     return board
-
-
-def _made_from(context: Context, files: dict[str, ModelFiles]) -> dict[str, Any]:
-    """What the manifest says the results were made from."""
-    return {
-        "emoloom": {"version": __version__, "code_sha256": code_sha256()},
-        "packages": package_versions(),
-        "machine": machine(),
-        "config": context.config.in_force(),
-        "contract_version": CONTRACT_VERSION,
-        "instruction_sha256": instruction_sha256(context.space),
-        "label_space": {"name": context.space.name, "labels": list(context.space.labels)},
-        "lexicon": {
-            "name": context.lexicon.name,
-            "sha256": context.lexicon.sha256,
-            "licence": context.lexicon.licence,
-        },
-        "data": source_hashes(context.config.data),
-        "models": {
-            name: {
-                "source": model.source,
-                "is": model.display_name,
-                "licence": model.licence,
-                "weights_sha256": model.weights_sha256,
-                "tokenizer_sha256": model.tokenizer_sha256,
-                "config_sha256": model.config_sha256,
-            }
-            for name, model in files.items()
-        },
-    }

@@ -52,7 +52,7 @@ class LabelSpace:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The contract's answer. In dataset rows alone, `labels` or `vad` may be None: not annotated."""
+    """The contract's answer; in dataset rows alone, `labels` or `vad` may be None (unrated)."""
 
     labels: tuple[str, ...] | None
     """Distinct names of the space, in its order; at least one, or None."""

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emoloom.corpora.labels import load_space
@@ -116,6 +116,7 @@ def rows(draw: st.DrawFn) -> Row:
     )
 
 
+@settings(deadline=None)
 @given(st.lists(rows(), min_size=1, max_size=4, unique_by=lambda row: row.id))
 def test_what_is_written_is_read_again(tmp_path_factory, written):
     path = tmp_path_factory.mktemp("rows") / "rows.jsonl"

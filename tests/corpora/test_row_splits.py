@@ -16,7 +16,9 @@ from emoloom.records import Answer, Row
 SPACE = load_space("ekman7")
 
 
-def row(key: str, text: str = "", labels: tuple[str, ...] | None = ("joy",), group: str = "") -> Row:
+def row(
+    key: str, text: str = "", labels: tuple[str, ...] | None = ("joy",), group: str = ""
+) -> Row:
     return Row(key, text, Answer(labels, None, ""), "s", "train", None, group or text_group(text))
 
 

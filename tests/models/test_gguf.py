@@ -132,6 +132,7 @@ def test_a_cut_file_is_named_as_such(sound, tmp_path, place):
         inspect_gguf(path, "cut.gguf")
 
 
+@pytest.mark.filterwarnings("ignore:overflow")  # as outside tests: the reader wraps around
 @pytest.mark.parametrize("offset", [2**20, 2**62, 2**64 - 32])
 def test_a_tensor_outside_the_file_is_refused(sound, tmp_path, offset):
     content = bytearray(sound.read_bytes())
@@ -177,6 +178,13 @@ def test_a_missing_tensor_is_not_filled_with_random_numbers(model, tmp_path):
     with pytest.raises(UserError, match=r"does not fill the llama model.*layers\.1\.mlp\.up_proj"):
         convert(path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_tensor_under_another_name_is_missing_all_the_same(model, tmp_path):
+    other = {"blk.1.other.weight": np.ones((128, 64), dtype=np.float32)}
+    variant = Variant(drop=frozenset({"blk.1.ffn_up.weight"}), extra=other)
+    with pytest.raises(UserError, match=r"does not fill the llama model.*mlp\.up_proj"):
+        convert(made(model, tmp_path, variant), tmp_path / "out")
 
 
 def test_a_tensor_that_transformers_drops_is_refused(model, tmp_path):

@@ -264,7 +264,7 @@ def test_smollm2_from_its_wheel():
 
     tokenizer = AutoTokenizer.from_pretrained(files.folder)
     assert (tokenizer.bos_token, tokenizer.eos_token) == ("<|im_start|>", "<|im_end|>")
-    # Ids that llama.cpp gives with SmolLM2's tokenizer.
+    # llama.cpp's ids for SmolLM2 as another project's tests list them; llama.cpp was not run.
     ids = [13764, 216, 33, 34, 35, 36, 37, 38, 39, 40, 41, 32, 284, 216, 36, 34, 30]
     assert tokenizer("Sum 1234567890 and 42.").input_ids == ids
     for text in ('"labels":["joy"]', '{"v":0.83,"a":0.55}', "a  12\n\n7"):

@@ -83,10 +83,8 @@ def make_run(root: Path, rows: int = ROWS) -> Path:
     run = root / "demo"
     select = [_row(index) for index in range(rows)]
     write_lines(run / "data/select.jsonl", select)
-    write_lines(
-        run / "data/rejected.jsonl",
-        [{"source": "goemotions", "line": 17, "reason": "empty text", "excerpt": "\t3\tabc"}],
-    )
+    rejected = {"source": "goemotions", "line": 17, "reason": "empty text", "excerpt": "\t3\tabc"}
+    write_lines(run / "data/rejected.jsonl", [rejected])
     specs = [line.split("|") for line in SCORED.splitlines() if line and line[0] != "#"]
     entries = [_scored(run, select, [part.strip() for part in s], rng) for s in specs]
     entries.append(_refused(run))
@@ -94,10 +92,8 @@ def make_run(root: Path, rows: int = ROWS) -> Path:
     (run / "run.json").write_text(RUN, encoding="utf-8")
     write(run / "plan.json", _plan())
     write(run / "costs.json", _costs())
-    write(
-        run / "data/counts.json",
-        {"sets": {"train": 2400, "select": ROWS}, "removed_from_train": 109, "rejected": 1},
-    )
+    counts = {"sets": {"train": 2400, "select": rows}, "removed_from_train": 109, "rejected": 1}
+    write(run / "data/counts.json", counts)
     (run / "events.jsonl").write_text(EVENTS, encoding="utf-8")
     return run
 

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from make_run import LEADER, REFUSED, ROWS, make_run, write, write_lines
 from page_reader import Page, page_of
 
 from emoloom.errors import UserError
-from emoloom.report import rows
+from emoloom.report import charts, formats, rows
 from emoloom.report.page import write_report
 
 
@@ -27,7 +28,7 @@ def test_page_says_verdict_and_why_it_is_indicative(run: Path) -> None:
     head = page.text("head")
     assert "Invest in smollm2-360m-sft or smollm2-135m-sft" in head
     assert "Indicative ranking. No label has 20 positives" in head
-    assert "not complete" not in head
+    assert "missing or damaged" not in head
     assert "3 of 4 scored" in head
     assert "36 min 53 s" in head  # the sum of the seconds in costs.json
 
@@ -155,6 +156,56 @@ def test_page_is_small_and_a_large_run_is_bounded(
     assert 0 < kept < ROWS
     assert f"The first {kept} of {ROWS} rows are in this page" in page.text("rows")
     assert write_report(run).stat().st_size < size - 40_000
+
+
+def test_bars_lie_on_one_scale(run: Path) -> None:
+    # The leader has 0.318 [0.266, 0.370]; the scale of the fabricated scores is 0 to 0.40.
+    source = write_report(run).read_text(encoding="utf-8")
+    bar = source[source.index('<svg class="bar') :].split("</svg>")[0]
+    assert '<line class="span" x1="66.50%" x2="92.50%"' in bar
+    assert '<circle cx="79.50%"' in bar
+    scale = charts.domain([charts.Measure(-0.12, -0.2, 0.01)])
+    assert (scale.at(-0.25), scale.at(0.0), scale.at(9.0)) == ("0.00%", "83.33%", "100.00%")
+
+
+def test_loss_curves_share_axes_and_keep_their_ends() -> None:
+    long = [{"step": step, "loss": 4.2 / step} for step in range(1, 1001)]
+    short = [{"step": 1, "loss": 2.1}, {"step": 2, "loss": float("nan")}, {"step": 500, "loss": 0}]
+    drawn = charts.loss_curves([("a", long), ("b", short), ("c", []), ("d", [{"loss": None}])])
+    assert (drawn.top, drawn.last_step, [c.name for c in drawn.curves]) == (5, 1000, ["a", "b"])
+    first, second = drawn.curves
+    assert (first.steps, first.first, first.last) == (1000, 4.2, 4.2 / 1000)
+    assert len(first.points.split()) == charts.POINTS
+    assert (second.steps, second.left_out) == (2, 1)
+    assert drawn.undrawn == ("d",)
+    # Left 34, right 314, top 6, bottom 114: step 500 of 1000 and loss 0 of 5.
+    assert second.points.split()[-1] == "174.0,114.0"
+
+
+@pytest.mark.parametrize(
+    ("write_it", "value", "shown"),
+    [
+        (formats.number, -0.0004, "0.000"),
+        (formats.number, -0.5, "−0.500"),
+        (formats.number, float("nan"), "–"),
+        (formats.number, True, "–"),
+        (formats.percent, 0.98437, "98.4%"),
+        (formats.duration, 59.94, "59.9 s"),
+        (formats.duration, 59.96, "1 min 00 s"),
+        (formats.duration, 3599.6, "1 h 00 min"),
+        (formats.duration, None, "–"),
+        (formats.cell, 12345, "12,345"),
+        (formats.cell, 0.000123456, "0.0001235"),
+        (formats.cell, False, "false"),
+        (formats.field, "pearson_v", "r V"),
+        (formats.field, "macro_f1", "macro-F1"),
+        (formats.visible, "a\u202eb\x1b\ud800\n", "a⟨U+202E⟩b⟨U+001B⟩⟨U+D800⟩\n"),
+    ],
+)
+def test_values_are_written_for_people(
+    write_it: Callable[[object], str], value: object, shown: str
+) -> None:
+    assert write_it(value) == shown
 
 
 def test_report_needs_no_torch(run: Path) -> None:

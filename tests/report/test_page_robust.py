@@ -5,14 +5,24 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hostile_run import HOSTILE, hostile_run
+from jinja2 import Environment
 from make_run import LEADER, make_run, write, write_lines
 from page_reader import Page, page_of
 
+from emoloom.report import page as report_page
 from emoloom.report.page import write_report
 
-HOSTILE = (
-    "<img src=x onerror=alert(1)></script><script>alert(2)</script>{{7*7}}{% raw %}\u202eevil\ud800"
-)
+
+@pytest.fixture(scope="module")
+def environment() -> Environment:
+    """Compiled templates, shared: compiling takes longer than all else a page needs."""
+    return report_page._environment()
+
+
+@pytest.fixture(autouse=True)
+def _compile_once(monkeypatch: pytest.MonkeyPatch, environment: Environment) -> None:
+    monkeypatch.setattr(report_page, "_environment", lambda: environment)
 
 
 @pytest.fixture
@@ -20,55 +30,21 @@ def run(tmp_path: Path) -> Path:
     return make_run(tmp_path, rows=16)
 
 
-def hostile_run(root: Path) -> Path:
-    """The fabricated run with hostile text in every place that text can come from."""
-    run = make_run(root)
-    board = json.loads((run / "leaderboard.json").read_text(encoding="utf-8"))
-    board["verdict"]["text"] = board["rank_by"]["note"] = board["signature"] = HOSTILE
-    board["entries"][0]["model"] = board["entries"][8]["reason"] = HOSTILE
-    board["entries"][1]["name"] = HOSTILE
-    board["entries"][0]["strict"][HOSTILE] = board["entries"][0]["reasons"][HOSTILE] = 1
-    board["verdict"]["comparisons"][0]["name"] = HOSTILE
-    write(run / "leaderboard.json", board)
-    settings = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    settings["name"] = settings["instruction"] = settings["instruction_sha256"] = HOSTILE
-    settings["config"] = {HOSTILE: HOSTILE, "list": [{HOSTILE: [HOSTILE]}]}
-    settings["licences"] = [{"what": HOSTILE, "licence": HOSTILE}]
-    write(run / "run.json", settings)
-    select = [json.loads(x) for x in (run / "data/select.jsonl").read_text("utf-8").splitlines()]
-    select[0] |= {"text": HOSTILE, "source": HOSTILE}
-    select[0]["answer"]["labels"] = [HOSTILE]
-    write_lines(run / "data/select.jsonl", select)
-    outputs = run / "candidates" / LEADER / "rows/select.jsonl"
-    said = [{"id": row["id"], "output": HOSTILE} for row in select]
-    write_lines(outputs, said)
-    write_lines(run / "events.jsonl", [{"event": HOSTILE, "message": HOSTILE, HOSTILE: HOSTILE}])
-    write(run / "plan.json", {"stages": [{"stage": HOSTILE, HOSTILE: 1}], HOSTILE: {"a": HOSTILE}})
-    write(
-        run / "costs.json", {"stages": [{HOSTILE: HOSTILE}], "decode": {HOSTILE: {"rows": HOSTILE}}}
-    )
-    write_lines(run / "data/rejected.jsonl", [{"excerpt": HOSTILE}])
-    check = {"name": HOSTILE, "value": HOSTILE}
-    certificate = {"verdict": HOSTILE, "reason": HOSTILE, "checks": [check], HOSTILE: HOSTILE}
-    write(run / "candidates" / LEADER / "preflight.json", certificate)
-    return run
-
-
 def test_hostile_text_stays_text(tmp_path: Path) -> None:
     source = write_report(hostile_run(tmp_path)).read_text(encoding="utf-8")
     assert "<img" not in source
     assert source.count("<script") == source.count("</script>") == 2
     assert "\u202e" not in source
-    page = Page(source)
+    found = Page(source)
     shown = HOSTILE.replace("\u202e", "⟨U+202E⟩").replace("\ud800", "⟨U+D800⟩")
     for section in ("leaderboard", "comparisons", "failures", "certificates", "costs", "data"):
-        assert shown in page.text(section), section
+        assert shown in found.text(section), section
     for section in ("head", "settings", "events"):
-        assert shown in page.text(section), section
-    embedded = json.loads(page.scripts[0])
+        assert shown in found.text(section), section
+    embedded = json.loads(found.scripts[0])
     assert embedded["rows"][0]["t"] == embedded["rows"][0]["c"][0][0] == shown
     assert "7*7" in source
-    assert "49" not in page.text("settings")
+    assert "49" not in found.text("settings")
 
 
 INPUTS = {
@@ -91,7 +67,7 @@ def test_a_missing_input_is_said(run: Path, name: str) -> None:
     path = run / name
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     head = page_of(run).text("head")
-    assert "not complete" in head
+    assert "missing or damaged" in head
     assert INPUTS.get(name, "is missing") in head
     assert INPUTS.get(name, "is missing") not in before
 
@@ -130,12 +106,22 @@ def test_fields_of_another_type_still_give_a_page(run: Path, value: object) -> N
             write_report(run)
 
 
+def test_rows_without_an_output_are_counted(run: Path) -> None:
+    path = run / "candidates" / LEADER / "rows/select.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    stranger = json.dumps({"id": "other", "output": ""}) + "\n"
+    path.write_text("".join(lines[:10]) + stranger, encoding="utf-8")
+    head = page_of(run).text("head")
+    assert f"candidates/{LEADER}/rows/select.jsonl: 6 of 16 rows have no output." in head
+    assert f"candidates/{LEADER}/rows/select.jsonl: 1 output is of no row" in head
+
+
 def test_an_empty_folder_gives_a_page(tmp_path: Path) -> None:
-    page = page_of(tmp_path)
-    head = page.text("head")
+    found = page_of(tmp_path)
+    head = found.text("head")
     assert "This run has no verdict." in head
     assert all(text in head for name, text in INPUTS.items() if "/" not in name)
-    assert "There are no rows in this folder." in page.text("rows")
+    assert "There are no rows in this folder." in found.text("rows")
 
 
 @pytest.mark.parametrize(
@@ -150,9 +136,9 @@ def test_a_run_without_a_verdict_says_why(run: Path, status: str, says: str) -> 
     settings = json.loads((run / "run.json").read_text(encoding="utf-8"))
     write(run / "run.json", settings | {"status": status})
     (run / "leaderboard.json").unlink()
-    page = page_of(run)
-    assert says in page.text("head")
-    assert f"Scores so far: {LEADER}" in page.text("leaderboard")
+    found = page_of(run)
+    assert says in found.text("head")
+    assert f"Scores so far: {LEADER}" in found.text("leaderboard")
 
 
 def test_an_unknown_label_space_shows_outputs_as_they_are(run: Path) -> None:
@@ -161,10 +147,10 @@ def test_an_unknown_label_space_shows_outputs_as_they_are(run: Path) -> None:
         whole.pop("label_space", None)
         whole.get("config", {}).pop("label_space", None)
         write(run / name, whole | {"label_space": "/some/path.json"})
-    page = page_of(run)
-    assert "outputs are shown as they are and not parsed" in page.text("rows")
-    assert json.loads(page.scripts[0])["rows"][0]["c"][0][1:] == [None] * 4
-    assert "parsing its rows again" not in page.text("failures")
+    found = page_of(run)
+    assert "outputs are shown as they are and not parsed" in found.text("rows")
+    assert json.loads(found.scripts[0])["rows"][0]["c"][0][1:] == [None] * 4
+    assert "parsing its rows again" not in found.text("failures")
 
 
 def test_names_from_files_never_lead_out_of_the_run_folder(run: Path) -> None:

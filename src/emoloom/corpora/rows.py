@@ -126,7 +126,8 @@ def _unit(record: Mapping[str, Any], key: str) -> float:
         raise BadLineError(f"vad.{key} = {shown(value)}", "a number from 0 to 1")
     if not 0 <= value <= 1:
         raise BadLineError(f"vad.{key} = {shown(value)}", "0 to 1")
-    return float(value)
+    # Adding 0.0 turns -0.0 into 0.0.
+    return float(value) + 0.0
 
 
 def _rationale(record: Mapping[str, Any]) -> str:

@@ -32,6 +32,10 @@ class GgufFacts:
     """`tokenizer.ggml.pre`, the split that goes before BPE, or None."""
     elements: int
     """Number of weights over all tensors."""
+    has_tokenizer: bool
+    """Whether a tokenizer is inside."""
+    rope_scaling: str
+    """What scales the rotary positions; empty where nothing does."""
 
 
 def inspect_gguf(path: Path, shown: str) -> GgufFacts:
@@ -44,8 +48,6 @@ def inspect_gguf(path: Path, shown: str) -> GgufFacts:
     Raises:
         UserError: not a GGUF file, cut short or damaged, without tokenizer, or with RoPE scaling.
     """
-    from gguf import GGUFReader
-
     with path.open("rb") as file:
         magic = file.read(4)
     size = path.stat().st_size
@@ -57,23 +59,19 @@ def inspect_gguf(path: Path, shown: str) -> GgufFacts:
             do="check the path; a web page or a pointer file is often saved in place of weights",
         )
     try:
-        reader = GGUFReader(path)
-        elements = sum(
-            _elements_inside(tensor, reader.data_offset, size) for tensor in reader.tensors
-        )
-        facts = _facts(reader, elements)
-        names = {tensor.name for tensor in reader.tensors}
-        scaling = [_text(reader, key) for key in reader.fields if key.endswith("rope.scaling.type")]
+        facts = _read_facts(path, size)
     except Exception as error:  # the reader fails in many ways on bytes it does not expect
-        raise _damaged(shown, size, error) from error
-    if not elements:
-        raise _damaged(shown, size, ValueError("no tensors"))
-    if "tokenizer.ggml.model" not in reader.fields:
+        raise UserError(
+            f"{shown} is cut short or damaged",
+            got=f"{size} bytes; {type(error).__name__}: {_first_line(error)}",
+            do="fetch the file again and compare its sha256 with the publisher's",
+        ) from error
+    if not facts.has_tokenizer:
         raise UserError(f"{shown} holds no tokenizer", do="choose a GGUF file with its tokenizer")
-    if "rope_freqs.weight" in names or set(scaling) - {"none"}:
+    if facts.rope_scaling:
         raise UserError(
             f"{shown} scales its rotary positions, which transformers does not read from GGUF",
-            got=", ".join(str(kind) for kind in scaling) or "rope_freqs.weight",
+            got=facts.rope_scaling,
             do="use the model's safetensors folder",
         )
     return facts
@@ -204,6 +202,22 @@ def _check_tokenizer(before: Any, after: Any, shown: str) -> None:
         )
 
 
+def _read_facts(path: Path, size: int) -> GgufFacts:
+    from gguf import GGUFReader
+
+    reader = GGUFReader(path)
+    elements = sum(_elements_inside(one, reader.data_offset, size) for one in reader.tensors)
+    if not elements:
+        raise ValueError("no tensors")
+    return GgufFacts(
+        licence=_text(reader, "general.license"),
+        pre_tokenizer=_text(reader, "tokenizer.ggml.pre"),
+        elements=elements,
+        has_tokenizer="tokenizer.ggml.model" in reader.fields,
+        rope_scaling=_rope_scaling(reader),
+    )
+
+
 def _elements_inside(tensor: Any, data_offset: int, size: int) -> int:
     """Elements of one tensor, in Python's integers: the reader's own may wrap around."""
     from gguf.constants import GGML_QUANT_SIZES
@@ -217,26 +231,16 @@ def _elements_inside(tensor: Any, data_offset: int, size: int) -> int:
     return elements
 
 
-def _facts(reader: Any, elements: int) -> GgufFacts:
-    return GgufFacts(
-        licence=_text(reader, "general.license"),
-        pre_tokenizer=_text(reader, "tokenizer.ggml.pre"),
-        elements=elements,
-    )
+def _rope_scaling(reader: Any) -> str:
+    kinds = [_text(reader, key) for key in reader.fields if key.endswith("rope.scaling.type")]
+    factors = [one.name for one in reader.tensors if one.name == "rope_freqs.weight"]
+    return ", ".join([str(kind) for kind in kinds if kind != "none"] + factors)
 
 
 def _text(reader: Any, key: str) -> str | None:
     field = reader.get_field(key)
     value = None if field is None else field.contents()
     return value if isinstance(value, str) and value else None
-
-
-def _damaged(shown: str, size: int, error: Exception) -> UserError:
-    return UserError(
-        f"{shown} is cut short or damaged",
-        got=f"{size} bytes; {type(error).__name__}: {_first_line(error)}",
-        do="fetch the file again and compare its sha256 with the publisher's",
-    )
 
 
 def _first_line(error: Exception) -> str:

@@ -90,6 +90,8 @@ class Curves:
     """Loss at the upper edge; the lower edge is zero."""
     last_step: int
     """Step at the right edge; the left edge is step zero."""
+    undrawn: tuple[str, ...]
+    """Candidates with steps of which none has a finite loss."""
 
 
 def loss_curves(steps: Sequence[tuple[str, Sequence[dict[str, object]]]]) -> Curves:
@@ -115,7 +117,9 @@ def loss_curves(steps: Sequence[tuple[str, Sequence[dict[str, object]]]]) -> Cur
         )
         for name, kept, left_out in series
     )
-    return Curves(curves, top, int(last))
+    drawn = {name for name, _, _ in series}
+    undrawn = tuple(name for name, records in steps if records and name not in drawn)
+    return Curves(curves, top, int(last), undrawn)
 
 
 def _thin(points: list[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -83,7 +83,7 @@ def duration(value: object) -> str:
     got = finite(value)
     if got is None or got < 0:
         return NOTHING
-    if got < 60:
+    if got < 59.95:
         return f"{got:.1f} s"
     minutes, seconds = divmod(round(got), 60)
     hours, minutes = divmod(minutes, 60)

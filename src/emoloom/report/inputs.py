@@ -77,7 +77,7 @@ def read_run(run_dir: Path) -> RunInputs:
     candidates = {name: _read_candidate(run_dir / "candidates" / name, notes) for name in names}
     entries = [e for e in listed(objects["leaderboard.json"].get("entries")) if "name" in e]
     notes += _missing_of_candidates(entries, candidates)
-    notes += _strangers(candidates, lines["data/select.jsonl"])
+    notes += _unmatched(candidates, lines["data/select.jsonl"])
     return RunInputs(
         folder=run_dir.resolve().name,
         objects=objects,
@@ -195,15 +195,17 @@ def trains(entry: Record) -> bool:
     return not str(entry.get("recipe") or "zero-shot").startswith("zero")
 
 
-def _strangers(candidates: Mapping[str, Candidate], select: tuple[Record, ...]) -> list[str]:
-    """Outputs of rows that the row set does not have."""
+def _unmatched(candidates: Mapping[str, Candidate], select: tuple[Record, ...]) -> list[str]:
+    """Rows without an output, and outputs of rows that the row set does not have."""
     known = {str(row.get("id")) for row in select}
-    if not known:
-        return []
-    strange = {name: len(c.outputs.keys() - known) for name, c in candidates.items()}
-    return [
-        f"candidates/{name}/rows/select.jsonl: {count} ids are not in data/select.jsonl; "
-        "their outputs are not shown."
-        for name, count in strange.items()
-        if count
-    ]
+    notes = []
+    for name, candidate in candidates.items():
+        where = f"candidates/{name}/rows/select.jsonl"
+        without = len(known - candidate.outputs.keys())
+        strange = len(candidate.outputs.keys() - known)
+        if known and candidate.has_rows and without:
+            notes.append(f"{where}: {without} of {len(known)} rows have no output.")
+        if known and strange:
+            several = "1 output is" if strange == 1 else f"{strange} outputs are"
+            notes.append(f"{where}: {several} of no row in data/select.jsonl and not shown.")
+    return notes

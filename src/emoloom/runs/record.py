@@ -29,6 +29,7 @@ def open_run(run: RunDirectory, identity: str, facts: Mapping[str, Any]) -> bool
     if not path.exists():
         _refuse_foreign_files(run)
         write_json_atomic(path, _record(identity, facts, "running"))
+        run.event("started")
         return False
     before = _read(run)
     if before.get("format", 0) > FORMAT:
@@ -43,6 +44,8 @@ def open_run(run: RunDirectory, identity: str, facts: Mapping[str, Any]) -> bool
             f"{run.root} holds a run of another config or version",
             do="choose another folder with --out, or delete this one",
         )
+    if before.get("status") != "done":
+        run.event("continued")
     write_json_atomic(path, _record(identity, facts, "running"))
     return True
 

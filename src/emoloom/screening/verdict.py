@@ -84,9 +84,11 @@ def _against_floors(floors: Sequence[Comparison]) -> list[str]:
         clauses.append(f"it beats {_join([_name(c.name) for c in beaten])}")
     if level:
         clauses.append(f"it does not score separably above {_join([_name(c.name) for c in level])}")
-    for comparison in above:
-        sure = "separably" if comparison.separable else "not separably"
-        clauses.append(f"it is below the floor {_name(comparison.name)} ({sure})")
+    for separable, sure in ((True, "separably"), (False, "not separably")):
+        names = [_name(c.name) for c in above if c.separable is separable]
+        if names:
+            floor = "floor" if len(names) == 1 else "floors"
+            clauses.append(f"it is below the {floor} {_join(names)} ({sure})")
     return clauses
 
 

@@ -7,6 +7,7 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emoloom.corpora.lines import read_lines
 from emoloom.errors import UserError
@@ -72,6 +73,7 @@ def weak_vad(
             lexicon's centre.
         k: Weight of the prior, above 0.
     """
+    assert k > 0
     tokens = tokenise(text)
     matches = match_terms(tokens, lexicon)
     weights = [_distance(match.vad, lexicon.centre) for match in matches]
@@ -192,9 +194,7 @@ def fit_affine(weak: Sequence[VAD], human: Sequence[VAD]) -> AffineMap:
     return AffineMap(_triple(slope), _triple(intercept))
 
 
-def _triple(
-    values: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
-) -> tuple[float, float, float]:
+def _triple(values: NDArray[np.float64]) -> tuple[float, float, float]:
     v, a, d = (float(value) for value in values)
     return v, a, d
 

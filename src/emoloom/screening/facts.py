@@ -1,0 +1,74 @@
+"""What run.json and the manifest say a run is, and was made from."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from emoloom import __version__
+from emoloom.config import Config
+from emoloom.contract.prompt import instruction_sha256, render_instruction
+from emoloom.contract.schema import CONTRACT_VERSION
+from emoloom.corpora.registry import get_corpus
+from emoloom.models.sources import ModelFiles
+from emoloom.records import LabelSpace
+from emoloom.runs.directory import fingerprint
+from emoloom.runs.provenance import code_sha256, machine, package_versions
+from emoloom.screening.row_sets import source_hashes
+from emoloom.supervision.lexicon import Lexicon
+
+SETTINGS_WITHOUT_EFFECT = ("budget",)
+"""Top-level settings that change no answer and no score: a run may be continued with others."""
+
+
+def run_identity(config: Config, space: LabelSpace, lexicon: Lexicon) -> str:
+    """Fingerprint of every setting that affects a result; a run folder holds one identity."""
+    settings = {k: v for k, v in config.in_force().items() if k not in SETTINGS_WITHOUT_EFFECT}
+    return fingerprint([settings, __version__, package_versions(), lexicon.sha256, space.labels])
+
+
+def run_facts(config: Config, space: LabelSpace, lexicon: Lexicon) -> dict[str, Any]:
+    """For run.json: what the run is, for people and for the report."""
+    corpora = dict.fromkeys(part.corpus for part in (*config.data.train, *config.data.select))
+    licences = [{"what": name, "licence": get_corpus(name).licence} for name in corpora]
+    return {
+        "name": config.name,
+        "config": config.in_force(),
+        "emoloom_version": __version__,
+        "packages": package_versions(),
+        "created_with": {"threads": config.threads, **machine()},
+        "contract_version": CONTRACT_VERSION,
+        "instruction": render_instruction("{text}", space),
+        "instruction_sha256": instruction_sha256(space),
+        "licences": [*licences, {"what": lexicon.name, "licence": lexicon.licence}],
+    }
+
+
+def made_from(
+    config: Config, space: LabelSpace, lexicon: Lexicon, files: Mapping[str, ModelFiles]
+) -> dict[str, Any]:
+    """For the manifest: everything the results were made from, by hash where it has bytes."""
+    return {
+        "emoloom": {"version": __version__, "code_sha256": code_sha256()},
+        "packages": package_versions(),
+        "machine": machine(),
+        "config": config.in_force(),
+        "contract_version": CONTRACT_VERSION,
+        "instruction_sha256": instruction_sha256(space),
+        "label_space": {"name": space.name, "labels": list(space.labels)},
+        "lexicon": {
+            "name": lexicon.name,
+            "sha256": lexicon.sha256,
+            "licence": lexicon.licence,
+        },
+        "data": source_hashes(config.data),
+        "models": {
+            name: {
+                "source": model.source,
+                "is": model.display_name,
+                "licence": model.licence,
+                "weights_sha256": model.weights_sha256,
+                "tokenizer_sha256": model.tokenizer_sha256,
+                "config_sha256": model.config_sha256,
+            }
+            for name, model in files.items()
+        },
+    }

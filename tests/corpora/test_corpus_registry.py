@@ -1,0 +1,88 @@
+"""The registry: names, paths, hashes."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from emoloom.corpora.labels import load_space
+from emoloom.corpora.registry import CORPORA, get_corpus, list_corpora, read_corpus
+from emoloom.errors import UserError
+
+SHARED = Path(__file__).resolve().parents[2] / "../shared/data"
+
+
+def test_every_corpus_says_licence_source_and_shape():
+    assert list_corpora() == ("goemotions-sample", "emobank-sample", "goemotions", "emobank")
+    for name, corpus in CORPORA.items():
+        assert corpus.name == name
+        assert corpus.licence in ("CC BY 4.0", "CC BY-SA 4.0")
+        assert corpus.licence_url.startswith("https://creativecommons.org/")
+        assert corpus.url.startswith("https://github.com/")
+        assert re.search(r"\b20\d\d\b", corpus.citation)
+        assert corpus.shipped == name.endswith("-sample") == (not corpus.needs)
+        assert corpus.has_vad == (corpus.label_space is None)
+        assert all(len(digest) == 64 for digest in corpus.sha256.values())
+
+
+def test_unknown_names_and_splits_list_the_known():
+    with pytest.raises(UserError, match="goemotions-sample, emobank-sample"):
+        get_corpus("goemotion")
+    with pytest.raises(UserError, match="allowed: train, dev, test"):
+        read_corpus("emobank-sample", "valid")
+
+
+def test_paths_are_needed_exactly_where_they_are(tmp_path):
+    with pytest.raises(UserError, match="emobank needs a path; allowed: emobank"):
+        read_corpus("emobank", "train")
+    with pytest.raises(UserError, match=r"takes no path.*name goemotions"):
+        read_corpus("goemotions-sample", "train", tmp_path)
+    with pytest.raises(UserError, match="is no folder"):
+        read_corpus("goemotions", "train", tmp_path / "train.tsv")
+    with pytest.raises(UserError, match=r"there is no file.*emotions\.txt"):
+        read_corpus("goemotions", "train", tmp_path)
+
+
+@pytest.mark.parametrize("split", ["train", "dev", "test"])
+@pytest.mark.parametrize("name", ["goemotions-sample", "emobank-sample"])
+def test_samples_read_whole_and_with_their_hash(name, split):
+    result = read_corpus(name, split)
+    assert result.rejected == ()
+    assert {row.source for row in result.rows} == {name}
+    assert {row.split for row in result.rows} == {split}
+    (file,) = result.files
+    assert (file.name, file.known) == (f"{split}.jsonl", True)
+
+
+def goemotions_folder(tmp_path: Path, names: str) -> Path:
+    (tmp_path / "emotions.txt").write_text(names, encoding="utf-8")
+    (tmp_path / "dev.tsv").write_text("hi\t0\tx\n", encoding="utf-8")
+    return tmp_path
+
+
+def test_another_file_than_the_official_one_is_read_and_reported(tmp_path):
+    labels = load_space("goemotions28").labels
+    result = read_corpus("goemotions", "dev", goemotions_folder(tmp_path, "\n".join(labels)))
+    assert [row.id for row in result.rows] == ["goemotions/x"]
+    assert [(file.name, file.known) for file in result.files] == [
+        ("emotions.txt", True),
+        ("dev.tsv", False),
+    ]
+
+
+def test_another_order_of_the_emotions_is_refused(tmp_path):
+    folder = goemotions_folder(tmp_path, "anger\nadmiration\n")
+    with pytest.raises(UserError, match="got: 'anger'; allowed: admiration"):
+        read_corpus("goemotions", "dev", folder)
+    with pytest.raises(UserError, match="got: '1 names'; allowed: 28 names"):
+        read_corpus("goemotions", "dev", goemotions_folder(tmp_path, "admiration\n"))
+
+
+def test_the_official_files_are_known():
+    if not SHARED.exists():
+        pytest.skip("../shared/data is absent: the official hashes cannot be compared")
+    for name in ("goemotions", "emobank"):
+        for split in ("train", "dev", "test"):
+            result = read_corpus(name, split, SHARED / name)
+            assert all(file.known for file in result.files)
+    assert read_corpus("emobank", "dev", SHARED / "emobank/emobank.csv").other_split == 9062
