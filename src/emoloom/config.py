@@ -5,17 +5,32 @@ All faults of a file are reported at once, each with its path (`data.select.0.ro
 
 import difflib
 import json
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from emoloom.errors import ConfigError, UserError
+from emoloom.settings_file import plain_values, read_mapping
 
 Recipe = Literal["sft", "zero-shot"]
+
+Checks = Mapping[str, Callable[[Any], object]]
+"""What a value is held against beyond its form, by kind: `labels`, `lexicon`, `model`, `train`,
+`select`. A check raises `UserError`."""
+
+_OURS = "ours"
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
@@ -24,8 +39,30 @@ class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
 
 
+_Value = TypeVar("_Value")
+
+
 def _as_path(value: Any) -> Any:
     return Path(value) if isinstance(value, str) else value
+
+
+def _held_against(kind: str) -> AfterValidator:
+    """Runs the check of this kind, if there is one, beside all other checks of the config."""
+
+    def check(value: _Value, info: ValidationInfo) -> _Value:
+        try:
+            (info.context or {}).get(kind, bool)(value)
+        except UserError as error:
+            raise PydanticCustomError(_OURS, "{why}", {"why": str(error)}) from None
+        return value
+
+    return AfterValidator(check)
+
+
+def _distinct(recipes: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(recipes)) < len(recipes):
+        raise PydanticCustomError(_OURS, "a recipe stands twice")
+    return recipes
 
 
 class RowsConfig(_Settings):
@@ -43,8 +80,10 @@ class RowsConfig(_Settings):
 class DataConfig(_Settings):
     """Row sets, shared by all candidates."""
 
-    train: tuple[RowsConfig, ...] = Field(min_length=1, description="Drawn from train splits.")
-    select: tuple[RowsConfig, ...] = Field(
+    train: tuple[Annotated[RowsConfig, _held_against("train")], ...] = Field(
+        min_length=1, description="Drawn from train splits."
+    )
+    select: tuple[Annotated[RowsConfig, _held_against("select")], ...] = Field(
         min_length=1, description="Drawn from dev splits; ranks the candidates."
     )
 
@@ -52,7 +91,9 @@ class DataConfig(_Settings):
 class ModelConfig(_Settings):
     """One base model."""
 
-    source: str = Field(description="A built-in name, `pypi:...`, a folder or a .gguf file.")
+    source: Annotated[str, _held_against("model")] = Field(
+        description="A built-in name, `pypi:...`, a folder or a .gguf file."
+    )
     name: str | None = Field(
         None, pattern=_NAME, description="Name in the tables; made from the source if left out."
     )
@@ -104,6 +145,12 @@ class RankingConfig(_Settings):
     )
     bootstrap: int = Field(2000, ge=100, le=100_000, description="Paired bootstrap draws.")
 
+    @model_validator(mode="after")
+    def _some_weight(self) -> Self:
+        if self.labels_weight + self.vad_weight == 0:
+            raise PydanticCustomError(_OURS, "both weights are 0; at least one must be above 0")
+        return self
+
 
 class BudgetConfig(_Settings):
     """What the screen may spend. Exceeding it stops the screen with a valid report."""
@@ -121,13 +168,15 @@ class Config(_Settings):
     threads: int = Field(
         2, ge=1, le=1024, description="CPU threads of the model; part of the run's identity."
     )
-    labels: str = Field("goemotions28", description="Label space: a name or a file.")
-    lexicon: Annotated[Path | None, BeforeValidator(_as_path)] = Field(
+    labels: Annotated[str, _held_against("labels")] = Field(
+        "goemotions28", description="Label space: a name or a file."
+    )
+    lexicon: Annotated[Path | None, BeforeValidator(_as_path), _held_against("lexicon")] = Field(
         None, description="A VAD lexicon of your own; the shipped one when left out."
     )
     data: DataConfig
     models: tuple[ModelConfig, ...] = Field(min_length=1, description="Base models to compare.")
-    recipes: tuple[Recipe, ...] = Field(
+    recipes: Annotated[tuple[Recipe, ...], AfterValidator(_distinct)] = Field(
         ("sft", "zero-shot"), min_length=1, description="What is done with each model."
     )
     training: TrainingConfig = TrainingConfig()
@@ -141,99 +190,44 @@ class Config(_Settings):
         return self.model_dump(mode="json")
 
 
-class _ConfigLoader(yaml.SafeLoader):
-    """YAML without repeated keys (the second would silently win), and with `1e-3` as a number."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, str) and key in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"the key {key!r} stands twice", problem_mark=key_node.start_mark
-                )
-            seen.add(key if isinstance(key, str) else repr(key))
-        return super().construct_mapping(node, deep)
-
-
-_ConfigLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"),
-    list("-+0123456789"),
-)
-
-
-def load_config(path: Path) -> Config:
+def load_config(path: Path, checks: Checks | None = None) -> Config:
     """Read and check a YAML config.
+
+    Args:
+        path: the file.
+        checks: what the names and files in it are held against; None looks at nothing outside.
 
     Raises:
         UserError: the file cannot be read.
         ConfigError: every fault in it, each with its path.
     """
-    do = "see configs/demo.yaml for an example"
-    text = read_text(path, "the config")
-    try:
-        given = yaml.load(text, _ConfigLoader)  # noqa: S506 (a SafeLoader)
-    except yaml.YAMLError as error:
-        raise UserError(
-            f"the config {path} is not valid YAML", got=" ".join(str(error).split()), do=do
-        ) from error
-    if given is None:
-        raise UserError(f"the config {path} is empty", do=do)
-    if not isinstance(given, dict):
-        raise UserError(f"the config {path} is not a mapping", got=type(given).__name__, do=do)
-    return parse_config(given, source=str(path))
+    given = read_mapping(path, "the config", do="see configs/demo.yaml for an example")
+    return parse_config(given, source=str(path), checks=checks)
 
 
-def read_text(path: Path, what: str) -> str:
-    """A whole UTF-8 text file, a byte order mark allowed.
-
-    Raises:
-        UserError: missing, a folder, unreadable, or not UTF-8.
-    """
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise UserError(f"{what} {path} does not exist", do="check the path") from error
-    except IsADirectoryError as error:
-        raise UserError(f"{what} {path} is a folder", allowed="a file") from error
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{what} {path} is not UTF-8 text",
-            got=f"byte 0x{error.object[error.start]:02x} at offset {error.start}",
-            do="save it as UTF-8",
-        ) from error
-    except OSError as error:
-        raise UserError(f"{what} {path} cannot be read", got=error.strerror or "") from error
-
-
-def parse_config(given: dict[Any, Any], *, source: str) -> Config:
+def parse_config(
+    given: dict[Any, Any], *, source: str, checks: Checks | None = None
+) -> Config:
     """Check a mapping; a model may be given as its source string alone.
 
     Raises:
         ConfigError: every fault, each with its path.
     """
+    plain, unfit = plain_values(given)
+    faults = [f"{path}: {fault}" for path, fault in unfit.items()]
+    text = json.dumps(_with_models(plain))
     try:
-        config = Config.model_validate_json(_to_json(_with_models(given), source))
+        config = Config.model_validate_json(text, context=checks or {})
     except ValidationError as error:
         items = [dict(item) for item in error.errors()]
-        faults = [_fault(item) for item in items if not _follows_from_another(item, items)]
-        raise ConfigError(source, faults, do="mend each line and run `emoloom check`") from None
-    faults = _cross_faults(config)
+        faults += [
+            _fault(item)
+            for item in items
+            if _path(item) not in unfit and not _follows_from_another(item, items)
+        ]
     if faults:
         raise ConfigError(source, faults, do="mend each line and run `emoloom check`")
     return config
-
-
-def _to_json(given: dict[Any, Any], source: str) -> str:
-    try:
-        return json.dumps(given, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(
-            source,
-            [f"a value is none of text, number, list, mapping: {error}"],
-            do="quote dates and write keys as text",
-        ) from None
 
 
 def _with_models(given: dict[Any, Any]) -> dict[Any, Any]:
@@ -242,15 +236,6 @@ def _with_models(given: dict[Any, Any]) -> dict[Any, Any]:
         return given
     whole = [{"source": item} if isinstance(item, str) else item for item in models]
     return {**given, "models": whole}
-
-
-def _cross_faults(config: Config) -> list[str]:
-    faults = []
-    if config.ranking.labels_weight + config.ranking.vad_weight == 0:
-        faults.append("ranking: both weights are 0; at least one must be above 0")
-    if len(set(config.recipes)) < len(config.recipes):
-        faults.append("recipes: a recipe stands twice")
-    return faults
 
 
 def _follows_from_another(error: dict[str, Any], errors: Sequence[dict[str, Any]]) -> bool:
@@ -263,7 +248,9 @@ def _follows_from_another(error: dict[str, Any], errors: Sequence[dict[str, Any]
 
 def _fault(error: dict[str, Any]) -> str:
     """One line: path, what was got, what is allowed."""
-    path = ".".join(str(part) for part in error["loc"]) or "the config"
+    path = _path(error)
+    if error["type"] == _OURS:
+        return f"{path}: {error['msg']}"
     if error["type"] == "extra_forbidden":
         return f"{path}: unknown key{_suggestion(error['loc'])}"
     if error["type"] == "missing":
@@ -271,6 +258,10 @@ def _fault(error: dict[str, Any]) -> str:
     got = repr(error["input"])
     shown = got if len(got) <= 60 else got[:57] + "..."
     return f"{path}: got {shown}; {error['msg'][:1].lower()}{error['msg'][1:]}"
+
+
+def _path(error: dict[str, Any]) -> str:
+    return ".".join(str(part) for part in error["loc"]) or "the config"
 
 
 def _suggestion(location: Sequence[Any]) -> str:

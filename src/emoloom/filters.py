@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from emoloom.config import read_text
 from emoloom.contract.parse import parse_output
 from emoloom.contract.schema import write_answer
 from emoloom.corpora.labels import load_space
@@ -16,6 +15,7 @@ from emoloom.errors import UserError
 from emoloom.metrics.scoring import score
 from emoloom.records import LabelSpace, ParseFailure
 from emoloom.runs.directory import dumps, write_jsonl_atomic
+from emoloom.settings_file import read_text
 from emoloom.supervision.lexicon import Lexicon
 from emoloom.supervision.weak_vad import weak_vad
 

@@ -3,10 +3,7 @@
 Shape legend: T tokens of one sequence, K asked positions, V vocabulary.
 """
 
-import logging
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +12,7 @@ import torch
 
 from emoloom.contract.prompt import Prompter, make_prompter
 from emoloom.errors import UserError
+from emoloom.models.quiet import quiet_transformers
 from emoloom.records import LabelSpace
 
 
@@ -78,25 +76,6 @@ def load_causal_lm(
     stop_ids = stops if isinstance(stops, list) else [] if stops is None else [stops]
     prompter = make_prompter(tokenizer, space, max_text_tokens=max_text_tokens, stop_ids=stop_ids)
     return CausalLM(model, prompter, name)
-
-
-@contextmanager
-def quiet_transformers() -> Iterator[None]:
-    """Keep transformers' progress bars and advice to developers out of our own output."""
-    from transformers.utils import logging as hf_logging
-
-    logger = logging.getLogger("transformers")
-    level, bars = logger.level, hf_logging.is_progress_bar_enabled()
-    hf_logging.set_verbosity_error()
-    hf_logging.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            yield
-    finally:
-        logger.setLevel(level)
-        if bars:
-            hf_logging.enable_progress_bar()
 
 
 @torch.no_grad()

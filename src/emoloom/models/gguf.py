@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from emoloom.errors import UserError
+from emoloom.models.quiet import quiet_transformers
 
 PROBES = (
     '{"labels":["joy"],"vad":{"v":0.83,"a":0.55,"d":0.61},"rationale":"cues: love, puppy"}',
@@ -89,6 +90,11 @@ def convert_gguf(path: Path, target: Path, facts: GgufFacts, shown: str) -> None
     Raises:
         UserError: transformers cannot convert this file, or would lose a part of it.
     """
+    with quiet_transformers():
+        _convert(path, target, facts, shown)
+
+
+def _convert(path: Path, target: Path, facts: GgufFacts, shown: str) -> None:
     try:
         tokenizer = _load_tokenizer(path.parent, gguf_file=path.name)
         model, loading = _load_model(path)

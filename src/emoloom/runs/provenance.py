@@ -39,10 +39,12 @@ def package_versions() -> dict[str, str]:
 
 
 def code_sha256() -> str:
-    """Hash over this package's own source files."""
+    """Hash over this package's own files: source and shipped data."""
     root = Path(__file__).resolve().parents[1]
     digest = hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
+    for path in sorted(root.rglob("*")):
+        if not path.is_file() or path.suffix == ".pyc":
+            continue
         digest.update(path.relative_to(root).as_posix().encode("utf-8"))
         digest.update(bytes.fromhex(sha256_file(path)))
     return digest.hexdigest()

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from emoloom.models.causal_lm import CausalLM, ModelError, quiet_transformers
+from emoloom.models.causal_lm import CausalLM, ModelError
 from emoloom.models.packing import fill_packs, make_pack, packed_forward
+from emoloom.models.quiet import quiet_transformers
 from emoloom.training.examples import Example
 from emoloom.training.losses import answer_cross_entropy
 
