@@ -1,5 +1,7 @@
 """The command line: commands and their texts, no logic; heavy imports wait for their command."""
 
+import errno
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,11 +9,55 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from typer.core import TyperGroup
 
 from emoloom.errors import ExitCode, UserError
 
+
+@contextmanager
+def _errors_for_people() -> Iterator[None]:
+    """One line and the right exit code instead of a traceback, for what a user can mend."""
+    try:
+        yield
+    except UserError as error:
+        _complain(f"error: {error}")
+        sys.exit(ExitCode.USER_ERROR)
+    except KeyboardInterrupt as stop:
+        _complain("; ".join(["interrupted", *map(str, stop.args)]))
+        sys.exit(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # The reader has seen enough. What is still buffered must go nowhere at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.DONE)
+    except OSError as error:
+        if error.errno not in _MENDABLE:
+            raise
+        _complain(f"error: {error}; make room or set the rights, then run the same command again")
+        sys.exit(ExitCode.USER_ERROR)
+
+
+_MENDABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+
+
+def _complain(text: str) -> None:
+    """On stderr, line by line: names and values in it must not drive the terminal."""
+    from emoloom.engines.progress import printable
+
+    typer.echo("\n".join(map(printable, text.split("\n"))), err=True)
+
+
+class _Commands(TyperGroup):
+    """Commands whose errors are for people; typer itself would answer Ctrl-C with silence."""
+
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
+        """Run the command that was asked for."""
+        with _errors_for_people():
+            return super().invoke(ctx)
+
+
 app = typer.Typer(
     name="emoloom",
+    cls=_Commands,
     help="Choose a small language model for emotion work, and be able to prove the choice.",
     no_args_is_help=True,
     add_completion=False,
@@ -41,8 +87,12 @@ def screen(
     from emoloom.engines.progress import show_progress
     from emoloom.pipeline import screen as run_screen
 
-    with show_progress() as progress:
-        screened = run_screen(config, out, progress)
+    try:
+        with show_progress() as progress:
+            screened = run_screen(config, out, progress)
+    except KeyboardInterrupt as stop:
+        kept = "what is finished is kept: run the same command to continue"
+        raise KeyboardInterrupt(kept) from stop
     typer.echo(screened.table)
     typer.echo(screened.verdict)
     typer.echo(f"report: {screened.folder / 'report.html'}")
@@ -192,25 +242,6 @@ def _stdin_lines() -> Iterator[str]:
             ) from error
 
 
-@contextmanager
-def _errors_for_people() -> Iterator[None]:
-    """One line and the right exit code instead of a traceback, for what a user can mend."""
-    try:
-        yield
-    except UserError as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(ExitCode.USER_ERROR)
-    except KeyboardInterrupt:
-        typer.echo(
-            "interrupted; what is finished is kept: run the same command to continue", err=True
-        )
-        sys.exit(ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(ExitCode.DONE)
-
-
 def main() -> None:
     """Entry point of `emoloom`."""
-    with _errors_for_people():
-        app(standalone_mode=True)
+    app()

@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -30,6 +29,8 @@ Checks = Mapping[str, Callable[[Any], object]]
 """What a value is held against beyond its form, by kind: `labels`, `lexicon`, `model`, `train`,
 `select`. A check raises `UserError`."""
 
+MEND = "mend each line and run `emoloom check`"
+
 _OURS = "ours"
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -40,10 +41,6 @@ class _Settings(BaseModel):
 
 
 _Value = TypeVar("_Value")
-
-
-def _as_path(value: Any) -> Any:
-    return Path(value) if isinstance(value, str) else value
 
 
 def _held_against(kind: str) -> AfterValidator:
@@ -72,7 +69,7 @@ class RowsConfig(_Settings):
     rows: int | None = Field(
         None, ge=1, description="Rows drawn in natural proportions; all of them when left out."
     )
-    path: Annotated[Path | None, BeforeValidator(_as_path)] = Field(
+    path: Path | None = Field(
         None, description="Folder or file of the corpus's official files; not for shipped samples."
     )
 
@@ -171,7 +168,7 @@ class Config(_Settings):
     labels: Annotated[str, _held_against("labels")] = Field(
         "goemotions28", description="Label space: a name or a file."
     )
-    lexicon: Annotated[Path | None, BeforeValidator(_as_path), _held_against("lexicon")] = Field(
+    lexicon: Annotated[Path | None, _held_against("lexicon")] = Field(
         None, description="A VAD lexicon of your own; the shipped one when left out."
     )
     data: DataConfig
@@ -205,9 +202,7 @@ def load_config(path: Path, checks: Checks | None = None) -> Config:
     return parse_config(given, source=str(path), checks=checks)
 
 
-def parse_config(
-    given: dict[Any, Any], *, source: str, checks: Checks | None = None
-) -> Config:
+def parse_config(given: dict[Any, Any], *, source: str, checks: Checks | None = None) -> Config:
     """Check a mapping; a model may be given as its source string alone.
 
     Raises:
@@ -226,7 +221,7 @@ def parse_config(
             if _path(item) not in unfit and not _follows_from_another(item, items)
         ]
     if faults:
-        raise ConfigError(source, faults, do="mend each line and run `emoloom check`")
+        raise ConfigError(source, faults, do=MEND)
     return config
 
 

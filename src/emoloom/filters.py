@@ -101,6 +101,7 @@ def decode_file(request: DecodeRequest, progress: Progress) -> int:
     from emoloom.models.preflight import certify
     from emoloom.models.sources import get_model, parse_source
 
+    _check_output(request.output)
     space = load_space(request.labels)
     lines = list(read_objects(request.source, ("id", "text"), "rows"))
     rows = [(line["id"], line["text"]) for line in lines]
@@ -131,6 +132,18 @@ def decode_file(request: DecodeRequest, progress: Progress) -> int:
     return len(rows)
 
 
+def _check_output(path: Path) -> None:
+    """Refuse before the work what could not be written after it."""
+    above = next(parent for parent in path.absolute().parents if parent.exists())
+    if path.is_dir() or not above.is_dir():
+        raise UserError(
+            f"cannot write {path}",
+            got="a folder" if path.is_dir() else f"{above} is a file",
+            allowed="a file in a folder",
+            do="choose another --output",
+        )
+
+
 def _example(space: LabelSpace) -> str:
     label = json.dumps(space.labels[0], ensure_ascii=False)
     return f'{{"labels":[{label}],"vad":{{"v":0.50,"a":0.50,"d":0.50}},"rationale":"cues: none"}}'
@@ -149,9 +162,9 @@ def read_objects(path: Path, keys: tuple[str, ...], what: str) -> Iterator[dict[
             continue
         try:
             value = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = None
-        if not isinstance(value, dict) or not all(isinstance(value.get(k), str) for k in keys):
+        if not isinstance(value, dict) or not all(_is_text(value.get(k)) for k in keys):
             shown = line if len(line) <= 60 else line[:57] + "..."
             raise UserError(
                 f"line {number} of {path} is no {what} line",
@@ -169,3 +182,8 @@ def read_objects(path: Path, keys: tuple[str, ...], what: str) -> Iterator[dict[
         yield value
     if not seen:
         raise UserError(f"{path} holds no {what}", allowed=f"lines, each {allowed}")
+
+
+def _is_text(value: object) -> bool:
+    """A string that can be written: JSON may escape half a character (a lone surrogate)."""
+    return isinstance(value, str) and not any("\ud800" <= char <= "\udfff" for char in value)

@@ -3,23 +3,22 @@
 config -> rows -> rule and plan -> floors -> candidates -> leaderboard -> manifest -> report
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from emoloom.config import Config, load_config
+from emoloom.config import MEND, Config, load_config
 from emoloom.contract.prompt import instruction_sha256
 from emoloom.contract.schema import CONTRACT_VERSION
 from emoloom.corpora.labels import load_space
-from emoloom.corpora.registry import get_corpus
 from emoloom.engines.local import BudgetStop, LocalEngine
 from emoloom.engines.progress import Progress
 from emoloom.errors import ConfigError, ExitCode, UserError
 from emoloom.metrics.resampling import Bootstrap
 from emoloom.metrics.signature import Signature
 from emoloom.models.causal_lm import ModelError
-from emoloom.models.sources import ModelFiles, get_model
+from emoloom.models.sources import ModelFiles, get_model, parse_source
 from emoloom.records import LabelSpace
 from emoloom.report.page import write_report
 from emoloom.runs.directory import (
@@ -32,7 +31,13 @@ from emoloom.runs.record import close_run, open_run
 from emoloom.screening.answers import CandidateRun, candidate_work, floor_work, read_answers
 from emoloom.screening.candidates import Candidate, list_candidates
 from emoloom.screening.entries import Status
-from emoloom.screening.facts import made_from, run_facts, run_identity
+from emoloom.screening.facts import (
+    SourceHashes,
+    made_from,
+    run_facts,
+    run_identity,
+    source_hashes,
+)
 from emoloom.screening.floors import FLOORS
 from emoloom.screening.leaderboard import (
     Leaderboard,
@@ -47,6 +52,7 @@ from emoloom.screening.ranking import RankingRule, RankingSettings, ranking_rule
 from emoloom.screening.row_sets import (
     SharedRows,
     mean_human_vad,
+    read_part,
     read_row_sets,
     row_set_work,
 )
@@ -95,7 +101,8 @@ def screen(config_path: Path, out: Path | None, progress: Progress) -> Screened:
     with run.lock():
         context = open_context(config, run, progress)
         try:
-            rows = draw_rows(context)
+            sources = source_hashes(config.data)
+            rows = draw_rows(context, sources)
             rule = fix_rule(context, rows)
             chosen = list_candidates(config)
             write_plan(run, config, chosen, rows)
@@ -103,41 +110,43 @@ def screen(config_path: Path, out: Path | None, progress: Progress) -> Screened:
             floors = answer_with_floors(context, rows)
             answered = answer_with_candidates(context, rows, chosen, files)
             board = write_leaderboard(context, rows, rule, [*floors, *answered])
+            stopped = any(entry.status == "not_done" for entry in answered)
+            close_run(run, "stopped_by_budget" if stopped else "done")
+            facts = made_from(config, context.space, context.lexicon, sources, files)
+            write_manifest(run, facts)
+            write_report(run.root)
         except KeyboardInterrupt:
             run.event("interrupted")
             close_run(run, "interrupted")
             raise
-        stopped = any(entry.status == "not_done" for entry in answered)
-        close_run(run, "stopped_by_budget" if stopped else "done")
-        write_manifest(run, made_from(config, context.space, context.lexicon, files))
-        write_report(run.root)
+        except UserError as error:
+            run.event("failed", message=str(error))
+            close_run(run, "failed")
+            raise
     code = ExitCode.BUDGET if stopped else ExitCode.DONE
     return Screened(code, run.root, to_markdown(board), board.verdict)
 
 
 def check(config_path: Path) -> Config:
-    """Everything that can be known to be wrong before any work is done.
+    """Everything that can be known to be wrong before any work is done, all of it at once.
 
     Raises:
         UserError: the config, its label space, lexicon, a corpus or a model name is at fault.
     """
-    config = load_config(config_path)
-    probes: list[tuple[str, Callable[[], object]]] = [
-        ("labels", partial(load_space, config.labels)),
-        ("lexicon", partial(load_lexicon, config.lexicon)),
-        ("models", partial(list_candidates, config)),
-    ]
-    for name, parts in (("train", config.data.train), ("select", config.data.select)):
-        for index, part in enumerate(parts):
-            probes.append((f"data.{name}.{index}.corpus", partial(get_corpus, part.corpus)))
-    faults = []
-    for path, probe in probes:
-        try:
-            probe()
-        except UserError as error:
-            faults.append(f"{path}: {error}")
-    if faults:
-        raise ConfigError(str(config_path), faults, do="mend each line and run `emoloom check`")
+    config = load_config(
+        config_path,
+        {
+            "labels": load_space,
+            "lexicon": load_lexicon,
+            "model": parse_source,
+            "train": partial(read_part, split="train"),
+            "select": partial(read_part, split="dev"),
+        },
+    )
+    try:
+        list_candidates(config)
+    except UserError as error:
+        raise ConfigError(str(config_path), [f"models: {error}"], do=MEND) from error
     return config
 
 
@@ -152,11 +161,11 @@ def open_context(config: Config, run: RunDirectory, progress: Progress) -> Conte
     return Context(config, run, engine, progress, space, lexicon)
 
 
-def draw_rows(context: Context) -> SharedRows:
+def draw_rows(context: Context, sources: SourceHashes) -> SharedRows:
     """Draw the row sets that all candidates share, once."""
     config, folder = context.config, context.run.root / "data"
     context.engine.do(
-        row_set_work(context.run, config.data, context.space, context.lexicon, config.seed)
+        row_set_work(context.run, config.data, sources, context.space, context.lexicon, config.seed)
     )
     rows = read_row_sets(folder, context.space)
     for warning in rows.warnings:
@@ -204,13 +213,9 @@ def answer_with_candidates(
 ) -> list[ScoredCandidate]:
     """Certify, train and decode each candidate; a failure stops that one alone."""
     scored: list[ScoredCandidate] = []
-    status: Status
-    stop = ""
     for candidate in chosen:
         model = files[candidate.model.name]
-        status, reason = ("not_done", stop) if stop else _answer(context, rows, candidate, model)
-        if status == "not_done":
-            stop = reason
+        status, reason = _answer(context, rows, candidate, model)
         done = status == "scored"
         answers, ids = (
             read_answers(context.run, candidate.name, context.space) if done else (None, ())
@@ -243,7 +248,7 @@ def _answer(
     try:
         for unit in units:
             context.engine.do(unit)
-    except ModelError as error:
+    except (ModelError, UserError) as error:
         status, reason = "failed", str(error)
     except BudgetStop as error:
         status, reason = "not_done", str(error)
@@ -276,7 +281,7 @@ def write_leaderboard(
     for entry in board.entries:
         name = entry.scored.source.name
         if entry.scored.source.status == "scored":
-            write_json_atomic(context.run.candidate(name) / "scores.json", entry.to_dict())
+            write_json_atomic(context.run.candidate(name) / "scores.json", entry.scores_file())
     for suffix, text in (("json", to_json), ("csv", to_csv), ("md", to_markdown)):
         write_text_atomic(context.run.root / f"leaderboard.{suffix}", text(board))
     return board

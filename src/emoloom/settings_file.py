@@ -93,24 +93,27 @@ def plain_values(given: dict[Any, Any]) -> tuple[dict[str, Any], dict[str, str]]
     faults: dict[str, str] = {}
 
     def plain(value: Any, path: tuple[str, ...], inside: tuple[int, ...]) -> Any:
+        inner = (*inside, id(value))
         if id(value) in inside or len(path) > _DEEPEST:
             faults[".".join(path)] = "it is nested too deep, or inside itself"
-        elif isinstance(value, dict):
-            inner = (*inside, id(value))
+            return None
+        if isinstance(value, dict):
             return {str(k): plain(v, (*path, str(k)), inner) for k, v in value.items()}
-        elif isinstance(value, list):
-            inner = (*inside, id(value))
+        if isinstance(value, list):
             return [plain(v, (*path, str(i)), inner) for i, v in enumerate(value)]
-        elif value is None or isinstance(value, str | int):
-            return value
-        elif isinstance(value, float) and math.isfinite(value):
-            return value
-        else:
+        if not _is_plain(value):
             allowed = "text, a finite number, a list or a mapping"
             faults[".".join(path)] = f"got {value!r}; it should be {allowed} (dates go in quotes)"
-        return None
+            return None
+        return value
 
     return plain(given, (), ()), faults
 
 
 _DEEPEST = 20
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or isinstance(value, str | int)

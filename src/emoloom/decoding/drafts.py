@@ -15,6 +15,7 @@ from emoloom.records import Prediction
 
 _NUMBER = re.compile(r'"([vad])":([01]\.\d\d)')
 _RATIONALE = re.compile(r'"rationale":"([^"]*)')
+_NUMBER_BEGUN = re.compile(r"(?:[01](?:\.\d*)?)?")
 _NGRAM = 3
 _NGRAM_DRAFT = 24
 
@@ -99,10 +100,14 @@ def _field_rest(
     if name == "labels":
         rest = _label_rest(value, guess, label_names)
         return None if rest is None else rest + following
-    guessed = {"v": guess.v, "a": guess.a, "d": guess.d, "rationale": guess.rationale}[name]
-    if name == "rationale" and not guessed.startswith(value):
-        return following
-    return guessed[len(value) :] + following
+    if name == "rationale":
+        rest = guess.rationale[len(value) :] if guess.rationale.startswith(value) else ""
+        return rest + following
+    if _NUMBER_BEGUN.fullmatch(value) is None:
+        return None
+    guessed = {"v": guess.v, "a": guess.a, "d": guess.d}[name]
+    number = "1.00" if value.startswith("1") else guessed
+    return number[len(value) :] + following
 
 
 def _is_label_list(value: str, label_names: Sequence[str]) -> bool:
@@ -111,12 +116,13 @@ def _is_label_list(value: str, label_names: Sequence[str]) -> bool:
 
 def _label_rest(value: str, guess: Guess, label_names: Sequence[str]) -> str | None:
     """The rest of the last label: the first guessed, then the first known name that fits."""
-    *before, last = value.split('","')
+    missing = '"' if value.endswith('",') else ""  # half of the separator is there
+    *before, last = (value + missing).split('","')
     if not all(item in label_names for item in before):
         return None
     for label in (*guess.labels, *label_names):
         if label.startswith(last) and label not in before:
-            return label[len(last) :]
+            return missing + label[len(last) :]
     return None
 
 

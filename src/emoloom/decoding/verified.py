@@ -22,7 +22,7 @@ from emoloom.decoding.canonical import (
 )
 from emoloom.decoding.drafts import Drafter, Guess, RowDraft
 from emoloom.models.causal_lm import CausalLM, checked_logits, greedy
-from emoloom.models.packing import make_pack, packed_forward
+from emoloom.models.packing import fill_packs, make_pack, packed_forward
 from emoloom.models.preflight import Certificate
 from emoloom.records import Prediction
 
@@ -52,6 +52,11 @@ class _Active:
     forwards: int = 0
     near_ties: int = 0
     computed: float = 0.0
+
+    @property
+    def length(self) -> int:
+        """Tokens of this row in the next pack."""
+        return len(self.prompt_ids) + len(self.progress.ids) + len(self.draft)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +109,7 @@ def _decode_packed(session: _Session, rows: Sequence[tuple[str, str]]) -> Iterat
     active: list[_Active] = []
     while waiting or active:
         _fill(session, active, waiting)
-        _step(session, active)
+        _step(session, _first_pack(session, active))
         for row in [row for row in active if row.progress.finished]:
             active.remove(row)
             session.drafter.finished(row.progress.ids)
@@ -114,20 +119,25 @@ def _decode_packed(session: _Session, rows: Sequence[tuple[str, str]]) -> Iterat
 def _fill(session: _Session, active: list[_Active], waiting: deque[tuple[str, str]]) -> None:
     """Let waiting rows in while the pack has room."""
     settings, prompter = session.settings, session.lm.prompter
-    used = len(prompter.head_ids) + sum(
-        len(row.prompt_ids) + len(row.progress.ids) + len(row.draft) for row in active
-    )
+    used = len(prompter.head_ids) + sum(row.length for row in active)
     while waiting and len(active) < settings.pack_rows:
         row_id, text = waiting[0]
         prompt = prompter.prompt(text)
         guess = Guess.of(session.hints[row_id]) if row_id in session.hints else None
         row = _Active(row_id, prompt.ids, prompt.truncated, RowDraft(guess))
         row.draft = session.drafter.propose(row.draft_state, ())[: settings.max_new_tokens - 1]
-        used += len(row.prompt_ids) + len(row.draft)
+        used += row.length
         if active and used > settings.pack_tokens:
             return
         waiting.popleft()
         active.append(row)
+
+
+def _first_pack(session: _Session, active: Sequence[_Active]) -> list[_Active]:
+    """The rows that share the next forward: drafts grow, so not all that entered need fit."""
+    lengths = [row.length for row in active]
+    head = len(session.lm.prompter.head_ids)
+    return [active[i] for i in next(fill_packs(lengths, head, session.settings.pack_tokens))]
 
 
 @torch.no_grad()

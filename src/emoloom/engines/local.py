@@ -45,13 +45,21 @@ class LocalEngine:
         self._check_budget(work)
         task = self.progress.task(f"{work.stage.name} {work.candidate}", work.units, work.unit)
 
+        done = 0
+
         def advance(count: int) -> None:
+            nonlocal done
+            done += count
             task.advance(count)
-            self._check_budget(work)
+            if done < work.units:
+                self._check_budget(work)
 
         start = time.monotonic()
         try:
             outcome = work.make(advance)
+        except BaseException:
+            self._record(work, time.monotonic() - start, {"finished": False, "units": done})
+            raise
         finally:
             task.close()
         self._record(work, time.monotonic() - start, outcome.costs)
@@ -68,24 +76,24 @@ class LocalEngine:
                 )
 
     def _record(self, work: Work, seconds: float, costs: Mapping[str, float]) -> None:
+        """Write costs.json. The seconds of a stage are those of all calls that worked on it."""
         path = self.run.root / "costs.json"
-        stages = [
-            entry
-            for entry in _stages(path)
-            if (entry["stage"], entry["candidate"]) != (work.stage.name, work.candidate)
-        ]
-        stages.append(
-            {
-                "stage": work.stage.name,
-                "candidate": work.candidate,
-                "seconds": round(seconds, 3),
-                "units": work.units,
-                "unit": work.unit,
-                "rate": round(work.units / max(seconds, 1e-9), 3),
-                "peak_memory_mb": round(peak_memory_mb(), 1),
-                **costs,
-            }
-        )
+        key = (work.stage.name, work.candidate)
+        stages = _stages(path)
+        before = [e for e in stages if (e["stage"], e["candidate"]) == key]
+        seconds += sum(e["seconds"] for e in before if e.get("finished") is False)
+        entry: dict[str, Any] = {
+            "stage": work.stage.name,
+            "candidate": work.candidate,
+            "seconds": round(seconds, 3),
+            "units": work.units,
+            "unit": work.unit,
+            "rate": 0.0,
+            "peak_memory_mb": round(peak_memory_mb(), 1),
+            **costs,
+        }
+        entry["rate"] = round(entry["units"] / max(seconds, 1e-9), 3)
+        stages = [*(e for e in stages if e not in before), entry]
         write_json_atomic(path, {"stages": stages, "decode": _decode_table(stages)})
 
 
@@ -98,9 +106,15 @@ def peak_memory_mb() -> float:
 def _stages(path: Path) -> list[dict[str, Any]]:
     try:
         stages = json.loads(path.read_text(encoding="utf-8"))["stages"]
+        return [entry for entry in stages if _is_entry(entry)]
     except (OSError, ValueError, KeyError, TypeError):
-        return []
-    return stages if isinstance(stages, list) else []
+        return []  # figures for people: a damaged file is begun anew
+
+
+def _is_entry(value: object) -> bool:
+    if not isinstance(value, dict) or not {"stage", "candidate"} <= value.keys():
+        return False
+    return isinstance(value.get("seconds"), int | float)
 
 
 def _decode_table(stages: Iterable[dict[str, Any]]) -> dict[str, dict[str, float]]:
@@ -113,5 +127,5 @@ def _decode_table(stages: Iterable[dict[str, Any]]) -> dict[str, dict[str, float
             "rows_per_second": round(entry["rows"] / max(entry["seconds"], 1e-9), 3),
         }
         for entry in stages
-        if "forwards" in entry
+        if all(key in entry for key in keys)
     }

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TextIO
 
@@ -83,6 +83,10 @@ class _Rate:
         self.done += count
         return self.done / max(1e-9, time.monotonic() - self.started)
 
+    def summary(self, unit: str) -> str:
+        """What was done, in how long."""
+        return f"{self.done}/{self.total} {unit} in {time.monotonic() - self.started:.1f} s"
+
 
 @dataclass(slots=True)
 class PlainProgress:
@@ -92,8 +96,10 @@ class PlainProgress:
 
     def say(self, text: str) -> None:
         """One line of news."""
-        self.stream.write(printable(text) + "\n")
-        self.stream.flush()
+        # Nobody reads any more: no reason to stop the work.
+        with suppress(BrokenPipeError):
+            self.stream.write(printable(text) + "\n")
+            self.stream.flush()
 
     def task(self, title: str, total: int, unit: str) -> "_PlainTask":
         """Begin a stage."""
@@ -121,10 +127,7 @@ class _PlainTask:
             )
 
     def close(self) -> None:
-        seconds = time.monotonic() - self.rate.started
-        self.progress.say(
-            f"{self.title}: {self.rate.done}/{self.rate.total} {self.unit} in {seconds:.1f} s"
-        )
+        self.progress.say(f"{self.title}: {self.rate.summary(self.unit)}")
 
 
 @dataclass(slots=True)
@@ -138,20 +141,22 @@ class _LiveProgress:
     def task(self, title: str, total: int, unit: str) -> "_LiveTask":
         """Begin a stage."""
         task = self.display.add_task(printable(title), total=total, rate="")
-        return _LiveTask(self.display, task, unit, _Rate(total))
+        return _LiveTask(self, task, title, unit, _Rate(total))
 
 
 @dataclass(slots=True)
 class _LiveTask:
-    display: "RichProgress"
+    progress: _LiveProgress
     id: "TaskID"
+    title: str
     unit: str
     rate: _Rate
 
     def advance(self, count: int) -> None:
-        per_second = self.rate.add(count)
-        rate = f"{per_second:.2f} {self.unit}/s"
-        self.display.update(self.id, advance=count, rate=rate)
+        rate = f"{self.rate.add(count):.2f} {self.unit}/s"
+        self.progress.display.update(self.id, advance=count, rate=rate)
 
     def close(self) -> None:
-        self.display.stop_task(self.id)
+        # A finished stage leaves the live part: many of them would not fit the terminal.
+        self.progress.display.remove_task(self.id)
+        self.progress.say(f"{self.title}: {self.rate.summary(self.unit)}")

@@ -43,31 +43,22 @@ def load_causal_lm(
     """Load a safetensors folder in fp32 (CPU, or the first GPU).
 
     Raises:
-        UserError: the folder holds no causal language model that transformers can load safely.
+        UserError: the folder holds no causal language model that transformers can load safely and
+            whole, or its tokenizer or chat template cannot be used.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoTokenizer
 
     try:
         with quiet_transformers():
             tokenizer = AutoTokenizer.from_pretrained(
                 folder, local_files_only=True, trust_remote_code=False
             )
-            model = AutoModelForCausalLM.from_pretrained(
-                folder,
-                dtype=torch.float32,
-                attn_implementation="sdpa",
-                use_safetensors=True,
-                local_files_only=True,
-                trust_remote_code=False,
-            )
-    except (OSError, ValueError, KeyError) as error:
+            model, missing = _read_model(folder)
+    except Exception as error:  # a broken folder fails in many ways, each with its own type
         first_line = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-        raise UserError(
-            f"{name} does not load as a causal language model",
-            got=first_line,
-            allowed="a folder with config.json, safetensors weights and a tokenizer",
-            do="check the folder, or fetch it again with `emoloom models get`",
-        ) from error
+        raise _not_loaded(name, first_line) from error
+    if missing:
+        raise _not_loaded(name, f"{len(missing)} tensors are missing, e.g. {missing[0]}")
     model.eval()
     model.requires_grad_(False)
     if torch.cuda.is_available():
@@ -76,6 +67,39 @@ def load_causal_lm(
     stop_ids = stops if isinstance(stops, list) else [] if stops is None else [stops]
     prompter = make_prompter(tokenizer, space, max_text_tokens=max_text_tokens, stop_ids=stop_ids)
     return CausalLM(model, prompter, name)
+
+
+def _read_model(folder: Path) -> tuple[Any, list[str]]:
+    """The model, and the tensors that its files lack: transformers fills those at random."""
+    from transformers import AutoModelForCausalLM
+
+    options: dict[str, Any] = {
+        "dtype": torch.float32,
+        "use_safetensors": True,
+        "local_files_only": True,
+        "trust_remote_code": False,
+        "output_loading_info": True,
+    }
+    try:
+        model, loading = AutoModelForCausalLM.from_pretrained(
+            folder, attn_implementation="sdpa", **options
+        )
+    except ValueError as error:
+        if "does not support an attention implementation" not in str(error):
+            raise
+        model, loading = AutoModelForCausalLM.from_pretrained(
+            folder, attn_implementation="eager", **options
+        )
+    return model, sorted(loading["missing_keys"])
+
+
+def _not_loaded(name: str, got: str) -> UserError:
+    return UserError(
+        f"{name} does not load as a causal language model",
+        got=got,
+        allowed="a folder with config.json, safetensors weights and a tokenizer",
+        do="check the folder, or fetch it again with `emoloom models get`",
+    )
 
 
 @torch.no_grad()
@@ -119,7 +143,7 @@ def greedy(logits_KV: torch.Tensor) -> tuple[list[int], list[float]]:
     tokens = index_K2[:, 0].tolist()
     gaps = (top_K2[:, 0] - top_K2[:, 1]).tolist()
     for row, gap in enumerate(gaps):
-        if gap == 0.0:
+        if not gap > 0.0:  # also where both are infinite
             ties = (logits_KV[row] == top_K2[row, 0]).nonzero()
             tokens[row] = int(ties[0])
     return tokens, gaps

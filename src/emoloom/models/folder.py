@@ -9,8 +9,8 @@ from typing import Any
 
 from emoloom.errors import UserError
 
-_CONFIG = ("config.json", "generation_config.json")
-_TOKENIZER = (
+CONFIG_FILES = ("config.json", "generation_config.json")
+TOKENIZER_FILES = (
     "added_tokens.json",
     "chat_template.jinja",
     "chat_template.json",
@@ -23,6 +23,10 @@ _TOKENIZER = (
     "vocab.json",
     "vocab.txt",
 )
+TEMPLATE_FILES = "additional_chat_templates/*.jinja"
+OWN_CODE_FILES = ("*.py", "*.tiktoken")
+"""Python code of a model's own, and the vocabulary that such code reads."""
+
 _VOCABULARIES = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
 _PICKLES = frozenset({".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"})
 _INDEX = "model.safetensors.index.json"
@@ -40,13 +44,17 @@ class Fingerprint:
     tokenizer: str
     """Over the tokenizer files and the chat template."""
     config: str
-    """Over config.json and generation_config.json."""
+    """Over config.json and generation_config.json and, where allowed, the model's own code."""
     files: tuple[tuple[str, str], ...]
     """(name, sha256) of every one of these files, by name."""
 
 
-def check_folder(folder: Path) -> None:
+def check_folder(folder: Path, *, own_code: bool = False) -> None:
     """See that a folder is a causal language model which loads without running code of its own.
+
+    Args:
+        folder: the model's folder.
+        own_code: the user allows code of the model's own; it must then lie in the folder.
 
     Raises:
         UserError: a file is missing, the weights are pickles, the folder is an adapter, or its
@@ -58,11 +66,15 @@ def check_folder(folder: Path) -> None:
             got="adapter_config.json",
             do="merge the adapter into its base model and save that as safetensors",
         )
-    _check_config(_read_json(folder / "config.json", folder))
+    config = _read_json(folder / "config.json", folder)
+    code = _own_code(folder, config) if own_code else ()
+    _check_own_code(folder, code)
+    _check_config(config, has_code=bool(code))
     for path in weight_files(folder):
         if path.suffix == ".safetensors":
             _check_safetensors(path)
-    if not any((folder / name).is_file() for name in _VOCABULARIES):
+    vocabularies = [folder / name for name in _VOCABULARIES]
+    if not code and not any(path.is_file() for path in vocabularies):
         raise UserError(
             f"{folder} holds no tokenizer",
             allowed="tokenizer.json or another tokenizer file beside config.json",
@@ -97,8 +109,8 @@ def weight_files(folder: Path) -> tuple[Path, ...]:
     )
 
 
-def fingerprint(folder: Path) -> Fingerprint:
-    """Hash the files of a model folder.
+def fingerprint(folder: Path, *, own_code: bool = False) -> Fingerprint:
+    """Hash the files of a model folder, and those of its own code where that may be run.
 
     A group's hash is the sha256 of its `<sha256>  <name>` lines, by name (ours), so that it can be
     recomputed with `sha256sum`.
@@ -107,9 +119,10 @@ def fingerprint(folder: Path) -> Fingerprint:
         UserError: the folder holds no safetensors weights.
     """
     weights = _hashes(folder, weight_files(folder))
-    templates = sorted((folder / "additional_chat_templates").glob("*.jinja"))
-    tokenizer = _hashes(folder, [*(folder / name for name in _TOKENIZER), *templates])
-    config = _hashes(folder, (folder / name for name in _CONFIG))
+    templates = sorted(folder.glob(TEMPLATE_FILES))
+    tokenizer = _hashes(folder, [*(folder / name for name in TOKENIZER_FILES), *templates])
+    code = [path for one in OWN_CODE_FILES for path in folder.glob(one)] if own_code else []
+    config = _hashes(folder, [*(folder / name for name in CONFIG_FILES), *code])
     return Fingerprint(
         weights=_over(weights),
         tokenizer=_over(tokenizer),
@@ -135,7 +148,31 @@ def _over(hashes: dict[str, str]) -> str:
     return hashlib.sha256(lines.encode("utf-8")).hexdigest()
 
 
-def _check_config(config: dict[str, Any]) -> None:
+def _own_code(folder: Path, config: dict[str, Any]) -> tuple[str, ...]:
+    """What `auto_map` names: `module.Class`, or `org/name--module.Class` of another repository."""
+    configs = [config]
+    if (folder / "tokenizer_config.json").exists():
+        configs.append(_read_json(folder / "tokenizer_config.json", folder))
+    named: list[Any] = []
+    for auto_map in (one.get("auto_map") for one in configs):
+        for value in auto_map.values() if isinstance(auto_map, dict) else ():
+            named += value if isinstance(value, list) else [value]
+    return tuple(str(name) for name in named if name is not None)
+
+
+def _check_own_code(folder: Path, code: Iterable[str]) -> None:
+    for name in code:
+        module = name.partition(".")[0]
+        if not (module.isidentifier() and (folder / f"{module}.py").is_file()):
+            raise UserError(
+                f"The code that {folder} needs does not lie in it",
+                got=name,
+                allowed="auto_map with module.Class, and module.py beside config.json",
+                do="copy that code into the folder, or choose another model",
+            )
+
+
+def _check_config(config: dict[str, Any], *, has_code: bool) -> None:
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
@@ -147,15 +184,19 @@ def _check_config(config: dict[str, Any]) -> None:
             got=", ".join(detours),
             do=f"remove {' and '.join(detours)} from config.json",
         )
+    if has_code:
+        return
     if not isinstance(kind, str) or kind not in CONFIG_MAPPING_NAMES:
         own = "auto_map" in config
         raise UserError(
-            "This model needs code of its own, which is never run"
+            "This model needs Python code of its own, which is not run unless allowed"
             if own
             else "transformers does not know this model type",
             got=f"model_type {kind!r}" + (" with auto_map" if own else ""),
             allowed="a model type that transformers itself has",
-            do="choose another model, or a newer transformers",
+            do="choose another model, or read that code and set `trust_remote_code: true`"
+            if own
+            else "choose another model, or a newer transformers",
         )
     if kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
         raise UserError(

@@ -1,7 +1,9 @@
 """Check a GGUF file, and convert it once to a safetensors folder that transformers loads."""
 
+import io
 import math
 from collections.abc import Mapping
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,7 +92,8 @@ def convert_gguf(path: Path, target: Path, facts: GgufFacts, shown: str) -> None
     Raises:
         UserError: transformers cannot convert this file, or would lose a part of it.
     """
-    with quiet_transformers():
+    # The converter's own progress bar cannot be turned off, and writes to stderr.
+    with quiet_transformers(), redirect_stderr(io.StringIO()):
         _convert(path, target, facts, shown)
 
 

@@ -96,6 +96,12 @@ def certify(
     rows = _probe_rows(lm, texts, answers, max_new_tokens)
     head = lm.prompter.head_ids
     longest = rows[0]
+    context = getattr(lm.model.config, "max_position_embeddings", None)
+    if isinstance(context, int) and context < len(head) + len(longest):
+        return _refused(
+            f"its context of {context} tokens is shorter than the longest row, "
+            f"{len(head) + len(longest)} tokens"
+        )
     try:
         singles = [
             full_forward(lm, [*head, *row], range(len(head), len(head) + len(row))) for row in rows
@@ -149,7 +155,11 @@ def _packing_verdict(
     head = len(lm.prompter.head_ids)
     keep = max(len(row) for row in rows)
     while keep >= 16:
-        gap = _packing_gap(lm, rows, singles, keep)
+        try:
+            gap = _packing_gap(lm, rows, singles, keep)
+        except (TypeError, ValueError, RuntimeError) as fault:
+            # Bloom, Falcon with ALiBi, Mamba: no positions, or no mask of four dimensions.
+            return _canonical_only(f"packed rows cannot be computed: {_first_line(fault)}", causal)
         packed_up_to = head + min(keep, max(len(row) for row in rows))
         check = Check(
             f"packed equals single, {packed_up_to} tokens",
@@ -167,13 +177,11 @@ def _packing_verdict(
                 checks=(causal, check),
             )
         keep //= 2
-    return Certificate(
-        verdict="canonical only",
-        reason="packed rows differ from rows alone at every length tried",
-        packed_up_to=0,
-        tie_margin=0.0,
+    return _canonical_only(
+        "packed rows differ from rows alone at every length tried",
+        causal,
+        check,
         positions=gap.positions,
-        checks=(causal, check),
     )
 
 
@@ -197,6 +205,14 @@ def _packing_gap(
         top8=float(difference_K8.abs().max()),
         positions=len(positions),
     )
+
+
+def _canonical_only(reason: str, *checks: Check, positions: int = 0) -> Certificate:
+    return Certificate("canonical only", reason, 0, 0.0, positions, checks)
+
+
+def _first_line(fault: Exception) -> str:
+    return (str(fault).strip() or repr(fault)).splitlines()[0]
 
 
 def _refused(reason: str, *checks: Check) -> Certificate:

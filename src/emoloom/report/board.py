@@ -45,6 +45,8 @@ class Entry:
     """The score that ranks, in [0, 1]."""
     n: int | None
     """Rows scored."""
+    n_vad: int | None
+    """Parsed rows whose VAD is compared: the n of `pearson_*`."""
     parse_ok: Measure
     """Share of rows whose output parsed, in [0, 1]."""
     reasons: Mapping[str, int]
@@ -83,12 +85,16 @@ def board_view(leaderboard: Record, made: Sequence[Entry]) -> Record:
         "scored": scored,
         "every": _every(scored),
         "domain": domain(entry.score for entry in scored),
-        "leader": verdict.get("leader"),
+        "leader": str(verdict.get("leader") or ""),
         "leader_score": _leader_score(scored, verdict.get("leader")),
         "best_set": [str(name) for name in best] if isinstance(best, list) else [],
         "constant": _constant(scored),
         "rank_by": _rank_by(mapping(leaderboard.get("rank_by"))),
-        "comparisons": _comparisons(verdict),
+        "families": [
+            ("Against the other candidates", _comparisons(verdict, "comparisons")),
+            ("Against the floors", _comparisons(verdict, "floor_comparisons")),
+        ],
+        "leader_p_best": finite(mapping(verdict.get("p_best")).get(str(verdict.get("leader")))),
         "signature": _text(leaderboard.get("signature")),
         "contract": str(leaderboard.get("contract_version") or ""),
     }
@@ -97,18 +103,19 @@ def board_view(leaderboard: Record, made: Sequence[Entry]) -> Record:
 def _entry(raw: Record) -> Entry:
     status = str(raw.get("status") or "")
     strict, parsed = mapping(raw.get("strict")), mapping(raw.get("parsed"))
-    rank, n, below = finite(raw.get("rank")), finite(raw.get("n")), raw.get("below_floors")
+    below = raw.get("below_floors")
     return Entry(
         name=str(raw.get("name") or "(no name)"),
         kind=str(raw.get("kind") or ""),
-        model=str(raw.get("model") or ""),
-        recipe=str(raw.get("recipe") or ""),
+        model=_known(raw.get("model")),
+        recipe="" if raw.get("recipe") == raw.get("kind") else _known(raw.get("recipe")),
         scored=status == "scored",
         why=": ".join(t for t in (status.replace("_", " "), str(raw.get("reason") or "")) if t),
-        rank=None if rank is None else int(rank),
+        rank=_whole(raw.get("rank")),
         below=tuple(str(name) for name in below) if isinstance(below, list) else (),
         score=measure(raw.get("score")),
-        n=None if n is None else int(n),
+        n=_whole(raw.get("n")),
+        n_vad=_whole(parsed.get("n_vad_rows")),
         parse_ok=measure(raw.get("parse_ok")),
         reasons=_counts(raw.get("reasons")),
         strict={key: measure(strict.get(key)) for key in _MAIN},
@@ -118,6 +125,16 @@ def _entry(raw: Record) -> Entry:
             for key in dict.fromkeys([*strict, *parsed])
         },
     )
+
+
+def _known(value: object) -> str:
+    """A name, or nothing where the leaderboard has a dash for none."""
+    return "" if value is None or value == "-" else str(value)
+
+
+def _whole(value: object) -> int | None:
+    got = finite(value)
+    return None if got is None else int(got)
 
 
 def _counts(value: object) -> dict[str, int]:
@@ -173,10 +190,10 @@ def _rank_by(raw: Record) -> Record:
     }
 
 
-def _comparisons(verdict: Record) -> Record:
-    """The paired differences to the leader, with P(best) where it is known."""
+def _comparisons(verdict: Record, family: str) -> Record:
+    """One Holm family of paired differences, leader less other, with P(best) where it is known."""
     chances = mapping(verdict.get("p_best"))
-    compared = listed(verdict.get("comparisons"))
+    compared = listed(verdict.get(family))
     differences = [measure(raw.get("difference"), raw.get("interval")) for raw in compared]
     rows = [
         {
@@ -185,17 +202,17 @@ def _comparisons(verdict: Record) -> Record:
             "p": finite(raw.get("p")),
             "p_holm": finite(raw.get("p_holm")),
             "separable": raw.get("separable"),
-            "rows": finite(raw.get("rows_to_separate")),
+            "rows": None if raw.get("separable") else finite(raw.get("rows_to_separate")),
             "p_best": finite(chances.get(str(raw.get("name")))),
+            "tone": _tone(difference, raw.get("separable")),
         }
         for raw, difference in zip(compared, differences, strict=True)
     ]
-    scale = domain(differences)
-    leader = verdict.get("leader")
-    return {
-        "rows": rows,
-        "domain": scale,
-        "zero": scale.at(0.0),
-        "leader": str(leader) if leader else "",
-        "leader_p_best": finite(chances.get(str(leader))),
-    }
+    return {"rows": rows, "domain": domain(differences)}
+
+
+def _tone(difference: Measure, separable: object) -> str:
+    """How the bar of a difference is drawn: not separable is grey, separably below is red."""
+    if separable is not True or difference.value is None:
+        return "grey"
+    return "below" if difference.value < 0 else ""

@@ -3,14 +3,21 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from emoloom.report.formats import finite
 
 POINTS = 240
 """At most this many points of a loss curve are drawn; the ends always are."""
 
+_MOST = 1e6
+"""A score of larger size is damage, and counts as absent."""
+
 WIDTH, HEIGHT, LEFT, BOTTOM = 320, 132, 34, 18
 """The loss drawing, in its own units: outer size, and room for the axes' numbers."""
+
+
+_Point = TypeVar("_Point")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +54,10 @@ def measure(value: object, interval: object = None) -> Measure:
     low = high = None
     if isinstance(interval, list | tuple) and len(interval) == 2:
         low, high = finite(interval[0]), finite(interval[1])
-    if low is None or high is None:
+    if low is None or high is None or max(abs(low), abs(high)) > _MOST:
         low = high = None
-    return Measure(finite(value), low, high)
+    number = finite(value)
+    return Measure(None if number is None or abs(number) > _MOST else number, low, high)
 
 
 def domain(measures: Iterable[Measure]) -> Domain:
@@ -109,7 +117,7 @@ def loss_curves(steps: Sequence[tuple[str, Sequence[dict[str, object]]]]) -> Cur
     curves = tuple(
         Curve(
             name=name,
-            points=_polyline(_thin(kept), top, last),
+            points=_polyline(thinned(kept, POINTS), top, last),
             steps=len(kept),
             first=kept[0][1],
             last=kept[-1][1],
@@ -122,12 +130,12 @@ def loss_curves(steps: Sequence[tuple[str, Sequence[dict[str, object]]]]) -> Cur
     return Curves(curves, top, int(last), undrawn)
 
 
-def _thin(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """At most POINTS of the points, evenly spaced, both ends among them."""
-    if len(points) <= POINTS:
-        return points
-    step = (len(points) - 1) / (POINTS - 1)
-    return [points[round(index * step)] for index in range(POINTS)]
+def thinned(points: Sequence[_Point], limit: int) -> list[_Point]:
+    """At most `limit` (two or more) of the points, evenly spaced, both ends among them."""
+    if len(points) <= limit:
+        return list(points)
+    step = (len(points) - 1) / (limit - 1)
+    return [points[round(index * step)] for index in range(limit)]
 
 
 def _polyline(points: list[tuple[float, float]], top: float, last: float) -> str:

@@ -14,6 +14,9 @@ NOTHING = "–"
 _DEPTH = 8
 """Objects nested deeper than this are shown as JSON."""
 
+_MANY = 12
+"""Objects of more numbers than this are written on one line."""
+
 # C0 and C1 controls but tab and newline; bidirectional embeddings, overrides and isolates, which
 # could make a name read as another; lone surrogates, which UTF-8 cannot write.
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -33,7 +36,7 @@ _FIELDS = {
     "cpu": "CPU",
     "vad": "VAD",
 }
-_WORDS = {"rmse": "RMSE", "pearson": "r", "ccc": "CCC", "vad": "VAD", "f1": "F1"}
+_WORDS = {"rmse": "RMSE", "pearson": "r", "ccc": "CCC", "vad": "VAD", "json": "JSON"}
 
 
 def visible(text: str) -> str:
@@ -109,6 +112,9 @@ def field(name: object) -> str:
     text = str(name)
     if text in _FIELDS:
         return _FIELDS[text]
+    if text.startswith(("strict_", "parsed_")):
+        view, _, rest = text.partition("_")
+        return f"{view} {field(rest)}"
     stem, _, dimension = text.rpartition("_")
     if dimension in {"v", "a", "d"} and stem:
         return f"{_WORDS.get(stem, stem)} {dimension.upper()}"
@@ -127,8 +133,13 @@ def clip(text: str, limit: int) -> str:
 
 
 def flatten(value: object, path: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
-    """(dotted path, text) of every leaf, in the order given; a list of scalars is one leaf."""
-    if isinstance(value, Mapping) and value and depth < _DEPTH:
+    """(dotted path, text) of every leaf, in the order given.
+
+    A list of scalars is one leaf, and so is a long object of numbers, such as counts by label.
+    """
+    if isinstance(value, Mapping) and depth and len(value) > _MANY and _all_numbers(value):
+        yield path, ", ".join(f"{key} {cell(item)}" for key, item in value.items())
+    elif isinstance(value, Mapping) and value and depth < _DEPTH:
         for key, item in value.items():
             yield from flatten(item, f"{path}.{key}" if path else str(key), depth + 1)
     elif isinstance(value, list) and any(isinstance(v, dict | list) for v in value):
@@ -138,11 +149,15 @@ def flatten(value: object, path: str = "", depth: int = 0) -> Iterator[tuple[str
         yield path, _leaf(value)
 
 
+def _all_numbers(value: Mapping[str, object]) -> bool:
+    return all(finite(item) is not None for item in value.values())
+
+
 def _leaf(value: object) -> str:
     if isinstance(value, str):
         return value
-    if isinstance(value, list) and value:
-        return ", ".join(_leaf(item) for item in value)
+    if isinstance(value, list):
+        return ", ".join(_leaf(item) for item in value) or "none"
     return json.dumps(value, ensure_ascii=False) if _shallow(value) else "(nested too deep)"
 
 

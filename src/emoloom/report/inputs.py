@@ -77,7 +77,7 @@ def read_run(run_dir: Path) -> RunInputs:
     candidates = {name: _read_candidate(run_dir / "candidates" / name, notes) for name in names}
     entries = [e for e in listed(objects["leaderboard.json"].get("entries")) if "name" in e]
     notes += _missing_of_candidates(entries, candidates)
-    notes += _unmatched(candidates, lines["data/select.jsonl"])
+    notes += _unmatched(entries, candidates, lines["data/select.jsonl"])
     return RunInputs(
         folder=run_dir.resolve().name,
         objects=objects,
@@ -195,16 +195,24 @@ def trains(entry: Record) -> bool:
     return not str(entry.get("recipe") or "zero-shot").startswith("zero")
 
 
-def _unmatched(candidates: Mapping[str, Candidate], select: tuple[Record, ...]) -> list[str]:
-    """Rows without an output, and outputs of rows that the row set does not have."""
+def _unmatched(
+    entries: list[Record], candidates: Mapping[str, Candidate], select: tuple[Record, ...]
+) -> list[str]:
+    """Rows without an output, and outputs of rows that the row set does not have.
+
+    An entry may be scored on fewer rows than the set has; what it says of itself (`n`) counts.
+    """
     known = {str(row.get("id")) for row in select}
+    said = {str(entry["name"]): entry.get("n") for entry in entries}
     notes = []
     for name, candidate in candidates.items():
         where = f"candidates/{name}/rows/select.jsonl"
-        without = len(known - candidate.outputs.keys())
+        count = said.get(name)
+        expected = min(count, len(known)) if isinstance(count, int) else len(known)
+        without = expected - len(candidate.outputs.keys() & known)
         strange = len(candidate.outputs.keys() - known)
-        if known and candidate.has_rows and without:
-            notes.append(f"{where}: {without} of {len(known)} rows have no output.")
+        if known and candidate.has_rows and without > 0:
+            notes.append(f"{where}: {without} of {expected} rows have no output.")
         if known and strange:
             several = "1 output is" if strange == 1 else f"{strange} outputs are"
             notes.append(f"{where}: {several} of no row in data/select.jsonl and not shown.")

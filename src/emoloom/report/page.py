@@ -1,12 +1,14 @@
 """A run folder, finished or not, to one HTML page that opens offline and asks the network nothing.
 
-The page is a view: it reads the run's files and computes no score. Only our own stylesheet, script
-and serialised JSON enter unescaped; everything else is data and is escaped. The page's content
-security policy names that stylesheet and script by hash, so nothing else can run (ours).
+The page is a view: it reads the run's files and computes no score. Only this package's stylesheet
+and scripts, and JSON that we serialise, enter unescaped; everything else is data and is escaped.
+The page's content security policy names that style and those scripts by hash, so nothing else can
+run (ours).
 """
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -20,6 +22,9 @@ from emoloom.report.views import build_view
 from emoloom.runs.directory import write_text_atomic
 
 _HERE = Path(__file__).parent
+
+_PLOT_SCRIPTS = ("vendor/d3.min.js", "vendor/plot.umd.min.js", "plots.js")
+"""In the order they need each other. The vendored ones are byte for byte as published."""
 
 
 def write_report(run_dir: Path) -> Path:
@@ -60,15 +65,17 @@ def write_report(run_dir: Path) -> Path:
 def render_page(run_dir: Path) -> str:
     """The page's HTML, as `write_report` writes it."""
     css = (_HERE / "style.css").read_text(encoding="utf-8")
-    script = (_HERE / "page.js").read_text(encoding="utf-8")
     view = build_view(read_run(run_dir))
+    names = ("page.js", *(_PLOT_SCRIPTS if view["plots"]["payload"] else ()))
+    scripts = [(_HERE / name).read_bytes().decode("utf-8") for name in names]
     template = _environment().get_template("template.html.jinja")
     return template.render(
         **view,
-        policy=_policy(css, script),
+        policy=_policy(css, scripts),
         css=Markup(css),  # noqa: S704 - our own file
-        script=Markup(script),  # noqa: S704 - our own file
+        scripts=[Markup(script) for script in scripts],  # noqa: S704 - files of this package
         payload=Markup(view["decoded"].payload),  # noqa: S704 - escaped by rows.script_json
+        plot_payload=Markup(view["plots"]["payload"]),  # noqa: S704 - escaped by rows.script_json
         drawing={"width": WIDTH, "height": HEIGHT, "left": LEFT, "bottom": BOTTOM},
     )
 
@@ -93,10 +100,11 @@ def _environment() -> Environment:
     return environment
 
 
-def _policy(css: str, script: str) -> str:
-    """Content security policy: our stylesheet and script by hash, an empty icon, nothing else."""
+def _policy(css: str, scripts: Sequence[str]) -> str:
+    """Content security policy: our style and the scripts by hash, an empty icon, nothing else."""
+    allowed = " ".join(f"'{_hash(script)}'" for script in scripts)
     return (
-        f"default-src 'none'; style-src '{_hash(css)}'; script-src '{_hash(script)}'; "
+        f"default-src 'none'; style-src '{_hash(css)}'; script-src {allowed}; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
 

@@ -20,7 +20,8 @@ EXAMPLES = 3
 """Examples of each reason of failure, per candidate."""
 
 
-_Answer = tuple[list[object], FailureReason | None]
+Answer = tuple[list[object], FailureReason | None]
+"""[shown output, labels, [v, a, d], rationale, reason of failure], and that reason again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class DecodedRows:
     """Rows in the run."""
     parsed: bool
     """Whether the outputs could be parsed (the label space is known)."""
+    answers: Mapping[str, Mapping[str, Answer]]
+    """Candidate -> row id -> answer; only rows that have an output."""
     failures: Mapping[str, Mapping[str, int]]
     """Candidate -> reason -> number of outputs."""
     examples: Mapping[str, Mapping[FailureReason, Sequence[Example]]]
@@ -82,6 +85,7 @@ def decode_rows(
         shown=len(pieces),
         total=len(rows),
         parsed=space is not None,
+        answers=answers,
         failures={
             name: Counter(reason for _, reason in found.values() if reason is not None)
             for name, found in answers.items()
@@ -103,7 +107,7 @@ def _rows_of_outputs(outputs: Sequence[Mapping[str, str]]) -> list[Record]:
     return [{"id": row_id} for row_id in dict.fromkeys(key for said in outputs for key in said)]
 
 
-def _embedded(rows: Sequence[Record], answers: Mapping[str, Mapping[str, _Answer]]) -> list[str]:
+def _embedded(rows: Sequence[Record], answers: Mapping[str, Mapping[str, Answer]]) -> list[str]:
     """JSON of the first rows, as many as fit in EMBED_BYTES."""
     pieces: list[str] = []
     size = 0
@@ -119,7 +123,7 @@ def _embedded(rows: Sequence[Record], answers: Mapping[str, Mapping[str, _Answer
 
 
 def _examples(
-    texts: Mapping[str, str | None], outputs: Mapping[str, str], answers: Mapping[str, _Answer]
+    texts: Mapping[str, str | None], outputs: Mapping[str, str], answers: Mapping[str, Answer]
 ) -> dict[FailureReason, list[Example]]:
     """The first few failed outputs of each reason."""
     found: dict[FailureReason, list[Example]] = {}
@@ -127,6 +131,13 @@ def _examples(
         if reason is not None and len(kept := found.setdefault(reason, [])) < EXAMPLES:
             kept.append(Example(row_id, texts[row_id], clip(outputs[row_id], TEXT_LIMIT)))
     return found
+
+
+def gold_vad(row: Record) -> list[float] | None:
+    """The row's own [v, a, d]; None where it lacks one of them."""
+    vad = mapping(mapping(row.get("answer")).get("vad"))
+    numbers = [number for key in "vad" if (number := finite(vad.get(key))) is not None]
+    return numbers if len(numbers) == 3 else None
 
 
 def _text(row: Record) -> str | None:
@@ -138,20 +149,17 @@ def _gold(row: Record) -> dict[str, object]:
     """The row's own part: i id, t text, s source, g labels, v VAD, w who gave the VAD."""
     answer = mapping(row.get("answer"))
     labels = answer.get("labels")
-    vad = answer.get("vad")
-    numbers = [finite(mapping(vad).get(key)) for key in "vad"]
     return {
         "i": visible(str(row.get("id"))),
         "t": None if (text := _text(row)) is None else visible(text),
         "s": visible(str(row.get("source") or "")),
         "g": [visible(str(label)) for label in labels] if isinstance(labels, list) else None,
-        "v": None if None in numbers else numbers,
+        "v": gold_vad(row),
         "w": visible(str(row.get("vad_source") or "")),
     }
 
 
-def _answer(output: str, space: LabelSpace | None) -> _Answer:
-    """[raw output, labels, [v, a, d], rationale, reason of failure], and that reason again."""
+def _answer(output: str, space: LabelSpace | None) -> Answer:
     shown = visible(clip(output, TEXT_LIMIT))
     if space is None:
         return [shown, None, None, None, None], None

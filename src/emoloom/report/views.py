@@ -7,7 +7,7 @@ from typing import Any, get_args
 from emoloom.contract.parse import explain
 from emoloom.corpora.labels import known_spaces, load_space
 from emoloom.records import FailureReason, LabelSpace
-from emoloom.report import board
+from emoloom.report import board, plots
 from emoloom.report.charts import Curves, loss_curves
 from emoloom.report.formats import duration, finite, flatten, number, percent, plural
 from emoloom.report.inputs import Record, RunInputs, listed, mapping
@@ -15,6 +15,9 @@ from emoloom.report.rows import DecodedRows, decode_rows
 
 REJECTED_SHOWN = 20
 """Rejected lines listed in the page."""
+
+HEADLINE = 130
+"""Verdicts of more characters than this are set in two sizes."""
 
 _STATUS = {
     "done": "Finished",
@@ -56,6 +59,7 @@ def build_view(inputs: RunInputs) -> Record:
         "head": _head(inputs, entries),
         "board": board.board_view(leaderboard, entries),
         "scores_so_far": _scores_so_far(inputs) if not entries else [],
+        "plots": plots.plots_view(inputs, entries, decoded),
         "failures": _failures(entries, decoded),
         "decoded": decoded,
         "curves": _curves(inputs, names),
@@ -79,11 +83,8 @@ def _space(leaderboard: Record, run: Record) -> LabelSpace | None:
 
     A path is not followed: the run folder may come from a stranger.
     """
-    for given in (
-        leaderboard.get("label_space"),
-        run.get("label_space"),
-        mapping(run.get("config")).get("label_space"),
-    ):
+    config = mapping(run.get("config"))
+    for given in (run.get("label_space"), leaderboard.get("label_space"), config.get("labels")):
         if isinstance(given, str) and given in known_spaces():
             return load_space(given)
         labels = mapping(given).get("labels")
@@ -111,14 +112,26 @@ def _head(inputs: RunInputs, entries: Sequence[board.Entry]) -> Record:
         ("Label space", _space_name(leaderboard.get("label_space"))),
         ("Time", duration(_total_seconds(inputs.objects["costs.json"]))),
     ]
+    said, rest = _headline(str(verdict.get("text") or ""))
+    warnings = inputs.objects["data/counts.json"].get("warnings")
     return {
-        "verdict": str(verdict.get("text") or _NO_VERDICT.get(status, "This run has no verdict.")),
+        "verdict": said or _NO_VERDICT.get(status, "This run has no verdict."),
+        "rest": rest,
+        "warnings": [str(text) for text in warnings] if isinstance(warnings, list) else [],
         "has_verdict": bool(verdict.get("text")),
         "facts": facts,
         "indicative": bool(rank_by.get("indicative")),
         "note": str(rank_by.get("note") or ""),
         "status": status,
     }
+
+
+def _headline(verdict: str) -> tuple[str, str]:
+    """A long verdict's first clause and the rest, to be set in two sizes."""
+    first, mark, rest = verdict.partition("; ")
+    if len(verdict) <= HEADLINE or not mark:
+        return verdict, ""
+    return first, rest
 
 
 def _candidate_count(entries: Sequence[board.Entry]) -> str:

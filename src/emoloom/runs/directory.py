@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from emoloom.errors import UserError
 
@@ -63,12 +63,25 @@ def write_jsonl_atomic(path: Path, values: Iterable[object]) -> None:
 
 
 def append_json_line(path: Path, value: object) -> None:
-    """Add one line and make it last: what is returned from is on the disk."""
+    """Add one line and make it last: what is returned from is on the disk.
+
+    What a kill left of a line cut short is taken off first, so that it spoils no other line.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as stream:
+    with path.open("a+b") as stream:
+        _drop_cut_line(stream)
         stream.write((dumps(value) + "\n").encode("utf-8"))
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def _drop_cut_line(stream: IO[bytes]) -> None:
+    size = stream.seek(0, os.SEEK_END)
+    if size:
+        stream.seek(size - 1)
+        if stream.read(1) != b"\n":
+            stream.seek(0)
+            stream.truncate(stream.read().rfind(b"\n") + 1)
 
 
 def read_complete_lines(path: Path) -> list[Any]:
@@ -161,7 +174,7 @@ class Stage:
         """The marker, if its inputs are ours and every output still has its hash; else None."""
         try:
             marker = json.loads(self.marker.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
         if not isinstance(marker, dict) or marker.get("version") != MARKER_VERSION:
             return None
@@ -199,8 +212,9 @@ def write_folder_atomic(target: Path, fill: Callable[[Path], None]) -> None:
     temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
     try:
         fill(temporary)
-        if target.exists():
+        if target.is_dir():
             shutil.rmtree(target)
+        target.unlink(missing_ok=True)
         temporary.replace(target)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)

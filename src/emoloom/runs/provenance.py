@@ -30,7 +30,7 @@ PACKAGES = (
 )
 """Packages whose version can change an answer or a score."""
 
-_NOT_SUBJECTS = {"manifest.json", "run.json", "report.html", "costs.json", "events.jsonl", ".lock"}
+_NOT_SUBJECTS = {"manifest.json", "run.json", "report.html", "costs.json", "events.jsonl"}
 
 
 def package_versions() -> dict[str, str]:
@@ -64,10 +64,7 @@ def write_manifest(run: RunDirectory, predicate: Mapping[str, Any]) -> None:
     files = sorted(
         path
         for path in run.root.rglob("*")
-        if path.is_file()
-        and path.relative_to(run.root).as_posix() not in _NOT_SUBJECTS
-        and "done" not in path.relative_to(run.root).parts
-        and not path.name.endswith(".partial")
+        if path.is_file() and _is_subject(path.relative_to(run.root))
     )
     subjects = [
         {"name": path.relative_to(run.root).as_posix(), "digest": {"sha256": sha256_file(path)}}
@@ -82,3 +79,10 @@ def write_manifest(run: RunDirectory, predicate: Mapping[str, Any]) -> None:
             "predicate": dict(predicate),
         },
     )
+
+
+def _is_subject(path: Path) -> bool:
+    """Results alone: no marker, no unfinished work, no lock or leftover of a killed process."""
+    hidden = any(part.startswith(".") for part in path.parts)
+    unfinished = path.suffix == ".partial" or "done" in path.parts
+    return not (hidden or unfinished or path.as_posix() in _NOT_SUBJECTS)

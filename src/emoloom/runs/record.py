@@ -32,14 +32,15 @@ def open_run(run: RunDirectory, identity: str, facts: Mapping[str, Any]) -> bool
         run.event("started")
         return False
     before = _read(run)
-    if before.get("format", 0) > FORMAT:
+    if before["format"] > FORMAT:
         raise UserError(
             f"{run.root} was written by a newer emoloom",
-            got=f"run format {before.get('format')}",
+            got=f"run format {before['format']}",
             allowed=f"up to {FORMAT}",
             do="upgrade emoloom, or choose another folder with --out",
         )
-    if before.get("identity") != identity:
+    # Before a first stage is done (the config had a fault) there is nothing to keep apart.
+    if before.get("identity") != identity and any(run.root.rglob("done/*.json")):
         raise UserError(
             f"{run.root} holds a run of another config or version",
             do="choose another folder with --out, or delete this one",
@@ -51,7 +52,7 @@ def open_run(run: RunDirectory, identity: str, facts: Mapping[str, Any]) -> bool
 
 
 def close_run(run: RunDirectory, status: str) -> None:
-    """Say how the run ended: `done`, `stopped_by_budget` or `interrupted`."""
+    """Say how the run ended: `done`, `stopped_by_budget`, `interrupted` or `failed`."""
     path = run.root / "run.json"
     write_json_atomic(path, {**_read(run), "status": status})
 
@@ -64,17 +65,22 @@ def _read(run: RunDirectory) -> dict[str, Any]:
     path = run.root / "run.json"
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(
             f"{path} cannot be read", got=str(error), do="choose another folder with --out"
         ) from error
-    if not isinstance(value, dict):
-        raise UserError(f"{path} is no run record", do="choose another folder with --out")
+    if not isinstance(value, dict) or type(value.get("format")) is not int:
+        raise UserError(
+            f"{path} is no run record",
+            allowed="an object with a `format` number",
+            do="choose another folder with --out",
+        )
     return value
 
 
 def _refuse_foreign_files(run: RunDirectory) -> None:
-    foreign = sorted(path.name for path in run.root.iterdir() if path.name != ".lock")
+    # Hidden files are the lock, and what a killed process left of a file it was writing.
+    foreign = sorted(path.name for path in run.root.iterdir() if not path.name.startswith("."))
     if foreign:
         raise UserError(
             f"{run.root} is not empty and holds no run",

@@ -135,8 +135,9 @@ def _preflight_work(job: CandidateRun) -> Work:
             # Another recipe of the same model: same inputs, same certificate.
             if Stage(sibling, stage.name, stage.inputs).done():
                 write_text_atomic(out, (sibling / out.name).read_text(encoding="utf-8"))
-                return Outcome((out,))
-        preflight(load(job.model, job.config, job.space), job.rows.train, job.config, out)
+                break
+        else:
+            preflight(load(job.model, job.config, job.space), job.rows.train, job.config, out)
         advance(1)
         return Outcome((out,))
 

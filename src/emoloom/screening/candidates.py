@@ -9,7 +9,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -205,7 +205,7 @@ def decode(lm: CausalLM, job: DecodeJob, out: Path, advance: Advance) -> dict[st
     for other in set(out.parent.glob(f"{out.stem}.*.partial")) - {partial}:
         other.unlink()
     wanted = {row.id for row in job.rows}
-    done = {line["id"]: line for line in read_complete_lines(partial) if line["id"] in wanted}
+    done = {line["id"]: line for line in _kept(partial) if line["id"] in wanted}
     write_jsonl_atomic(partial, done.values())
     advance(len(done))
     left = [(row.id, row.text) for row in job.rows if row.id not in done]
@@ -217,8 +217,28 @@ def decode(lm: CausalLM, job: DecodeJob, out: Path, advance: Advance) -> dict[st
     lines = [done[row.id] for row in job.rows]
     write_jsonl_atomic(out, [{"id": line["id"], "output": line["output"]} for line in lines])
     partial.unlink()
-    keys = ("forwards", "tokens_computed", "near_ties", "truncated")
-    return {"rows": len(lines), **{key: sum(line[key] for line in lines) for key in keys}}
+    return {"rows": len(lines), **{key: sum(line[key] for line in lines) for key in _COSTS}}
+
+
+def _kept(partial: Path) -> list[dict[str, Any]]:
+    """Answers of an interrupted call; none where the file is damaged, so they are made again."""
+    try:
+        lines = read_complete_lines(partial)
+    except ValueError:
+        return []
+    return lines if all(_is_line(line) for line in lines) else []
+
+
+def _is_line(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() == {"id", "output", *_COSTS}
+        and all(isinstance(value[key], str) for key in ("id", "output"))
+        and all(isinstance(value[key], int) for key in _COSTS)
+    )
+
+
+_COSTS = ("forwards", "tokens_computed", "near_ties", "truncated")
 
 
 def _decoder(

@@ -8,7 +8,15 @@ from emoloom.errors import UserError
 from emoloom.metrics.classification import FloatArray
 from emoloom.metrics.resampling import Interval, percentile_interval, resample
 from emoloom.metrics.row_table import row_table
-from emoloom.metrics.scoring import METRICS, BlockScores, Scores, arrange_block, optional, scores_of
+from emoloom.metrics.scoring import (
+    METRICS,
+    BlockScores,
+    Scores,
+    arrange_block,
+    optional,
+    per_label,
+    scores_of,
+)
 from emoloom.records import LabelSpace, ParseFailure, Prediction, Row
 from emoloom.screening.ranking import RankingRule, rank_measure
 
@@ -69,6 +77,8 @@ class ScoredEntry:
     """Shape (B,): the ranking score in each draw."""
     complete: bool
     """Whether it is scored, and on all rows."""
+    per_label: tuple[dict[str, Any], ...]
+    """Strict scores of each label, in the order of the space, as `metrics.scoring.per_label`."""
 
     @property
     def score(self) -> float | None:
@@ -112,6 +122,10 @@ class Entry:
             "strict": self.scored.block("strict"),
             "parsed": self.scored.block("parsed"),
         }
+
+    def scores_file(self) -> dict[str, Any]:
+        """The JSON object of the entry's own `scores.json`: its line, then scores by label."""
+        return self.to_dict() | {"per_label": list(self.scored.per_label)}
 
 
 def score_entries(
@@ -197,6 +211,7 @@ def _score_group(
                 estimates=estimates,
                 score_draws=draws["score"],
                 complete=candidate.status == "scored" and len(rows) == n_rows,
+                per_label=tuple(per_label(candidate.answers or (), rows, space)),
             )
         )
     return entries

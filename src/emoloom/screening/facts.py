@@ -4,15 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from emoloom import __version__
-from emoloom.config import Config
+from emoloom.config import Config, DataConfig
 from emoloom.contract.prompt import instruction_sha256, render_instruction
 from emoloom.contract.schema import CONTRACT_VERSION
-from emoloom.corpora.registry import get_corpus
+from emoloom.corpora.registry import get_corpus, read_corpus
 from emoloom.models.sources import ModelFiles
 from emoloom.records import LabelSpace
 from emoloom.runs.directory import fingerprint
 from emoloom.runs.provenance import code_sha256, machine, package_versions
-from emoloom.screening.row_sets import source_hashes
 from emoloom.supervision.lexicon import Lexicon
 
 SETTINGS_WITHOUT_EFFECT = ("budget",)
@@ -36,14 +35,33 @@ def run_facts(config: Config, space: LabelSpace, lexicon: Lexicon) -> dict[str, 
         "packages": package_versions(),
         "created_with": {"threads": config.threads, **machine()},
         "contract_version": CONTRACT_VERSION,
+        "label_space": {"name": space.name, "labels": list(space.labels)},
         "instruction": render_instruction("{text}", space),
         "instruction_sha256": instruction_sha256(space),
         "licences": [*licences, {"what": lexicon.name, "licence": lexicon.licence}],
     }
 
 
+SourceHashes = dict[str, dict[str, str]]
+"""sha256 by file name, by corpus."""
+
+
+def source_hashes(data: DataConfig) -> SourceHashes:
+    """sha256 of every file that the row sets are drawn from, by corpus."""
+    parts = [*((part, "train") for part in data.train), *((part, "dev") for part in data.select)]
+    hashes: SourceHashes = {}
+    for part, split in parts:
+        files = read_corpus(part.corpus, split, part.path).files
+        hashes.setdefault(part.corpus, {}).update({file.name: file.sha256 for file in files})
+    return hashes
+
+
 def made_from(
-    config: Config, space: LabelSpace, lexicon: Lexicon, files: Mapping[str, ModelFiles]
+    config: Config,
+    space: LabelSpace,
+    lexicon: Lexicon,
+    sources: SourceHashes,
+    files: Mapping[str, ModelFiles],
 ) -> dict[str, Any]:
     """For the manifest: everything the results were made from, by hash where it has bytes."""
     return {
@@ -59,7 +77,7 @@ def made_from(
             "sha256": lexicon.sha256,
             "licence": lexicon.licence,
         },
-        "data": source_hashes(config.data),
+        "data": sources,
         "models": {
             name: {
                 "source": model.source,

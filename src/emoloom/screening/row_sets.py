@@ -1,7 +1,7 @@
 """The rows shared by all candidates: drawn once, kept apart, weakly supervised where needed."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -77,20 +77,33 @@ class _Part:
     read: ReadResult
 
 
-def source_hashes(data: DataConfig) -> dict[str, dict[str, str]]:
-    """sha256 of every file that the row sets are drawn from, by corpus."""
-    parts = [*((part, "train") for part in data.train), *((part, "dev") for part in data.select)]
-    hashes: dict[str, dict[str, str]] = {}
-    for part, split in parts:
-        files = read_corpus(part.corpus, split, part.path).files
-        hashes.setdefault(part.corpus, {}).update({file.name: file.sha256 for file in files})
-    return hashes
+def read_part(settings: RowsConfig, split: str) -> ReadResult:
+    """Every row of one corpus that a row set may draw from.
+
+    Raises:
+        UserError: the corpus is unknown, its files cannot be read, or it has too few rows.
+    """
+    read = read_corpus(settings.corpus, split, settings.path)
+    if len(read.rows) < (settings.rows or 1):
+        raise UserError(
+            f"{settings.corpus} has too few rows in its {split} split",
+            got=f"rows: {settings.rows}" if settings.rows else "none",
+            allowed=f"at most {len(read.rows)}"
+            + (f"; {len(read.rejected)} lines cannot be read" if read.rejected else ""),
+            do="ask for fewer rows, or give more data",
+        )
+    return read
 
 
 def row_set_work(
-    run: RunDirectory, data: DataConfig, space: LabelSpace, lexicon: Lexicon, seed: int
+    run: RunDirectory,
+    data: DataConfig,
+    sources: Mapping[str, Mapping[str, str]],
+    space: LabelSpace,
+    lexicon: Lexicon,
+    seed: int,
 ) -> Work:
-    """Draw the row sets and write them under `data/`."""
+    """Draw the row sets and write them under `data/`; `sources` is from `facts.source_hashes`."""
     folder = run.root / "data"
     names = ("train.jsonl", "select.jsonl", "rejected.jsonl", "scale.json", "counts.json")
 
@@ -108,7 +121,7 @@ def row_set_work(
         )
 
     settings = data.model_dump(mode="json")
-    inputs = [settings, source_hashes(data), seed, space.labels, lexicon.sha256, __version__]
+    inputs = [settings, sources, seed, space.labels, lexicon.sha256, __version__]
     stage = Stage(run.root, "data", fingerprint(inputs))
     return Work(stage, "-", 2, "row sets", make, budgeted=False)
 
@@ -118,12 +131,19 @@ def read_row_sets(folder: Path, space: LabelSpace) -> SharedRows:
     scale = json.loads((folder / "scale.json").read_text(encoding="utf-8"))
     counts = json.loads((folder / "counts.json").read_text(encoding="utf-8"))
     return SharedRows(
-        train=read_rows(folder / "train.jsonl", space).rows,
-        select=read_rows(folder / "select.jsonl", space).rows,
+        train=_read_back(folder / "train.jsonl", space),
+        select=_read_back(folder / "select.jsonl", space),
         scale=AffineMap(tuple(scale["slope"]), tuple(scale["intercept"])),
         warnings=tuple(counts["warnings"]),
         hashes={name: sha256_file(folder / f"{name}.jsonl") for name in ("train", "select")},
     )
+
+
+def _read_back(path: Path, space: LabelSpace) -> tuple[Row, ...]:
+    """Rows that we wrote: were one of them turned away now, it would be lost in silence."""
+    read = read_rows(path, space)
+    assert not read.rejected, f"{path}: {read.rejected[0]}"
+    return read.rows
 
 
 def build_row_sets(data: DataConfig, space: LabelSpace, lexicon: Lexicon, seed: int) -> RowSets:
@@ -146,6 +166,12 @@ def build_row_sets(data: DataConfig, space: LabelSpace, lexicon: Lexicon, seed: 
         for row in _draw(part.settings, part.read.rows, (seed, 1, index))
     )
     raw_train = tuple(row for rows in drawn for row in rows)
+    if not raw_train:
+        raise UserError(
+            "no train row is left",
+            got=f"{sum(len(overlap.removed) for overlap in overlaps)} rows, all in `select` too",
+            do="give train rows of other texts",
+        )
     _check_ids([*raw_train, *select])
     scale = _fit_scale(raw_train, lexicon)
     train = tuple(supervise(row, lexicon, scale) for row in raw_train)
@@ -207,7 +233,7 @@ def _read(settings: RowsConfig, split: str, space: LabelSpace) -> _Part:
             allowed=space.name,
             do=f"set `labels: {corpus.label_space}`",
         )
-    return _Part(settings, read_corpus(settings.corpus, split, settings.path))
+    return _Part(settings, read_part(settings, split))
 
 
 def _draw(settings: RowsConfig, rows: Sequence[Row], seed: tuple[int, ...]) -> tuple[Row, ...]:
@@ -239,7 +265,11 @@ def _fit_scale(rows: Sequence[Row], lexicon: Lexicon) -> AffineMap:
     ]
     if len(pairs) < MIN_AFFINE_ROWS:
         return AffineMap.identity()
-    return fit_affine([weak for weak, _ in pairs], [human for _, human in pairs])
+    try:
+        return fit_affine([weak for weak, _ in pairs], [human for _, human in pairs])
+    except UserError:
+        # The lexicon knows no word of any row; the hit rate warns of it.
+        return AffineMap.identity()
 
 
 def _hit_rate(rows: Sequence[Row], lexicon: Lexicon) -> float:

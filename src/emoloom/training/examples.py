@@ -95,13 +95,27 @@ def make_example(prompter: Prompter, row: Row, *, label: str, vad: VAD) -> Examp
     )
 
 
+def _agrees(parsed: Prediction | ParseFailure, row: Row) -> bool:
+    """Whether an answer says of labels and VAD what the row says, where it says something."""
+    labels, vad = row.answer.labels, row.answer.vad
+    return (
+        isinstance(parsed, Prediction)
+        and (labels is None or set(labels) == set(parsed.labels))
+        and (vad is None or all(map(_same, vad.as_tuple(), parsed.vad.as_tuple())))
+    )
+
+
+def _same(left: float, right: float) -> bool:
+    return round(left, 2) == right
+
+
 def prove_targets(
     prompter: Prompter, rows: Sequence[Row], examples: Sequence[Example]
 ) -> TargetProof:
     """Check every example before a step is taken.
 
-    Each has a trained token beside the end token, its end token is trained, the prompt is its
-    prefix, and its answer decodes to a line that parses.
+    The prompt is its prefix and the mask fits what follows; its end token is trained, and a token
+    beside it; its answer decodes to a line that parses and says what the row says.
 
     Raises:
         UserError: names the first row that fails and what failed.
@@ -111,14 +125,18 @@ def prove_targets(
         prompt = prompter.prompt(row.text)
         truncated += prompt.truncated
         text = prompter.decode(example.ids[example.answer_start : -1])
+        parsed = parse_output(text, prompter.space)
         faults = {
-            "its prompt is not a prefix": example.ids[: len(prompt.ids)] != prompt.ids,
+            "its prompt is not a prefix": example.ids[: example.answer_start] != prompt.ids,
+            "its mask does not fit its answer": len(example.ids)
+            != example.answer_start + len(example.trained),
             "its end token is not trained": example.ids[-1] != prompter.end_id
             or not example.trained[-1],
             "no token of its answer is trained": not any(example.trained[:-1]),
             f"its answer does not parse after tokenising: {text!r}": isinstance(
-                parse_output(text, prompter.space), ParseFailure
+                parsed, ParseFailure
             ),
+            f"its answer says something else after tokenising: {text!r}": not _agrees(parsed, row),
         }
         for fault, found in faults.items():
             if found:

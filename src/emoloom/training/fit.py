@@ -123,12 +123,12 @@ def fit(
         settings: the recipe.
 
     Raises:
-        ModelError: a loss is not finite.
+        ModelError: a loss or a gradient is not finite.
     """
     parameters = [p for p in wrapper.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=0.0)
     plan = batches(len(examples), settings)
-    lm.model.train()
+    lm.model.eval()  # no dropout: it would draw from the global generator
     for step, indices in enumerate(plan, start=1):
         rate = learning_rate_at(step, len(plan), settings)
         for group in optimizer.param_groups:
@@ -136,14 +136,14 @@ def fit(
         chosen = [examples[index] for index in indices]
         tokens = sum(sum(example.trained) for example in chosen)
         loss = _accumulate(lm, chosen, tokens, packed_up_to, settings.pack_tokens)
-        if not math.isfinite(loss):
-            names = ", ".join(example.id for example in chosen)
-            raise ModelError(f"{lm.name}: loss is {loss} at step {step} (rows {names})")
-        torch.nn.utils.clip_grad_norm_(parameters, settings.clip_norm)
+        norm = float(torch.nn.utils.clip_grad_norm_(parameters, settings.clip_norm))
+        for what, value in (("loss", loss), ("the gradient's norm", norm)):
+            if not math.isfinite(value):
+                names = ", ".join(example.id for example in chosen)
+                raise ModelError(f"{lm.name}: {what} is {value} at step {step} (rows {names})")
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         yield StepLog(step, loss, rate, len(chosen), tokens)
-    lm.model.eval()
 
 
 def _accumulate(
@@ -204,6 +204,8 @@ def save_adapter(wrapper: Any, folder: Path, base: str) -> None:
     """
     for config in wrapper.peft_config.values():
         config.base_model_name_or_path = base
+        # peft holds a set, whose order differs from process to process.
+        config.target_modules = sorted(config.target_modules)
     wrapper.save_pretrained(folder, safe_serialization=True, save_embedding_layers=False)
     (folder / "README.md").unlink(missing_ok=True)
 

@@ -1,0 +1,112 @@
+"""Where a model can come from. Records alone: nothing is parsed or fetched here."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class WheelMember:
+    """One file inside a wheel of a Python package index: a GGUF file, or a part of one."""
+
+    package: str
+    """Name on the index, normalised as in PEP 503."""
+    version: str
+    """Exact version; no ranges."""
+    member: str
+    """Path inside the wheel, with `/`."""
+    sha256: str | None
+    """Expected hash of the member, 64 hex digits; None where it is not known (it is recorded)."""
+
+    @property
+    def file(self) -> str:
+        """The file's path, for messages."""
+        return self.member
+
+
+@dataclass(frozen=True, slots=True)
+class WheelParts:
+    """One GGUF file, cut into parts that lie in several wheels."""
+
+    parts: tuple[WheelMember, ...]
+    """At least two, in the order in which they are joined."""
+    sha256: str | None
+    """Expected hash of the joined file, 64 hex digits; None where it is not known."""
+
+    @property
+    def file(self) -> str:
+        """The joined file's path, for messages."""
+        stem, suffix, _ = self.parts[0].member.rpartition(".gguf")
+        return stem + suffix
+
+
+@dataclass(frozen=True, slots=True)
+class GgufFile:
+    """A GGUF file of the user's."""
+
+    path: Path
+    """The file."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFolder:
+    """A folder in Hugging Face layout, used in place."""
+
+    path: Path
+    """Holds config.json, safetensors and a tokenizer."""
+
+
+@dataclass(frozen=True, slots=True)
+class HubRepo:
+    """A model repository on the Hugging Face hub."""
+
+    repo: str
+    """`org/name`."""
+    revision: str | None
+    """A branch, a tag or a commit; None for `main`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RandomLlama:
+    """A random two-layer Llama, made on the spot."""
+
+    seed: int
+    """Seed of the weights, 0 to 2**32 - 1."""
+
+
+Origin = WheelMember | WheelParts | GgufFile | LocalFolder | HubRepo | RandomLlama
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """Where a model comes from, and what may be done with it: parsed, not fetched."""
+
+    name: str
+    """Short name, safe as a folder name."""
+    source: str
+    """The source string that stands for this model."""
+    display_name: str
+    """What the model is, as every table shows it."""
+    licence: str | None
+    """SPDX name, or the licence's own; None where the source string does not tell."""
+    origin: Origin
+    """The parsed place."""
+    parameters: int | None = None
+    """Number of weights, where known before fetching."""
+    checked: bool = True
+    """False for a known model that this project has not run on its real weights."""
+    terms: str | None = None
+    """Name and address of terms that go beyond an open licence; said when the model is fetched."""
+    successor: str | None = None
+    """For a known model that needs Python code of its own: the known model to use instead."""
+    allow_large: bool = False
+    """The user allows more than `size.MOST_PARAMETERS` parameters."""
+    trust_remote_code: bool = False
+    """The user allows the model's own Python code to be fetched and run."""
+
+    @property
+    def note(self) -> str:
+        """What a list of models has to add: what was not tried, and what does not run as it is."""
+        notes = [] if self.checked else ["not run here on real weights"]
+        if self.successor is not None:
+            notes.append(f"needs code of its own: use {self.successor} instead")
+        return "; ".join(notes)

@@ -1,0 +1,262 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from emoloom.engines.progress import printable
+from emoloom.errors import ExitCode, UserError
+from tiny_screen import call, write_config
+
+pytestmark = pytest.mark.usefixtures("own_cache")
+
+COMMAND = [sys.executable, "-c", "from emoloom.cli import main; main()"]
+
+HEAVY = ("torch", "transformers", "peft", "sklearn", "numpy", "rich", "yaml", "jinja2")
+
+
+def run(*args: object, **options: object) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [*COMMAND, *map(str, args)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        **options,
+    )
+
+
+def python(code: str, *args: object) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, args)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+# Help
+
+
+def test_the_entry_point_is_emoloom():
+    (script,) = metadata.entry_points(group="console_scripts", name="emoloom")
+    assert script.value == "emoloom.cli:main"
+
+
+@pytest.mark.parametrize("args", [("--help",), ("screen", "--help"), ("models", "get", "--help")])
+def test_help_takes_under_300_milliseconds(args):
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        done = run(*args)
+        times.append(time.perf_counter() - start)
+        assert done.returncode == 0
+        assert done.stdout.startswith("Usage: ")
+    assert min(times) < 0.3, times
+
+
+def test_help_names_every_command_and_imports_nothing_heavy():
+    code = f"""
+import sys
+from emoloom.cli import main
+try:
+    main()
+finally:
+    print("HEAVY", [name for name in {HEAVY!r} if name in sys.modules])
+"""
+    done = python(code, "--help")
+    assert "HEAVY []" in done.stdout
+    for name in ("screen", "check", "schema", "report", "parse", "weak-vad", "decode", "score"):
+        assert f"\n  {name} " in done.stdout
+    assert "\n  models " in done.stdout
+    assert "\n  data " in done.stdout
+    for args in (("screen",), ("report",), ("score",), ("parse",), ("decode",), ("models", "get")):
+        done = python(code, *args, "--help")
+        assert "HEAVY []" in done.stdout, args
+
+
+WITHOUT_TORCH = """
+import io, json, sys
+for name in ("torch", "transformers", "peft", "safetensors", "gguf"):
+    sys.modules[name] = None  # importing it fails, as where it is not installed
+from emoloom.cli import main
+for args, text in json.loads(sys.argv[1]):
+    sys.argv = ["emoloom", *args]
+    sys.stdin = io.TextIOWrapper(io.BytesIO(text.encode()))
+    try:
+        main()
+    except SystemExit as stop:
+        assert not stop.code, (args, stop.code)
+"""
+
+
+def test_what_needs_no_model_works_without_torch(a_run, tmp_path):
+    answers = a_run.folder / "candidates/one.sft/rows/select.jsonl"
+    calls = [
+        (["--help"], ""),
+        (["report", str(a_run.folder)], ""),
+        (
+            ["score", "--answers", str(answers), "--gold", str(a_run.folder / "data/select.jsonl")],
+            "",
+        ),
+        (["parse"], "no\n"),
+        (["weak-vad"], "I love it\n"),
+        (["schema"], ""),
+        (["models", "list"], ""),
+        (["data", "list"], ""),
+    ]
+    done = python(WITHOUT_TORCH, json.dumps(calls))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert str(a_run.folder / "report.html") in done.stdout
+    assert '"parse_ok":' in done.stdout
+
+
+# Exit codes
+
+
+@pytest.mark.parametrize("args", [(), ("nosuch",), ("screen",), ("score", "--answers", "x")])
+def test_wrong_usage_is_a_user_error(args):
+    assert call(*args).code == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--max-new-tokens", "0"), ("--decoder", "greedy"), ("--nosuch", "1")]
+)
+def test_options_are_checked(option, value):
+    called = call("decode", "--model", "m", "--input", "i", "--output", "o", option, value)
+    assert called.code == 2
+    assert "Traceback" not in called.err
+    assert option in called.err
+
+
+def test_codes_are_those_of_the_readme():
+    assert {code.name: int(code) for code in ExitCode} == {
+        "DONE": 0,
+        "BUG": 1,
+        "USER_ERROR": 2,
+        "BUDGET": 3,
+        "INTERRUPTED": 130,
+    }
+
+
+def test_a_bug_shows_its_traceback_and_exits_1():
+    code = """
+import sys
+import emoloom.corpora.registry as registry
+registry.list_corpora = None
+from emoloom.cli import main
+main()
+"""
+    done = python(code, "data", "list")
+    assert done.returncode == ExitCode.BUG == 1
+    assert "Traceback" in done.stderr
+
+
+def test_a_bug_that_looks_like_a_missing_file_is_still_a_bug(monkeypatch):
+    def lose(*_):
+        raise FileNotFoundError("a file of ours")
+
+    monkeypatch.setattr("emoloom.corpora.registry.list_corpora", lose)
+    with pytest.raises(FileNotFoundError):
+        call("data", "list")
+
+
+def test_what_screen_prints_last_is_the_report(a_run):
+    called = call("screen", a_run.config, "--out", a_run.folder)
+    assert called.code == 0
+    board = (a_run.folder / "leaderboard.md").read_text(encoding="utf-8")
+    assert called.out.startswith(board)
+    assert called.out.splitlines()[-1] == f"report: {a_run.folder / 'report.html'}"
+    assert called.err == f"continuing the run in {a_run.folder}\n"
+
+
+def test_without_out_the_run_is_under_runs(finished_run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = write_config(tmp_path / "c.yaml", name="mine", budget={"wall_seconds": 0})
+    assert call("screen", config).code == 3
+    assert (tmp_path / "runs" / "mine" / "report.html").is_file()
+
+
+# Messages
+
+
+def test_values_in_a_message_cannot_drive_the_terminal(tmp_path):
+    called = call("report", tmp_path / "evil\x1b[2J\x07name")
+    assert called.code == 2
+    assert "evil\N{REPLACEMENT CHARACTER}[2J" in called.err
+    assert printable(called.err.replace("\n", "")) == called.err.replace("\n", "")
+
+
+def test_user_errors_say_what_was_got_what_is_allowed_and_what_to_do():
+    error = UserError("it fails", got="1", allowed="2", do="write 2")
+    assert str(error) == "it fails; got: 1; allowed: 2; do: write 2"
+    assert str(UserError("it fails")) == "it fails"
+
+
+# Pipes and signals
+
+
+def started(*args: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [*COMMAND, *args],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+@pytest.mark.parametrize("command", ["parse", "weak-vad"])
+def test_a_reader_that_has_seen_enough_ends_the_filter_quietly(command):
+    process = started(command)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdin.write(b"one\n")
+    process.stdin.flush()
+    assert json.loads(process.stdout.readline())
+    process.stdout.close()
+    with suppress(BrokenPipeError):
+        process.stdin.write(b"two\n" * 1000)
+        process.stdin.close()
+    assert process.stderr.read() == b""
+    assert process.wait(30) == 0
+    process.stderr.close()
+
+
+def test_ctrl_c_in_a_filter_is_one_line():
+    process = started("parse")
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(b"one\n")
+    process.stdin.flush()
+    assert json.loads(process.stdout.readline()) == {"ok": False, "reason": "no_json"}
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (130, b"", b"interrupted\n")
+
+
+def test_json_is_utf_8_whatever_the_terminal(tmp_path):
+    line = '{"labels":["joy"],"vad":{"v":0.5,"a":0.5,"d":0.5},"rationale":"naïve 😀"}\n'
+    done = subprocess.run(
+        [*COMMAND, "parse"],
+        input=line.encode(),
+        capture_output=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "naïve 😀".encode() in done.stdout
+
+
+def test_check_says_what_would_be_compared(finished_run):
+    called = call("check", finished_run.config)
+    assert called.out == f"{finished_run.config} is fine: 1 models x 2 recipes\n"
+    assert Path(finished_run.config).is_file()

@@ -1,0 +1,46 @@
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tiny_screen import run_screen, write_config
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    config: Path
+    folder: Path
+
+
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model cache that outlives one test and touches nobody's own."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def own_cache(shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """`EMOLOOM_CACHE` is the session's cache while the test runs."""
+    monkeypatch.setenv("EMOLOOM_CACHE", str(shared_cache))
+    return shared_cache
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory, shared_cache: Path) -> FinishedRun:
+    """The small screen, undisturbed and finished. Shared: never write into it."""
+    base = tmp_path_factory.mktemp("finished")
+    config = write_config(base / "small.yaml")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EMOLOOM_CACHE", str(shared_cache))
+        screened = run_screen(config, base / "run")
+    assert screened.code == 0
+    return FinishedRun(config, base / "run")
+
+
+@pytest.fixture
+def a_run(finished_run: FinishedRun, own_cache: Path, tmp_path: Path) -> FinishedRun:
+    """A copy of the finished run that a test may alter; file times are kept."""
+    folder = tmp_path / "copy"
+    shutil.copytree(finished_run.folder, folder)
+    return FinishedRun(finished_run.config, folder)

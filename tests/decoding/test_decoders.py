@@ -1,0 +1,198 @@
+"""Verified decoding gives the canonical answers, token for token, whatever is packed or drafted."""
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from emoloom.contract.parse import parse_output
+from emoloom.contract.schema import write_answer
+from emoloom.decoding.canonical import Decoded
+from emoloom.decoding.verified import DecodeSettings, decode_rows
+from emoloom.records import VAD, Prediction
+from tiny_lm import (
+    SPACE,
+    Reference,
+    hint,
+    make_tiny,
+    reference,
+    trained_tiny,
+    varied_rows,
+    word_texts,
+)
+
+
+def texts(count: int, seed: int) -> list[str]:
+    return [*word_texts(count - 4, seed), "", "a", "<|im_end|>", "word " * 200]  # the last is cut
+
+
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory) -> Reference:
+    """A model at random weights: its answers never close, and hold any token."""
+    lm = make_tiny(tmp_path_factory.mktemp("decoders") / "random")
+    return reference(lm, texts(120, 1), max_new_tokens=12)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Reference:
+    """A model that writes contract lines, most of the time."""
+    lm = trained_tiny(tmp_path_factory.mktemp("decoders") / "trained", varied_rows(48), epochs=15)
+    return reference(lm, texts(60, 2), max_new_tokens=48)
+
+
+@pytest.fixture(params=["untrained", "trained"])
+def whole(request) -> Reference:
+    return request.getfixturevalue(request.param)
+
+
+def decode(which: Reference, rows=None, hints=None, cert=None, **sizes) -> list[Decoded]:
+    settings = DecodeSettings(max_new_tokens=which.max_new_tokens, **sizes)
+    rows = which.rows if rows is None else rows
+    return list(decode_rows(which.lm, rows, cert or which.certificate, settings, hints))
+
+
+def assert_canonical(which: Reference, answers: list[Decoded], rows=None) -> None:
+    rows = which.rows if rows is None else rows
+    assert sorted(answer.id for answer in answers) == sorted(row_id for row_id, _ in rows)
+    for answer in answers:
+        expected = which.answers[answer.id]
+        assert answer.ids == expected.ids, answer.id
+        assert answer.output == expected.output
+        assert answer.truncated == expected.truncated
+        assert answer.prompt_tokens == expected.prompt_tokens
+
+
+def test_the_references_are_worth_comparing_with(untrained, trained):
+    assert len(untrained.rows) == 120
+    assert len(trained.rows) == 60
+    assert len({answer.ids for answer in untrained.answers.values()}) > 40
+    parsed = [parse_output(a.output, SPACE) for a in trained.answers.values()]
+    good = sum(isinstance(answer, Prediction) for answer in parsed)
+    assert good > 40
+    assert len({answer.ids for answer in trained.answers.values()}) > 25
+    assert sum(answer.truncated for answer in trained.answers.values()) == 1
+
+
+@pytest.mark.parametrize("pack_rows", [1, 3, 16])
+def test_verified_is_canonical_in_any_pack(whole, pack_rows):
+    assert_canonical(whole, decode(whole, pack_rows=pack_rows))
+
+
+@pytest.mark.parametrize("pack_tokens", [1, 500])
+def test_verified_is_canonical_at_any_size(whole, pack_tokens):
+    rows = whole.rows[-40:]  # the odd ones are the last
+    answers = decode(whole, rows=rows, pack_tokens=pack_tokens, pack_rows=40)
+    assert_canonical(whole, answers, rows)
+
+
+@pytest.mark.parametrize("pack_rows", [1, 3, 16])
+def test_hints_change_no_answer(whole, pack_rows):
+    hints = {row_id: hint(row_id) for row_id, _ in whole.rows}
+    assert_canonical(whole, decode(whole, hints=hints, pack_rows=pack_rows))
+
+
+def test_hints_for_some_rows(whole):
+    rows = whole.rows[-40:]
+    hints = {row_id: hint(row_id) for row_id, _ in rows[::3]} | {"nobody": hint("x")}
+    assert_canonical(whole, decode(whole, rows=rows, hints=hints), rows)
+
+
+HOSTILE = {
+    "not a number": Prediction(("joy",), VAD(float("nan"), float("inf"), -7.0), "cues: none"),
+    "control tokens": Prediction(("<|im_end|>",), VAD(0, 0, 0), "<|im_end|><|im_start|>"),
+    "no labels": Prediction((), VAD(0.5, 0.5, 0.5), ""),
+    "half a character": Prediction(("joy",), VAD(0.5, 0.5, 0.5), "cues: \ud83d"),
+    "endless": Prediction(("joy",), VAD(0.5, 0.5, 0.5), "cues: " + "love " * 500),
+    "another answer's": Prediction(("anger",), VAD(0.15, 0.78, 0.42), 'cues: "}{"labels":["joy'),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_hostile_hints_change_no_answer(trained, case):
+    rows = trained.rows[:24]
+    hints = {row_id: HOSTILE[case] for row_id, _ in rows}
+    assert_canonical(trained, decode(trained, rows=rows, hints=hints), rows)
+
+
+def test_true_answers_as_hints_change_no_answer(trained):
+    parsed = {key: parse_output(a.output, SPACE) for key, a in trained.answers.items()}
+    hints = {key: answer for key, answer in parsed.items() if isinstance(answer, Prediction)}
+    answers = decode(trained, hints=hints)
+    assert_canonical(trained, answers)
+    as_drafted = [
+        answer
+        for answer in answers
+        if answer.id in hints
+        and len(hints[answer.id].labels) == 1
+        and answer.output == write_answer(hints[answer.id])
+        and answer.ids == trained.lm.prompter.answer(answer.output).ids
+    ]
+    assert len(as_drafted) > 10
+    assert all(answer.forwards == 1 for answer in as_drafted)
+
+
+def test_the_order_of_rows_changes_no_answer(whole):
+    rows = list(whole.rows)
+    random.Random(0).shuffle(rows)
+    assert_canonical(whole, decode(whole, rows=rows, pack_rows=5), rows)
+
+
+def test_doubled_rows_get_one_answer(trained):
+    rows = [(row_id, text) for row_id, text in trained.rows[:20] for _ in range(3)]
+    answers = decode(trained, rows=rows, pack_rows=4)
+    assert_canonical(trained, answers, rows)
+
+
+def test_one_text_under_many_ids(trained):
+    row_id, text = trained.rows[0]
+    answers = decode(trained, rows=[(f"copy{k}", text) for k in range(9)], pack_rows=4)
+    assert sorted(answer.id for answer in answers) == [f"copy{k}" for k in range(9)]
+    assert {answer.ids for answer in answers} == {trained.answers[row_id].ids}
+
+
+@pytest.mark.parametrize("tie_margin", [0.0, 1e9])
+def test_any_margin_gives_the_canonical_answers(trained, tie_margin):
+    """With a huge margin every token is decided by the canonical forward."""
+    rows = trained.rows[:12]
+    cert = replace(trained.certificate, tie_margin=tie_margin)
+    answers = decode(trained, rows=rows, cert=cert)
+    assert_canonical(trained, answers, rows)
+    for answer in answers:
+        stopped = len(answer.ids) < trained.max_new_tokens and not answer.output.endswith("}")
+        assert answer.near_ties == (len(answer.ids) + stopped if tie_margin else 0)
+        assert answer.forwards > answer.near_ties
+
+
+@pytest.mark.parametrize("max_new_tokens", [1, 2, 7, 30])
+def test_the_limit_holds_in_the_middle_of_a_draft(trained, max_new_tokens):
+    rows = trained.rows[:10]
+    hints = {row_id: hint(row_id) for row_id, _ in rows}
+    settings = DecodeSettings(max_new_tokens=max_new_tokens)
+    for answer in decode_rows(trained.lm, rows, trained.certificate, settings, hints):
+        assert answer.ids == trained.answers[answer.id].ids[:max_new_tokens]
+
+
+def test_no_rows_no_answers(trained):
+    assert decode(trained, rows=[]) == []
+
+
+def test_drafts_are_worth_their_while(trained):
+    """Of answers in the contract's form, many tokens are accepted for each forward."""
+    rows = [row for row in trained.rows if trained.answers[row[0]].output.endswith('"}')]
+    assert len(rows) > 40
+    for hints in ({row_id: hint(row_id) for row_id, _ in rows}, None):
+        answers = decode(trained, rows=rows, hints=hints)
+        tokens = sum(len(answer.ids) for answer in answers)
+        assert sum(answer.forwards for answer in answers) < tokens / 2
+
+
+def test_costs_add_up(untrained):
+    head = len(untrained.lm.prompter.head_ids)
+    for answer in untrained.answers.values():
+        steps = len(answer.ids) + (len(answer.ids) < untrained.max_new_tokens)
+        assert answer.forwards == steps
+        assert answer.tokens_computed == sum(answer.prompt_tokens + k for k in range(steps))
+        assert answer.prompt_tokens > head
+        assert answer.near_ties == 0
+    for answer in decode(untrained, rows=untrained.rows[:20], pack_rows=1):
+        assert answer.tokens_computed >= answer.forwards * answer.prompt_tokens

@@ -1,0 +1,311 @@
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from emoloom.config import DataConfig, RowsConfig
+from emoloom.corpora.labels import load_space
+from emoloom.errors import UserError
+from emoloom.records import VAD, Answer, Row
+from emoloom.runs.directory import RunDirectory, sha256_file
+from emoloom.screening.facts import source_hashes
+from emoloom.screening.row_sets import (
+    build_row_sets,
+    mean_human_vad,
+    read_part,
+    read_row_sets,
+    row_set_work,
+    supervise,
+)
+from emoloom.supervision.lexicon import load_lexicon
+from emoloom.supervision.weak_vad import AffineMap, fit_affine, rationale, weak_vad
+from official_files import BROKEN, emobank_file, goemotions_folder
+
+SPACE = load_space("goemotions28")
+
+
+@pytest.fixture(scope="module")
+def lexicon():
+    return load_lexicon()
+
+
+def part(corpus: str, rows: int | None = None, path: Path | None = None) -> RowsConfig:
+    return RowsConfig(corpus=corpus, rows=rows, path=path)
+
+
+def sets_of(lexicon, train, select, seed=1):
+    return build_row_sets(DataConfig(train=train, select=select), SPACE, lexicon, seed)
+
+
+@pytest.fixture
+def official(tmp_path) -> tuple[Path, Path]:
+    return goemotions_folder(tmp_path / "goemotions"), emobank_file(tmp_path / "emobank")
+
+
+@pytest.fixture
+def official_sets(official, lexicon):
+    labels, vad = official
+    parts = (part("goemotions", path=labels), part("emobank", path=vad))
+    return sets_of(lexicon, parts, parts)
+
+
+def test_lines_in_are_rows_and_rejected(official_sets):
+    counts = official_sets.counts
+    # 20 sound and 6 broken lines of train.tsv, 20 of dev.tsv; 21 records of each EmoBank split.
+    assert counts["lines_read"] == 26 + 20 + 21 + 21
+    assert counts["rejected"] == len(official_sets.rejected) == 6 + 1 + 1
+    kept = len(official_sets.train) + len(official_sets.select) + counts["removed_from_train"]
+    assert counts["lines_read"] == kept + counts["rejected"]
+    assert counts["sets"]["train"] == {"emobank": 20, "goemotions": 20, "all": 40}
+    assert counts["sets"]["select"] == {"emobank": 20, "goemotions": 20, "all": 40}
+    assert sum(counts["select_positives"].values()) == sum(
+        len(row.answer.labels) for row in official_sets.select if row.answer.labels
+    )
+
+
+def test_every_rejected_line_is_listed_with_its_place_and_reason(official_sets):
+    of_goemotions = [line for line in official_sets.rejected if line.source == "goemotions"]
+    assert [line.line for line in of_goemotions] == [4, 5, 6, 7, 8, 9]
+    for line, (text, reason) in zip(of_goemotions, BROKEN, strict=True):
+        assert reason in line.reason
+        assert "allowed" in line.reason
+        assert line.excerpt == text.replace("\t", "\N{REPLACEMENT CHARACTER}")
+    of_emobank = [line for line in official_sets.rejected if line.source == "emobank"]
+    assert ["train-bad" in line.excerpt for line in of_emobank] == [True, False]
+    assert all("9" in line.reason for line in of_emobank)
+
+
+def test_a_text_of_dev_is_removed_from_train_and_never_from_select(official, lexicon):
+    labels, _ = official
+    dev = (labels / "dev.tsv").read_text(encoding="utf-8").splitlines()
+    same = dev[0].split("\t")[0].upper() + "!\t3\tcopy"
+    with (labels / "train.tsv").open("a", encoding="utf-8") as stream:
+        stream.write(same + "\n")
+    # The row is removed even where the draw leaves its twin out of `select`.
+    for rows in (None, 5):
+        sets = sets_of(
+            lexicon, (part("goemotions", path=labels),), (part("goemotions", rows, labels),)
+        )
+        assert "goemotions/copy" not in {row.id for row in sets.train}
+        assert sets.counts["removed_from_train"] == 1
+    whole = sets_of(
+        lexicon, (part("goemotions", path=labels),), (part("goemotions", None, labels),)
+    )
+    assert "goemotions/dev0" in {row.id for row in whole.select}
+
+
+def test_the_draw_is_a_function_of_the_seed(lexicon):
+    parts = ((part("goemotions-sample", 30), part("emobank-sample", 30)),)
+    one = sets_of(lexicon, *parts, *parts, seed=1)
+    assert sets_of(lexicon, *parts, *parts, seed=1) == one
+    other = sets_of(lexicon, *parts, *parts, seed=2)
+    assert {row.id for row in other.train} != {row.id for row in one.train}
+    assert {row.id for row in other.select} != {row.id for row in one.select}
+
+
+def test_a_smaller_draw_is_the_beginning_of_a_larger_one(lexicon):
+    def ids(rows: int) -> list[str]:
+        drawn = sets_of(lexicon, (part("goemotions-sample", 5),), (part("emobank-sample", rows),))
+        return [row.id for row in drawn.select]
+
+    assert ids(40)[:10] == ids(10)
+
+
+def test_one_corpus_does_not_move_the_draw_of_another(lexicon):
+    select = (part("goemotions-sample", 5),)
+    alone = sets_of(lexicon, (part("goemotions-sample", 10),), select)
+    both = sets_of(lexicon, (part("goemotions-sample", 10), part("emobank-sample", 3)), select)
+    assert [row.id for row in alone.train] == [row.id for row in both.train][:10]
+    assert alone.select == both.select
+
+
+def test_train_is_supervised_weakly_and_select_never(official_sets):
+    for row in official_sets.train:
+        assert row.answer.vad is not None
+        assert row.vad_source == ("human" if row.source == "emobank" else "weak")
+        assert row.answer.rationale.startswith("cues: ")
+    for row in official_sets.select:
+        assert (row.answer.vad is None) == (row.source == "goemotions")
+        assert row.vad_source == ("human" if row.source == "emobank" else None)
+        assert row.answer.rationale == ""
+
+
+def test_human_vad_wins_and_keeps_its_value(official_sets):
+    rows = {row.id: row for row in official_sets.train}
+    # Ratings 3, 3, 3 of 1 to 5.
+    assert rows["emobank/train-2"].answer.vad == VAD(0.5, 0.5, 0.5)
+
+
+def test_weak_vad_is_the_formulas_brought_to_the_human_scale(official_sets, lexicon):
+    human = [row for row in official_sets.train if row.vad_source == "human"]
+    weak = [weak_vad(row.text, lexicon).vad for row in human]
+    scale = fit_affine(weak, [row.answer.vad for row in human])
+    assert official_sets.scale == scale
+    for row in official_sets.train:
+        if row.vad_source == "weak":
+            found = weak_vad(row.text, lexicon, row.answer.labels)
+            wanted = scale.apply(found.vad).as_tuple()
+            assert row.answer.vad.as_tuple() == pytest.approx(wanted, abs=5e-5)
+            assert row.answer.rationale == rationale(found.cues)
+
+
+def test_supervise_adds_cues_and_what_is_missing_only(lexicon):
+    row = Row("a", "I love this puppy", Answer(None, None, ""), "s", "train", None, "g")
+    done = supervise(row, lexicon, AffineMap((0.5, 0.5, 0.5), (0.1, 0.2, 0.3)))
+    weak = weak_vad(row.text, lexicon, None).vad
+    wanted = (0.5 * weak.v + 0.1, 0.5 * weak.a + 0.2, 0.5 * weak.d + 0.3)
+    assert done.answer.vad.as_tuple() == pytest.approx(wanted, abs=5e-5)
+    assert done.vad_source == "weak"
+    assert done.answer.labels is None
+    assert "love" in done.answer.rationale
+    rated = replace(row, answer=Answer(None, VAD(0.1, 0.2, 0.3), ""), vad_source="human")
+    kept = supervise(rated, lexicon, AffineMap.identity())
+    assert (kept.answer.vad, kept.vad_source) == (VAD(0.1, 0.2, 0.3), "human")
+
+
+@pytest.mark.parametrize(("rows", "mapped"), [(9, False), (10, True)])
+def test_few_human_rows_carry_no_map(official, lexicon, rows, mapped):
+    labels, vad = official
+    sets = sets_of(
+        lexicon,
+        (part("goemotions", path=labels), part("emobank", rows, vad)),
+        (part("emobank", path=vad),),
+    )
+    assert (sets.scale != AffineMap.identity()) is mapped
+
+
+def test_the_mean_of_human_vad_leaves_weak_out():
+    def row(vad, source):
+        return Row("x", "t", Answer(None, vad, ""), "s", "train", source, "g")
+
+    rows = [row(VAD(0.2, 0.4, 0.0), "human"), row(VAD(0.6, 0.5, 1.0), "human")]
+    rows += [row(VAD(1.0, 1.0, 1.0), "weak"), row(None, None)]
+    assert mean_human_vad(rows).as_tuple() == pytest.approx((0.4, 0.45, 0.5))
+    assert mean_human_vad(rows[2:]) is None
+
+
+def test_texts_of_another_language_are_warned_of_and_stop_nothing(tmp_path, lexicon):
+    vad = emobank_file(tmp_path / "e", words=("unvergleichlich", "grenzenlos", "kopfzerbrechen"))
+    text = vad.read_text(encoding="utf-8")
+    text = text.replace('"train so ', '"alles ').replace('"dev so ', '"andere ')
+    vad.write_text(text, encoding="utf-8")
+    sets = sets_of(lexicon, (part("emobank", path=vad),), (part("emobank", path=vad),))
+    assert sets.counts["lexicon_hit_rate"] < 0.1
+    (warning,) = sets.counts["warnings"]
+    assert "of the tokens (below 10%): are the texts English?" in warning
+    assert sets.scale == AffineMap.identity()
+
+
+def test_english_is_not_warned_of(lexicon):
+    sets = sets_of(lexicon, (part("goemotions-sample", 50),), (part("emobank-sample", 50),))
+    assert sets.counts["warnings"] == []
+    assert 0.1 < sets.counts["lexicon_hit_rate"] < 1
+
+
+# What cannot be drawn
+
+
+def test_a_corpus_of_another_label_space_is_refused(official, lexicon):
+    labels, _ = official
+    parts = (part("goemotions", path=labels),)
+    with pytest.raises(UserError, match=r"other labels .*got: goemotions28; allowed: ekman7"):
+        build_row_sets(DataConfig(train=parts, select=parts), load_space("ekman7"), lexicon, 1)
+
+
+@pytest.mark.parametrize(("rows", "fits"), [(20, True), (21, False)])
+def test_more_rows_than_there_are(official, rows, fits):
+    labels, _ = official
+    settings = part("goemotions", rows, labels)
+    if fits:
+        assert len(read_part(settings, "train").rows) == 20
+    else:
+        with pytest.raises(
+            UserError, match=r"too few rows .*got: rows: 21; allowed: at most 20; 6"
+        ):
+            read_part(settings, "train")
+
+
+def test_a_corpus_named_twice_is_refused(official, lexicon):
+    labels, _ = official
+    parts = (part("goemotions", path=labels), part("goemotions", path=labels))
+    with pytest.raises(UserError, match="a row stands twice in the screen; got: goemotions/train0"):
+        sets_of(lexicon, parts, (part("emobank-sample", 5),))
+
+
+def test_a_train_set_that_is_all_in_select_is_refused(official, lexicon):
+    labels, _ = official
+    dev = (labels / "dev.tsv").read_text(encoding="utf-8").replace("\tdev", "\ttrain")
+    (labels / "train.tsv").write_text(dev, encoding="utf-8")
+    parts = (part("goemotions", path=labels),)
+    with pytest.raises(UserError, match="no train row is left; got: 20 rows"):
+        sets_of(lexicon, parts, parts)
+
+
+# In the run folder
+
+
+@pytest.fixture
+def work(official, lexicon, tmp_path):
+    labels, vad = official
+    parts = (part("goemotions", 10, labels), part("emobank", 12, vad))
+    data = DataConfig(train=parts, select=parts)
+    run = RunDirectory(tmp_path / "run")
+
+    def make():
+        return row_set_work(run, data, source_hashes(data), SPACE, lexicon, 5)
+
+    return run, data, make
+
+
+def test_what_is_written_reads_back_as_it_was_drawn(work, lexicon):
+    run, data, make = work
+    advanced = []
+    outcome = make().make(advanced.append)
+    assert sum(advanced) == make().units == 2
+    assert outcome.counts == {"train": 22, "select": 22, "rejected": 8}
+    drawn = build_row_sets(data, SPACE, lexicon, 5)
+    shared = read_row_sets(run.root / "data", SPACE)
+    assert shared.train == drawn.train
+    assert shared.select == drawn.select
+    assert shared.scale == drawn.scale
+    assert shared.hashes == {name: sha256_file(run.data(name)) for name in ("train", "select")}
+    lines = run.data("rejected").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == [asdict(line) for line in drawn.rejected]
+    assert {path.name for path in outcome.outputs} == {
+        "train.jsonl",
+        "select.jsonl",
+        "rejected.jsonl",
+        "scale.json",
+        "counts.json",
+    }
+
+
+def test_other_bytes_in_a_source_file_are_other_inputs(work, official):
+    _, _, make = work
+    labels, vad = official
+    seen = [make().stage.inputs]
+    assert make().stage.inputs == seen[0]
+    for path in (labels / "dev.tsv", labels / "emotions.txt", vad):
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+        seen.append(make().stage.inputs)
+    assert len(set(seen)) == 4
+
+
+def test_sources_are_hashed_file_by_file(work, official):
+    _, data, _ = work
+    labels, vad = official
+    names = ("emotions.txt", "train.tsv", "dev.tsv")
+    assert source_hashes(data) == {
+        "goemotions": {name: sha256_file(labels / name) for name in names},
+        "emobank": {"emobank.csv": sha256_file(vad)},
+    }
+
+
+def test_a_row_that_cannot_be_read_back_is_never_lost_in_silence(work):
+    run, _, make = work
+    make().make(lambda _: None)
+    with run.data("train").open("a", encoding="utf-8") as stream:
+        stream.write("{}\n")
+    with pytest.raises(AssertionError, match=r"train\.jsonl"):
+        read_row_sets(run.root / "data", SPACE)
