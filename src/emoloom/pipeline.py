@@ -64,7 +64,7 @@ class Screened:
     """What a screen leaves behind."""
 
     code: ExitCode
-    """DONE, or BUDGET where it stopped early with a valid report."""
+    """DONE, BUDGET where it stopped early with a valid report, USER_ERROR where all failed."""
     folder: Path
     """The run folder."""
     table: str
@@ -123,8 +123,15 @@ def screen(config_path: Path, out: Path | None, progress: Progress) -> Screened:
             run.event("failed", message=str(error))
             close_run(run, "failed")
             raise
-    code = ExitCode.BUDGET if stopped else ExitCode.DONE
-    return Screened(code, run.root, to_markdown(board), board.verdict)
+    return Screened(_exit_code(answered), run.root, to_markdown(board), board.verdict)
+
+
+def _exit_code(answered: Sequence[ScoredCandidate]) -> ExitCode:
+    """A failed candidate is said in the report; that every one failed is for the user to mend."""
+    ends = {entry.status for entry in answered}
+    if "not_done" in ends:
+        return ExitCode.BUDGET
+    return ExitCode.USER_ERROR if ends == {"failed"} else ExitCode.DONE
 
 
 def check(config_path: Path) -> Config:

@@ -102,6 +102,8 @@ def test_the_draw_is_a_function_of_the_seed(lexicon):
     other = sets_of(lexicon, *parts, *parts, seed=2)
     assert {row.id for row in other.train} != {row.id for row in one.train}
     assert {row.id for row in other.select} != {row.id for row in one.select}
+    assert one.counts["warnings"] == [], "these texts are English"
+    assert 0.1 < one.counts["lexicon_hit_rate"] < 1
 
 
 def test_a_smaller_draw_is_the_beginning_of_a_larger_one(lexicon):
@@ -195,12 +197,6 @@ def test_texts_of_another_language_are_warned_of_and_stop_nothing(tmp_path, lexi
     (warning,) = sets.counts["warnings"]
     assert "of the tokens (below 10%): are the texts English?" in warning
     assert sets.scale == AffineMap.identity()
-
-
-def test_english_is_not_warned_of(lexicon):
-    sets = sets_of(lexicon, (part("goemotions-sample", 50),), (part("emobank-sample", 50),))
-    assert sets.counts["warnings"] == []
-    assert 0.1 < sets.counts["lexicon_hit_rate"] < 1
 
 
 # What cannot be drawn

@@ -1,6 +1,7 @@
 """A whole screen in about a second, and what tests need to run, watch, stop and compare it."""
 
 import io
+import json
 import re
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -117,6 +118,17 @@ def tree(folder: Path, leave_out: set[str] = frozenset()) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.relative_to(folder).as_posix() not in leave_out
     }
+
+
+def entries_of(folder: Path) -> dict[str, dict]:
+    """Entries of a run's leaderboard by name."""
+    board = json.loads((folder / "leaderboard.json").read_text(encoding="utf-8"))
+    return {entry["name"]: entry for entry in board["entries"]}
+
+
+def lines_of(path: Path) -> list[dict]:
+    """The objects of a JSON Lines file."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 _CODE = re.compile(rb'"code_sha256": "[0-9a-f]{64}"')

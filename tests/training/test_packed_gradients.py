@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from architectures import CONFIGS, tiny_model
 
+from architectures import CONFIGS, tiny_model
 from emoloom.models.causal_lm import CausalLM
 from emoloom.training.examples import Example
 from emoloom.training.fit import packed_loss, single_loss

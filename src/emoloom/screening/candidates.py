@@ -5,6 +5,7 @@ whether it must, is for the engine and the pipeline.
 """
 
 import json
+import os
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -83,6 +84,8 @@ def list_candidates(config: Config) -> tuple[Candidate, ...]:
 def load(files: ModelFiles, config: Config, space: LabelSpace) -> CausalLM:
     """The base model on this run's threads, in the mode that gives the same bytes each time."""
     torch.set_num_threads(config.threads)
+    # cuBLAS reads it when it starts; without it deterministic algorithms refuse to run on a GPU.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
     return load_causal_lm(
         files.folder,
