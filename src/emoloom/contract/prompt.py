@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from emoloom.contract.chat_template import injected_turn, render_chat
 from emoloom.contract.schema import CONTRACT_VERSION
 from emoloom.errors import UserError
 from emoloom.records import LabelSpace
@@ -85,6 +86,8 @@ class Prompter:
     """Tokens at which decoding stops."""
     max_text_tokens: int
     """Texts are cut at this many tokens."""
+    system_turn: str
+    """What the template puts before the user's turn of its own accord; empty where nothing."""
 
     def prompt(self, text: str) -> EncodedPrompt:
         """Ids after the head for one text. Control tokens in the text are plain characters."""
@@ -160,6 +163,7 @@ def make_prompter(
         end_id=end_id,
         stop_ids=frozenset({end_id, *stop_ids} | (set() if eos is None else {eos})),
         max_text_tokens=max_text_tokens,
+        system_turn=injected_turn(tokenizer),
     )
 
 
@@ -168,7 +172,7 @@ def _render_prompt(tokenizer: Any, space: LabelSpace) -> tuple[str, str]:
     if not tokenizer.chat_template:
         rendered = turn + BASE_MODEL_CUE
     else:
-        rendered = _render(tokenizer, [{"role": "user", "content": turn}], generation=True)
+        rendered = render_chat(tokenizer, [{"role": "user", "content": turn}], generation=True)
     before, found, after = rendered.partition(_SENTINEL)
     if not found or _SENTINEL in after:
         raise UserError(
@@ -177,23 +181,6 @@ def _render_prompt(tokenizer: Any, space: LabelSpace) -> tuple[str, str]:
             do="use a model whose template renders a plain user turn",
         )
     return before, after
-
-
-def _render(tokenizer: Any, messages: list[dict[str, str]], *, generation: bool) -> str:
-    from jinja2 import TemplateError
-
-    try:
-        return str(
-            tokenizer.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=generation
-            )
-        )
-    except TemplateError as error:
-        raise UserError(
-            "the chat template does not render a user's turn",
-            got=" ".join(str(error).split()),
-            do="mend chat_template in the model's folder",
-        ) from error
 
 
 def _joint(tokenizer: Any, before: str) -> tuple[str, str]:
@@ -281,7 +268,7 @@ def _end_id(tokenizer: Any) -> int:
             {"role": "user", "content": "x"},
             {"role": "assistant", "content": _ANSWER_SENTINEL},
         ]
-        rendered = _render(tokenizer, turns, generation=False)
+        rendered = render_chat(tokenizer, turns, generation=False)
         after = _encode(tokenizer, rendered.partition(_ANSWER_SENTINEL)[2])
         # Some tokenizers mark the end of a turn as special only in their list of added tokens.
         added = tokenizer.added_tokens_decoder.items()

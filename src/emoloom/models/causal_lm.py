@@ -38,9 +38,21 @@ class CausalLM:
 
 
 def load_causal_lm(
-    folder: Path, space: LabelSpace, *, name: str, max_text_tokens: int = 256
+    folder: Path,
+    space: LabelSpace,
+    *,
+    name: str,
+    max_text_tokens: int = 256,
+    trust_remote_code: bool = False,
 ) -> CausalLM:
     """Load a safetensors folder in fp32 (CPU, or the first GPU).
+
+    Args:
+        folder: config.json, safetensors and tokenizer.
+        space: labels in force.
+        name: what the model is, for messages.
+        max_text_tokens: longer texts are cut at the end.
+        trust_remote_code: run Python code that the folder brings; only where the user said so.
 
     Raises:
         UserError: the folder holds no causal language model that transformers can load safely and
@@ -51,9 +63,9 @@ def load_causal_lm(
     try:
         with quiet_transformers():
             tokenizer = AutoTokenizer.from_pretrained(
-                folder, local_files_only=True, trust_remote_code=False
+                folder, local_files_only=True, trust_remote_code=trust_remote_code
             )
-            model, missing = _read_model(folder)
+            model, missing = _read_model(folder, trust_remote_code)
     except Exception as error:  # a broken folder fails in many ways, each with its own type
         first_line = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise _not_loaded(name, first_line) from error
@@ -69,7 +81,7 @@ def load_causal_lm(
     return CausalLM(model, prompter, name)
 
 
-def _read_model(folder: Path) -> tuple[Any, list[str]]:
+def _read_model(folder: Path, trust_remote_code: bool) -> tuple[Any, list[str]]:
     """The model, and the tensors that its files lack: transformers fills those at random."""
     from transformers import AutoModelForCausalLM
 
@@ -77,7 +89,7 @@ def _read_model(folder: Path) -> tuple[Any, list[str]]:
         "dtype": torch.float32,
         "use_safetensors": True,
         "local_files_only": True,
-        "trust_remote_code": False,
+        "trust_remote_code": trust_remote_code,
         "output_loading_info": True,
     }
     try:

@@ -67,7 +67,15 @@ def list_candidates(config: Config) -> tuple[Candidate, ...]:
     Raises:
         UserError: an unknown model source, or two models of one name.
     """
-    models = [parse_source(model.source, name=model.name) for model in config.models]
+    models = [
+        parse_source(
+            model.source,
+            name=model.name,
+            allow_large=model.allow_large,
+            trust_remote_code=model.trust_remote_code,
+        )
+        for model in config.models
+    ]
     names = [model.name for model in models]
     for name in names:
         if names.count(name) > 1:
@@ -92,6 +100,7 @@ def load(files: ModelFiles, config: Config, space: LabelSpace) -> CausalLM:
         space,
         name=files.display_name,
         max_text_tokens=config.training.max_text_tokens,
+        trust_remote_code=files.trust_remote_code,
     )
 
 

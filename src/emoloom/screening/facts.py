@@ -84,6 +84,7 @@ def made_from(
                 "is": model.display_name,
                 "licence": model.licence,
                 "weights_sha256": model.weights_sha256,
+                "weight_file_sha256": model.weight_file_sha256,
                 "tokenizer_sha256": model.tokenizer_sha256,
                 "config_sha256": model.config_sha256,
             }
