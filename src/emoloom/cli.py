@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import typer
 from typer.core import TyperGroup
 
-from emoloom.errors import ExitCode, UserError
+from emoloom.errors import ConfigError, ExitCode, UserError
 
 
 @contextmanager
@@ -19,8 +19,12 @@ def _errors_for_people() -> Iterator[None]:
     """One line and the right exit code instead of a traceback, for what a user can mend."""
     try:
         yield
-    except UserError as error:
+    except ConfigError as error:
         _complain(f"error: {error}")
+        sys.exit(ExitCode.USER_ERROR)
+    except UserError as error:
+        # Its paths and values may hold line breaks; the message is one line all the same.
+        _complain(f"error: {error}".replace("\n", "\\n"))
         sys.exit(ExitCode.USER_ERROR)
     except KeyboardInterrupt as stop:
         _complain("; ".join(["interrupted", *map(str, stop.args)]))
@@ -30,13 +34,20 @@ def _errors_for_people() -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.DONE)
     except OSError as error:
-        if error.errno not in _MENDABLE:
+        if error.errno not in _MENDED_BY:
             raise
-        _complain(f"error: {error}; make room or set the rights, then run the same command again")
+        mend = _MENDED_BY[error.errno]
+        _complain(f"error: {error}; do: {mend}, then run the same command again")
         sys.exit(ExitCode.USER_ERROR)
 
 
-_MENDABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+_MENDED_BY = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room"),
+    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "set the rights"),
+    **dict.fromkeys((errno.EISDIR, errno.ENOTDIR, errno.EEXIST), "move away what is in the way"),
+    **dict.fromkeys((errno.ENAMETOOLONG, errno.ELOOP), "mend the path"),
+}
+"""Faults of the disk by number, and what the user can do; any other is a bug of ours."""
 
 
 def _complain(text: str) -> None:

@@ -225,7 +225,8 @@ def parse_config(given: dict[Any, Any], *, source: str, checks: Checks | None = 
             if _path(item) not in unfit and not _follows_from_another(item, items)
         ]
     if faults:
-        raise ConfigError(source, faults, do=MEND)
+        # Values and paths may hold line breaks; each fault is one line all the same.
+        raise ConfigError(source, [fault.replace("\n", "\\n") for fault in faults], do=MEND)
     return config
 
 

@@ -68,6 +68,13 @@ def read_mapping(path: Path, what: str, *, do: str) -> dict[Any, Any]:
         UserError: it cannot be read, is empty, no YAML, or no mapping.
     """
     text = read_text(path, what)
+    if len(text) > _MOST_CHARACTERS:
+        raise UserError(
+            f"{what} {path} is too long",
+            got=f"{len(text)} characters",
+            allowed=f"at most {_MOST_CHARACTERS}",
+            do=do,
+        )
     try:
         given = yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader)
     except (yaml.YAMLError, ValueError) as error:
@@ -91,11 +98,18 @@ def plain_values(given: dict[Any, Any]) -> tuple[dict[str, Any], dict[str, str]]
         is wrong there, by path (`data.select.0.rows`).
     """
     faults: dict[str, str] = {}
+    seen = 0
 
     def plain(value: Any, path: tuple[str, ...], inside: tuple[int, ...]) -> Any:
+        nonlocal seen
         inner = (*inside, id(value))
         if id(value) in inside or len(path) > _DEEPEST:
             faults[".".join(path)] = "it is nested too deep, or inside itself"
+            return None
+        seen += 1
+        if seen > _MOST_VALUES:  # aliases of aliases: a short file can stand for billions
+            if seen == _MOST_VALUES + 1:
+                faults[path[0]] = f"it stands for more than {_MOST_VALUES} values"
             return None
         if isinstance(value, dict):
             return {str(k): plain(v, (*path, str(k)), inner) for k, v in value.items()}
@@ -111,6 +125,8 @@ def plain_values(given: dict[Any, Any]) -> tuple[dict[str, Any], dict[str, str]]
 
 
 _DEEPEST = 20
+_MOST_VALUES = 10_000
+_MOST_CHARACTERS = 1 << 20
 
 
 def _is_plain(value: object) -> bool:

@@ -1,17 +1,21 @@
 """The certificate: `packed` where packing is exact and no further, and a reason where it is not."""
 
+import hashlib
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 import torch
 
 from architectures import CONFIGS, OTHER_CONFIGS, tiny_model
+from emoloom.contract.prompt import make_prompter
 from emoloom.models import preflight
 from emoloom.models.causal_lm import CausalLM, full_forward
 from emoloom.models.packing import make_pack, packed_forward
 from emoloom.models.preflight import MIN_POSITIONS, TIE_FACTOR, Certificate, certify
-from tiny_lm import make_tiny
+from small_tokenizers import CHATML, byte_level, fast
+from tiny_lm import SPACE, make_tiny
 
 TEXTS = ("I love this puppy so much.", "What a terrible day.", "The meeting is on Tuesday at ten.")
 ANSWER = '{"labels":["joy"],"vad":{"v":0.83,"a":0.55,"d":0.61},"rationale":"cues: love, puppy"}'
@@ -48,6 +52,9 @@ def test_an_ordinary_model_is_packed_up_to_the_longest_row(prompter, architectur
     assert found.positions >= MIN_POSITIONS
     assert 0 < found.tie_margin < 1e-2
     assert [check.name.split(",")[0] for check in found.checks] == [
+        "template stable",
+        "end token known",
+        "no NaN",
         "causality",
         "packed equals single",
     ]
@@ -107,7 +114,7 @@ def test_a_model_that_looks_ahead_is_refused(prompter):
     assert found.verdict == "refused"
     assert "not a causal model" in found.reason
     assert found.packed_up_to == 0
-    assert not found.checks[0].passed
+    assert [check.name for check in found.checks if not check.passed] == ["causality"]
 
 
 class OneTokenAhead(FullAttention):
@@ -134,6 +141,32 @@ def test_nan_weights_are_refused(prompter):
     found = certificate(lm)
     assert found.verdict == "refused"
     assert "NaN" in found.reason
+    assert [check.name for check in found.checks if not check.passed] == ["no NaN"]
+
+
+CHANCE = "{{ [1, 2, 3, 4, 5, 6] | random }}" * 12
+
+
+@pytest.mark.parametrize("template", [CHANCE + CHATML, CHATML + CHANCE])
+def test_a_template_that_renders_differently_each_time_is_refused(template):
+    unstable = make_prompter(fast(byte_level(), template=template), SPACE)
+    found = certificate(candidate(unstable, CONFIGS["llama"]()))
+    assert found.verdict == "refused"
+    assert "renders differently" in found.reason
+    (failed,) = [check for check in found.checks if not check.passed]
+    assert failed.name == "template stable"
+    assert failed.value > failed.limit == 0
+
+
+def test_an_end_token_that_the_model_has_no_logit_for_is_refused(prompter):
+    lm = candidate(prompter, CONFIGS["llama"]())
+    end = lm.model.config.vocab_size
+    found = certificate(CausalLM(lm.model, replace(prompter, end_id=end), "endless"))
+    assert found.verdict == "refused"
+    assert f"end token, id {end}" in found.reason
+    assert [check.name for check in found.checks if not check.passed] == ["end token known"]
+    last = certificate(CausalLM(lm.model, replace(prompter, end_id=end - 1), "last"))
+    assert last.verdict == "packed"
 
 
 @pytest.mark.parametrize("architecture", ["bloom", "mamba", "falcon-alibi", "rwkv"])
@@ -216,6 +249,24 @@ def test_a_certificate_comes_back_from_json(prompter):
     assert Certificate.from_dict(json.loads(json.dumps(found.to_dict()))) == found
 
 
+def test_a_certificate_holds_the_prompt_verbatim(prompter):
+    found = certificate(candidate(prompter, CONFIGS["llama"]()))
+    assert found.prompt_head.startswith("<|im_start|>user\nLabel the emotions of the text")
+    assert found.prompt_head.endswith("\nText:")
+    assert found.prompt_tail == "<|im_end|>\n<|im_start|>assistant\n"
+    assert found.system_turn == ""
+    head = found.prompt_head.encode("utf-8")
+    assert found.prompt_head_sha256 == hashlib.sha256(head).hexdigest()
+
+
+def test_a_certificate_from_before_the_prompt_was_recorded_is_read(prompter):
+    found = certificate(candidate(prompter, CONFIGS["llama"]())).to_dict()
+    for name in ("prompt_head", "prompt_head_sha256", "prompt_tail", "system_turn"):
+        del found[name]
+    read = Certificate.from_dict(found)
+    assert (read.prompt_head, read.system_turn, read.verdict) == ("", "", "packed")
+
+
 def test_a_certificate_is_the_same_twice(prompter):
     lm = candidate(prompter, CONFIGS["qwen2"]())
     assert certificate(lm) == certificate(lm)
@@ -234,7 +285,7 @@ def test_the_longest_certified_row_really_is_exact(prompter):
         packed_KV = packed_forward(lm, pack, [start + size[1] - 1 for start in pack.starts])
     for row, logits_V in zip(rows, packed_KV, strict=True):
         single_KV = full_forward(lm, [*head, *row], [found.packed_up_to - 1])
-        assert (single_KV[0] - logits_V).abs().max() <= found.checks[0].limit
+        assert (single_KV[0] - logits_V).abs().max() <= found.checks[-1].limit
 
 
 def test_probing_with_nothing_is_our_own_mistake(prompter):

@@ -4,7 +4,6 @@ Some templates write today's date into a system turn (Llama 3.2). Rows decoded o
 then have two prompts, and nothing would say so. The clock that a template sees stands still (ours).
 """
 
-import os
 from typing import Any
 
 from emoloom.errors import UserError
@@ -44,8 +43,6 @@ def render_chat(tokenizer: Any, messages: list[dict[str, str]], *, generation: b
     Raises:
         UserError: the template is broken or refuses these turns.
     """
-    from jinja2 import TemplateError
-
     try:
         return str(
             tokenizer.apply_chat_template(
@@ -56,10 +53,10 @@ def render_chat(tokenizer: Any, messages: list[dict[str, str]], *, generation: b
                 enable_thinking=False,
             )
         )
-    except (TemplateError, TypeError, ValueError) as error:
+    except Exception as error:  # a template is a program: it may divide by zero
         raise UserError(
             "the chat template does not render a user's turn",
-            got=" ".join(str(error).split()),
+            got=" ".join(str(error).split())[:300] or repr(error),
             do="mend chat_template in the model's folder",
         ) from error
 
@@ -87,8 +84,8 @@ def injected_turn(tokenizer: Any) -> str:
         rendered = render_chat(tokenizer, turns[:1], generation=True)
     before, _, rest = rendered.partition(_FIRST)
     between = rest.rpartition(_SECOND)[2].partition(_THIRD)[0]
-    shared = os.path.commonprefix([before[::-1], between[::-1]])
-    added = before[: len(before) - len(shared)]
+    start = next(k for k in range(len(before) + 1) if between.endswith(before[k:]))
+    added = before[:start]
     return "" if added == tokenizer.bos_token else added
 
 

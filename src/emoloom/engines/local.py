@@ -5,6 +5,7 @@ and nowhere else.
 """
 
 import json
+import math
 import resource
 import sys
 import time
@@ -107,14 +108,21 @@ def _stages(path: Path) -> list[dict[str, Any]]:
     try:
         stages = json.loads(path.read_text(encoding="utf-8"))["stages"]
         return [entry for entry in stages if _is_entry(entry)]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
         return []  # figures for people: a damaged file is begun anew
 
 
 def _is_entry(value: object) -> bool:
-    if not isinstance(value, dict) or not {"stage", "candidate"} <= value.keys():
+    """A record of ours: three names, and finite numbers beside them."""
+    names = {"stage", "candidate", "unit"}
+    if not isinstance(value, dict) or not {*names, "seconds"} <= value.keys():
         return False
-    return isinstance(value.get("seconds"), int | float)
+    return all(
+        isinstance(item, str)
+        if key in names
+        else isinstance(item, int | float) and math.isfinite(item)
+        for key, item in value.items()
+    )
 
 
 def _decode_table(stages: Iterable[dict[str, Any]]) -> dict[str, dict[str, float]]:

@@ -13,6 +13,7 @@ import torch
 from emoloom.contract.prompt import Prompter, make_prompter
 from emoloom.errors import UserError
 from emoloom.models.quiet import quiet_transformers
+from emoloom.models.whole import check_tokens, loading_fault, stop_ids
 from emoloom.records import LabelSpace
 
 
@@ -58,31 +59,46 @@ def load_causal_lm(
         UserError: the folder holds no causal language model that transformers can load safely and
             whole, or its tokenizer or chat template cannot be used.
     """
-    from transformers import AutoTokenizer
-
     try:
         with quiet_transformers():
-            tokenizer = AutoTokenizer.from_pretrained(
-                folder, local_files_only=True, trust_remote_code=trust_remote_code
-            )
-            model, missing = _read_model(folder, trust_remote_code)
+            tokenizer = _read_tokenizer(folder, trust_remote_code)
+            model, fault = _read_model(folder, trust_remote_code)
     except Exception as error:  # a broken folder fails in many ways, each with its own type
-        first_line = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-        raise _not_loaded(name, first_line) from error
-    if missing:
-        raise _not_loaded(name, f"{len(missing)} tensors are missing, e.g. {missing[0]}")
+        one_line = " ".join(str(error).split())[:300]
+        raise _not_loaded(name, one_line or repr(error)) from error
+    if fault:
+        raise _not_loaded(name, fault)
     model.eval()
     model.requires_grad_(False)
     if torch.cuda.is_available():
         model.to("cuda")
-    stops = getattr(model.generation_config, "eos_token_id", None)
-    stop_ids = stops if isinstance(stops, list) else [] if stops is None else [stops]
-    prompter = make_prompter(tokenizer, space, max_text_tokens=max_text_tokens, stop_ids=stop_ids)
+    stops = stop_ids(model)
+    prompter = make_prompter(tokenizer, space, max_text_tokens=max_text_tokens, stop_ids=stops)
+    check_tokens(prompter, model.get_input_embeddings().weight.shape[0], name)
     return CausalLM(model, prompter, name)
 
 
-def _read_model(folder: Path, trust_remote_code: bool) -> tuple[Any, list[str]]:
-    """The model, and the tensors that its files lack: transformers fills those at random."""
+def _read_tokenizer(folder: Path, trust_remote_code: bool) -> Any:
+    """The tokenizer that tokenizer.json says, where there is one.
+
+    Some classes of transformers 5 take only its vocabulary and build the rest by rules of their
+    own: GPT2Tokenizer drops SmolLM2's split of digits, LlamaTokenizer changes where TinyLlama's
+    spaces go. Their defaults for the names of special tokens are kept.
+    """
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+    named = AutoTokenizer.from_pretrained(
+        folder, local_files_only=True, trust_remote_code=trust_remote_code
+    )
+    rebuilt = type(named) is not PreTrainedTokenizerFast
+    if trust_remote_code or not rebuilt or not (folder / "tokenizer.json").is_file():
+        return named
+    names = named.special_tokens_map
+    return PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True, **names)
+
+
+def _read_model(folder: Path, trust_remote_code: bool) -> tuple[Any, str]:
+    """The model, and what its files lack; transformers itself would say too little of it."""
     from transformers import AutoModelForCausalLM
 
     options: dict[str, Any] = {
@@ -91,6 +107,7 @@ def _read_model(folder: Path, trust_remote_code: bool) -> tuple[Any, list[str]]:
         "local_files_only": True,
         "trust_remote_code": trust_remote_code,
         "output_loading_info": True,
+        "ignore_mismatched_sizes": True,  # `loading_fault` names them
     }
     try:
         model, loading = AutoModelForCausalLM.from_pretrained(
@@ -102,7 +119,7 @@ def _read_model(folder: Path, trust_remote_code: bool) -> tuple[Any, list[str]]:
         model, loading = AutoModelForCausalLM.from_pretrained(
             folder, attn_implementation="eager", **options
         )
-    return model, sorted(loading["missing_keys"])
+    return model, loading_fault(model, loading)
 
 
 def _not_loaded(name: str, got: str) -> UserError:
@@ -127,7 +144,7 @@ def full_forward(lm: CausalLM, ids: Sequence[int], positions: Sequence[int]) -> 
         logits_KV in fp32, on the CPU.
 
     Raises:
-        ModelError: a logit is NaN.
+        ModelError: a logit is NaN or infinite.
     """
     ids_1T = torch.tensor([list(ids)], device=lm.device)
     keep_K = torch.tensor(list(positions), device=lm.device)
@@ -136,10 +153,11 @@ def full_forward(lm: CausalLM, ids: Sequence[int], positions: Sequence[int]) -> 
 
 
 def checked_logits(logits_KV: torch.Tensor, name: str) -> torch.Tensor:
-    """fp32 logits on the CPU; raises `ModelError` where one is NaN."""
+    """fp32 logits on the CPU; raises `ModelError` where one is NaN or infinite."""
     logits_KV = logits_KV.float().cpu()
-    if bool(torch.isnan(logits_KV).any()):
-        raise ModelError(f"{name} gave NaN logits")
+    if not bool(torch.isfinite(logits_KV).all()):
+        kind = "NaN" if bool(torch.isnan(logits_KV).any()) else "infinite"
+        raise ModelError(f"{name} gave {kind} logits")
     return logits_KV
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from emoloom.errors import UserError
+from emoloom.models.safetensors_files import check_safetensors
 
 CONFIG_FILES = ("config.json", "generation_config.json")
 TOKENIZER_FILES = (
@@ -30,6 +31,17 @@ OWN_CODE_FILES = ("*.py", "*.tiktoken")
 _VOCABULARIES = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
 _PICKLES = frozenset({".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"})
 _INDEX = "model.safetensors.index.json"
+
+_SIDE_CONFIGS = ("generation_config.json", "tokenizer_config.json")
+# transformers would load these as causal models all the same, some without a word.
+_OTHER_HEADS = (
+    "ForMaskedLM",
+    "ForSequenceClassification",
+    "ForTokenClassification",
+    "ForQuestionAnswering",
+    "ForMultipleChoice",
+    "ForNextSentencePrediction",
+)
 
 # Keys of config.json that make transformers read other files than those hashed here.
 _DETOURS = ("transformers_weights", "configuration_files")
@@ -67,12 +79,16 @@ def check_folder(folder: Path, *, own_code: bool = False) -> None:
             do="merge the adapter into its base model and save that as safetensors",
         )
     config = _read_json(folder / "config.json", folder)
+    for name in _SIDE_CONFIGS:  # transformers passes over the first where it is damaged
+        if (folder / name).exists():
+            _read_json(folder / name, folder)
     code = _own_code(folder, config) if own_code else ()
     _check_own_code(folder, code)
     _check_config(config, has_code=bool(code))
-    for path in weight_files(folder):
-        if path.suffix == ".safetensors":
-            _check_safetensors(path)
+    check_safetensors(
+        (path for path in weight_files(folder) if path.suffix == ".safetensors"),
+        layers=config.get("num_hidden_layers"),
+    )
     vocabularies = [folder / name for name in _VOCABULARIES]
     if not code and not any(path.is_file() for path in vocabularies):
         raise UserError(
@@ -102,8 +118,10 @@ def weight_files(folder: Path) -> tuple[Path, ...]:
             allowed="safetensors",
             do="convert the weights to safetensors in a sandbox, or choose a safe copy",
         )
+    dangling = [path.name for path in (single, index) if path.is_symlink()]
     raise UserError(
         f"{folder} holds no weights",
+        got=f"{dangling[0]} is a link that leads to no file" if dangling else "",
         allowed=f"model.safetensors, or {_INDEX} with its files",
         do="check the folder, or save the model there with `save_pretrained`",
     )
@@ -205,21 +223,15 @@ def _check_config(config: dict[str, Any], *, has_code: bool) -> None:
             allowed="for instance llama, qwen2, gemma3_text",
             do="choose another model",
         )
-
-
-def _check_safetensors(path: Path) -> None:
-    """Read the header alone: it fails on a pointer file, a renamed pickle, or a cut file."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="np"):
-            return
-    except SafetensorError as error:
+    heads = config.get("architectures")
+    other = isinstance(heads, list) and heads and all(str(h).endswith(_OTHER_HEADS) for h in heads)
+    if other or config.get("is_encoder_decoder") is True:
         raise UserError(
-            f"{path} is not a whole safetensors file",
-            got=f"{path.stat().st_size} bytes; {error}",
-            do="fetch the file again; a pointer file is often saved in place of weights",
-        ) from error
+            "This is not a causal language model",
+            got=f"architectures {heads}" if other else "is_encoder_decoder true",
+            allowed="a decoder alone, with a head that gives the next token",
+            do="choose another model",
+        )
 
 
 def _shards(index: Path, folder: Path) -> list[Path]:

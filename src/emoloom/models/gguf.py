@@ -22,6 +22,7 @@ PROBES = (
 # Split of llama.cpp's BPE pre-tokenizer types (llama-vocab.cpp, by name) that cut every digit off
 # before GPT-2's split. transformers 5.23 has no rule for them and uses GPT-2's split alone.
 _DIGITS_FIRST = frozenset({"smollm", "starcoder", "refact", "command-r", "codeshell"})
+_VERSIONS = (2, 3)
 _GPT2_SPLIT = frozenset({None, "gpt-2", "phi-2", "mpt", "olmo", "jais"})
 
 
@@ -61,6 +62,7 @@ def inspect_gguf(path: Path, shown: str) -> GgufFacts:
             allowed="a file that starts with b'GGUF'",
             do="check the path; a web page or a pointer file is often saved in place of weights",
         )
+    _check_version(path, shown)
     try:
         facts = _read_facts(path, size)
     except Exception as error:  # the reader fails in many ways on bytes it does not expect
@@ -78,6 +80,19 @@ def inspect_gguf(path: Path, shown: str) -> GgufFacts:
             do="use the model's safetensors folder",
         )
     return facts
+
+
+def _check_version(path: Path, shown: str) -> None:
+    with path.open("rb") as file:
+        stated = file.read(8)[4:]
+    version = int.from_bytes(stated, "big" if stated[:2] == b"\0\0" else "little")
+    if len(stated) == 4 and version not in _VERSIONS:
+        raise UserError(
+            f"{shown} is in a version of GGUF that is not read",
+            got=f"version {version}",
+            allowed=f"version {' or '.join(map(str, _VERSIONS))}",
+            do="convert the model again with a current llama.cpp",
+        )
 
 
 def convert_gguf(path: Path, target: Path, facts: GgufFacts, shown: str) -> None:
@@ -212,12 +227,16 @@ def _check_tokenizer(before: Any, after: Any, shown: str) -> None:
 
 
 def _read_facts(path: Path, size: int) -> GgufFacts:
+    import numpy as np
     from gguf import GGUFReader
 
-    reader = GGUFReader(path)
+    # Offsets of a damaged file wrap around in the reader; they are checked below.
+    with np.errstate(over="ignore"):
+        reader = GGUFReader(path)
     elements = sum(_elements_inside(one, reader.data_offset, size) for one in reader.tensors)
     if not elements:
         raise ValueError("no tensors")
+    _check_blocks(reader)
     return GgufFacts(
         licence=_text(reader, "general.license"),
         pre_tokenizer=_text(reader, "tokenizer.ggml.pre"),
@@ -225,6 +244,14 @@ def _read_facts(path: Path, size: int) -> GgufFacts:
         has_tokenizer="tokenizer.ggml.model" in reader.fields,
         rope_scaling=_rope_scaling(reader),
     )
+
+
+def _check_blocks(reader: Any) -> None:
+    """A model of as many blocks as the file says is built, even where they have no tensors."""
+    for key in (one for one in reader.fields if one.endswith(".block_count")):
+        blocks = int(reader.fields[key].contents())
+        if blocks > len(reader.tensors):
+            raise ValueError(f"{blocks} blocks, and {len(reader.tensors)} tensors")
 
 
 def _elements_inside(tensor: Any, data_offset: int, size: int) -> int:

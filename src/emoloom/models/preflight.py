@@ -1,19 +1,23 @@
 """The preflight certificate: what must hold of a model before it may be ranked.
 
-Two checks, measured on the model itself: *causality* (a later token changes no earlier logit)
-and *packing* (a row of a shared-prefix pack has the logits of the row alone). The verdict says
-up to how many tokens packing is exact; the near-tie margin of the verified decoder comes from
-the largest error seen here. Criteria are ours (DESIGN, KV-off decoding).
+Of the prompt: its *template is stable* (rendered again it gives the same ids), its *end token is
+known* to the model. Measured on the model itself: *no NaN*, *causality* (a later token changes no
+earlier logit) and *packing* (a row of a shared-prefix pack has the logits of the row alone). The
+verdict says up to how many tokens packing is exact; the near-tie margin of the verified decoder
+comes from the largest error seen here. Criteria are ours (DESIGN, KV-off decoding).
 
 Shape legend: K positions, V vocabulary.
 """
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import zip_longest
 from typing import Any, Literal
 
 import torch
 
+from emoloom.contract.prompt import Prompter, make_prompter
 from emoloom.models.causal_lm import CausalLM, ModelError, full_forward
 from emoloom.models.packing import make_pack, packed_forward
 
@@ -39,9 +43,10 @@ class Check:
     passed: bool
     """Whether the value is within the limit."""
     value: float
-    """Largest absolute logit gap found."""
+    """What was found: the largest absolute logit gap; of the template, ids that differ; of the end
+    token, its id; of NaN, forwards that gave one."""
     limit: float
-    """Largest gap allowed."""
+    """Largest value allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,14 @@ class Certificate:
     """Positions compared between packed and single."""
     checks: tuple[Check, ...]
     """Each check with its numbers."""
+    prompt_head: str = ""
+    """What stands before every row's text, verbatim: template start and instruction."""
+    prompt_head_sha256: str = ""
+    """Of that text in UTF-8, 64 hex digits."""
+    prompt_tail: str = ""
+    """What stands between every row's text and the answer, verbatim."""
+    system_turn: str = ""
+    """The part of the head that the template put before the user's turn of its own accord."""
 
     def to_dict(self) -> dict[str, Any]:
         """For preflight.json."""
@@ -94,6 +107,42 @@ def certify(
         max_new_tokens: the longest answer; with the longest text it makes the longest row.
     """
     rows = _probe_rows(lm, texts, answers, max_new_tokens)
+    prompter = lm.prompter
+    stable, known = _template_stable(prompter), _end_known(lm)
+    if not stable.passed:
+        found = _refused("its chat template renders differently each time")
+    elif not known.passed:
+        found = _refused(f"it has no logit for its end token, id {prompter.end_id}")
+    else:
+        found = _measured(lm, rows)
+    return replace(
+        found,
+        checks=(stable, known, *found.checks),
+        prompt_head=prompter.head,
+        prompt_head_sha256=hashlib.sha256(prompter.head.encode("utf-8")).hexdigest(),
+        prompt_tail=prompter.tail,
+        system_turn=prompter.system_turn,
+    )
+
+
+def _template_stable(prompter: Prompter) -> Check:
+    """Render and encode the prompt again; a template may hold chance."""
+    space, limit = prompter.space, prompter.max_text_tokens
+    again = make_prompter(prompter.tokenizer, space, max_text_tokens=limit)
+    first = (*prompter.head_ids, *prompter.tail_ids)
+    second = (*again.head_ids, *again.tail_ids)
+    differ = sum(one != other for one, other in zip_longest(first, second))
+    return Check("template stable", differ == 0, float(differ), 0.0)
+
+
+def _end_known(lm: CausalLM) -> Check:
+    """A model that has no logit for its end token can never stop by itself."""
+    end, largest = lm.prompter.end_id, lm.model.config.vocab_size - 1
+    return Check("end token known", end <= largest, float(end), float(largest))
+
+
+def _measured(lm: CausalLM, rows: Sequence[tuple[int, ...]]) -> Certificate:
+    """The verdict on the model's own logits."""
     head = lm.prompter.head_ids
     longest = rows[0]
     context = getattr(lm.model.config, "max_position_embeddings", None)
@@ -106,13 +155,16 @@ def certify(
         singles = [
             full_forward(lm, [*head, *row], range(len(head), len(head) + len(row))) for row in rows
         ]
+        finite = Check("no NaN", True, 0.0, 0.0)
         limit = RELATIVE_LIMIT * float(singles[0].std())
         causal = Check("causality", *_causality(lm, [*head, *longest], singles[0], limit), limit)
         if not causal.passed:
-            return _refused("a later token changes earlier logits: not a causal model", causal)
-        return _packing_verdict(lm, rows, singles, causal)
+            reason = "a later token changes earlier logits: not a causal model"
+            return _refused(reason, finite, causal)
+        verdict = _packing_verdict(lm, rows, singles, causal)
+        return replace(verdict, checks=(finite, *verdict.checks))
     except ModelError as fault:
-        return _refused(str(fault))
+        return _refused(str(fault), Check("no NaN", False, 1.0, 0.0))
 
 
 def _probe_rows(
@@ -196,7 +248,8 @@ def _packing_gap(
     packed_KV = packed_forward(lm, pack, positions).cpu()
     single_KV = torch.cat([single[: len(row)] for single, row in zip(singles, kept, strict=True)])
     if not bool(torch.isfinite(packed_KV).all()):
-        return _Gap(float("inf"), float("inf"), len(positions))
+        most = torch.finfo(torch.float64).max  # JSON has no infinity
+        return _Gap(most, most, len(positions))
     top_K8, index_K8 = single_KV.topk(min(8, single_KV.shape[-1]), dim=-1)
     same_K8 = packed_KV.gather(-1, index_K8)
     difference_K8 = (same_K8 - same_K8[:, :1]) - (top_K8 - top_K8[:, :1])

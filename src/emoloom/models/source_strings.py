@@ -182,15 +182,20 @@ def _parse_random(text: str) -> ModelSource:
 
 
 def _parse_path(text: str) -> ModelSource:
-    path = Path(text).expanduser() if text and "\x00" not in text else None
-    if path is not None and path.suffix == ".gguf" and path.is_file():
-        return ModelSource(_slug(path.stem), text, _from_gguf(path.stem), None, GgufFile(path))
-    if path is not None and path.is_dir():
-        shown = path.resolve().name
-        return ModelSource(_slug(shown), text, shown or text, None, LocalFolder(path))
+    try:
+        path = Path(text).expanduser()
+        if path.suffix == ".gguf" and path.is_file():
+            return ModelSource(_slug(path.stem), text, _from_gguf(path.stem), None, GgufFile(path))
+        if text and path.is_dir():
+            shown = path.resolve().name
+            return ModelSource(_slug(shown), text, shown or text, None, LocalFolder(path))
+    except PermissionError:
+        raise
+    except (OSError, RuntimeError, ValueError):
+        pass  # too long, `~nobody`, or a NUL: no path, as said below
     raise UserError(
         "No such model",
-        got=repr(text),
+        got=repr(text[:200]),
         allowed=_allowed(),
         do="see `emoloom models list`, or check the path",
     )
