@@ -4,7 +4,7 @@ Random weights; a folder like the publisher's; the real configuration classes. W
 cannot say: that the published files are as written down in `tests/support/ready_models.py`.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,22 +19,15 @@ from emoloom.models.catalog import list_models
 from emoloom.models.causal_lm import CausalLM, load_causal_lm
 from emoloom.models.preflight import Certificate, certify
 from emoloom.models.sources import ModelFiles, get_model, parse_source
-from emoloom.training.fit import (
-    FitSettings,
-    StepLog,
-    add_adapter,
-    fit,
-    load_adapter,
-    save_adapter,
-)
+from emoloom.training.fit import FitSettings, add_adapter, fit, load_adapter, save_adapter
 from ready_family import PADDING, Ready, write_ready
 from ready_models import READY
 from small_tokenizers import read, whole
 from tiny_lm import EXAMPLE, SPACE, hint, make_examples, row, train_rows, word_texts
 
 MAX_NEW_TOKENS = 48
-SETTINGS = FitSettings(seed=1, epochs=30, batch_rows=4, learning_rate=1e-2, lora_rank=8)
-LONG = " ".join(word_texts(40, 1))
+SETTINGS = FitSettings(seed=1, epochs=24, batch_rows=4, learning_rate=1e-2, lora_rank=8)
+LONG = " ".join(word_texts(24, 1))
 TEXTS = (
     "I love this puppy",
     "he lied to me again in 2024",
@@ -45,42 +38,36 @@ TEXTS = (
 )
 PROBES = (*TEXTS, EXAMPLE, "a\n\n5  6", "  12", "x </s> y <|im_end|> z <eos>", "0.53", "\n")
 
-
-def grouped(model: Any) -> bool:
-    attention = model.model.layers[0].self_attn
-    return attention.k_proj.out_features < attention.q_proj.out_features
-
-
-def tied(model: Any) -> bool:
-    return model.get_output_embeddings().weight is model.get_input_embeddings().weight
-
-
-def normed(model: Any) -> bool:
-    return hasattr(model.model.layers[0].self_attn, "q_norm")
-
-
-def biased(model: Any) -> bool:
-    return model.model.layers[0].self_attn.k_proj.bias is not None
-
-
-Checks = tuple[Callable[[Any], bool], ...]
-
-ARCHITECTURE: dict[str, tuple[Checks, Checks]] = {
-    "qwen1.5-1.8b-chat": ((biased,), (tied, grouped, normed)),
-    "qwen2.5-0.5b-instruct": ((biased, tied, grouped), (normed,)),
-    "qwen2.5-1.5b-instruct": ((biased, tied, grouped), (normed,)),
-    "qwen3-0.6b": ((tied, grouped, normed), (biased,)),
-    "llama-3.2-1b-instruct": ((tied, grouped), (biased, normed)),
-    "smollm2-135m": ((tied, grouped), (biased, normed)),
-    "smollm2-360m-instruct": ((tied, grouped), (biased, normed)),
-    "smollm2-1.7b-instruct": ((tied,), (grouped, biased, normed)),
-    "tinyllama-1.1b-chat-v1.0": ((grouped,), (tied, biased, normed)),
-    "pythia-410m": ((), (tied,)),
-    "olmo-2-0425-1b": ((normed,), (tied, grouped, biased)),
-    "olmo-2-0425-1b-instruct": ((normed,), (tied, grouped, biased)),
-    "gemma-3-270m": ((tied, grouped, normed), (biased,)),
+FEATURES = {
+    "qwen1.5-1.8b-chat": {"biased"},
+    "qwen2.5-0.5b-instruct": {"biased", "grouped", "tied"},
+    "qwen2.5-1.5b-instruct": {"biased", "grouped", "tied"},
+    "qwen3-0.6b": {"grouped", "normed", "tied"},
+    "llama-3.2-1b-instruct": {"grouped", "tied"},
+    "smollm2-135m": {"grouped", "tied"},
+    "smollm2-360m-instruct": {"grouped", "tied"},
+    "smollm2-1.7b-instruct": {"tied"},
+    "tinyllama-1.1b-chat-v1.0": {"grouped"},
+    "pythia-410m": set(),
+    "olmo-2-0425-1b": {"normed"},
+    "olmo-2-0425-1b-instruct": {"normed"},
+    "gemma-3-270m": {"grouped", "normed", "tied"},
 }
-"""What each model has, and what it has not."""
+
+
+def features(model: Any) -> set[str]:
+    shared = model.get_output_embeddings().weight is model.get_input_embeddings().weight
+    found = {"tied"} if shared else set()
+    if model.config.model_type == "gpt_neox":
+        return found  # one matrix for queries, keys and values
+    attention = model.model.layers[0].self_attn
+    if attention.k_proj.out_features < attention.q_proj.out_features:
+        found.add("grouped")
+    if hasattr(attention, "q_norm"):
+        found.add("normed")
+    if attention.k_proj.bias is not None:
+        found.add("biased")
+    return found
 
 
 @dataclass(frozen=True)
@@ -95,7 +82,7 @@ class Loaded:
 
 
 def load(files: ModelFiles) -> CausalLM:
-    return load_causal_lm(files.folder, SPACE, name=files.display_name)
+    return load_causal_lm(files.folder, SPACE, name="a ready model")
 
 
 @pytest.fixture(scope="module", params=sorted(READY))
@@ -114,7 +101,7 @@ class Trained:
     """The same model behind its adapter."""
 
     lm: CausalLM
-    log: list[StepLog]
+    losses: list[float]
 
 
 @pytest.fixture(scope="module")
@@ -123,10 +110,11 @@ def trained(loaded, tmp_path_factory) -> Trained:
     student = load(loaded.files)
     examples = make_examples(student, rows)
     wrapper = add_adapter(student, SETTINGS)
-    log = list(fit(student, wrapper, examples, loaded.certificate.packed_up_to, SETTINGS))
+    steps = fit(student, wrapper, examples, loaded.certificate.packed_up_to, SETTINGS)
+    losses = [step.loss for step in steps]
     adapter = tmp_path_factory.mktemp("adapter")
     save_adapter(wrapper, adapter, loaded.files.source)
-    return Trained(load_adapter(load(loaded.files), adapter), log)
+    return Trained(load_adapter(load(loaded.files), adapter), losses)
 
 
 def at_once(loaded: Loaded, text: str) -> str:
@@ -147,15 +135,13 @@ def test_every_model_of_the_catalogue_is_here():
     """But the one whose own code is off, and the one that is random already."""
     names = {model.name for model in list_models() if model.successor is None}
     assert set(READY) == (names - {"random-tiny"}) | {"olmo-2-0425-1b-instruct"}
-    assert set(ARCHITECTURE) == set(READY)
+    assert set(FEATURES) == set(READY)
 
 
 def test_the_architecture_is_the_published_one(loaded):
     model, config = loaded.lm.model, loaded.ready.config
     assert type(model).__name__ == config["architectures"][0]
-    has, has_not = ARCHITECTURE[loaded.name]
-    assert [check(model) for check in has] == [True] * len(has)
-    assert [check(model) for check in has_not] == [False] * len(has_not)
+    assert features(model) == FEATURES[loaded.name]
     assert model.config.vocab_size == len(loaded.lm.prompter.tokenizer) + PADDING
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
     assert loaded.files.parameters == sum(p.numel() for p in model.parameters())
@@ -195,13 +181,12 @@ def test_the_tokenizer_does_what_its_file_says(loaded):
 
 def test_a_prompt_is_what_the_template_writes(loaded):
     prompter = loaded.lm.prompter
+    # What the tokenizer itself puts first, unless the template has it.
+    added = loaded.ready.rules.bos and "bos_token" not in (loaded.ready.template or "")
     for text in ("I love this puppy", "he lied to me again in 2024", "5 dogs"):
-        ids = whole(prompter, text)
         expected = prompter.tokenizer(at_once(loaded, text), add_special_tokens=False)["input_ids"]
-        without_bos = ids[loaded.ready.rules.bos is not None and loaded.ready.template is None :]
-        if loaded.name == "tinyllama-1.1b-chat-v1.0":
-            without_bos = ids[1:]  # its template leaves the BOS to the tokenizer
-        assert without_bos == expected
+        bos = [prompter.tokenizer.bos_token_id] if added else []
+        assert whole(prompter, text) == bos + expected
 
 
 def test_one_bos_where_the_family_has_one(loaded):
@@ -275,7 +260,7 @@ def test_the_certificate(loaded):
 
 
 def test_training_lowers_the_loss_and_its_adapter_is_loaded_again(loaded, trained):
-    assert trained.log[-1].loss < 0.5 * trained.log[0].loss
+    assert trained.losses[-1] < 0.5 * trained.losses[0]
     ids = [*trained.lm.prompter.head_ids, 5]
     before = loaded.lm.model(torch.tensor([ids])).logits
     after = trained.lm.model(torch.tensor([ids])).logits
@@ -283,7 +268,7 @@ def test_training_lowers_the_loss_and_its_adapter_is_loaded_again(loaded, traine
 
 
 def decoded_twice(
-    lm: CausalLM, certificate: Certificate, texts: list[str]
+    lm: CausalLM, certificate: Certificate, texts: Sequence[str]
 ) -> list[tuple[Decoded, Decoded]]:
     rows = [(f"r{number}", text) for number, text in enumerate(texts)]
     hints = {row_id: hint(row_id) for row_id, _ in rows[::2]}
@@ -295,16 +280,16 @@ def decoded_twice(
 @pytest.mark.parametrize("recipe", ["zero-shot", "sft"])
 def test_verified_answers_are_the_canonical_ones(loaded, trained, recipe):
     lm = trained.lm if recipe == "sft" else loaded.lm
-    trained_on = [one.text for one in train_rows()]
-    texts = [*trained_on, *TEXTS, LONG] if recipe == "sft" else [*trained_on[:2], *TEXTS[:2], LONG]
+    known = [one.text for one in train_rows()]
+    texts = [*known[:4], *TEXTS[:4], LONG] if recipe == "sft" else TEXTS[:3]
     pairs = decoded_twice(lm, loaded.certificate, texts)
     for canonical, verified in pairs:
         assert verified.ids == canonical.ids
         assert verified.output == canonical.output
         assert not any(name in verified.output for name in loaded.ready.rules.special)
-    packed = [verified.forwards < canonical.forwards for canonical, verified in pairs[:-1]]
-    assert any(packed)
-    if loaded.name == "gemma-3-270m":
-        assert pairs[-1][0] == pairs[-1][1]  # beyond its window: canonical
     if recipe == "sft":
-        assert sum('{"labels":["' in canonical.output for canonical, _ in pairs) > 6
+        if loaded.name == "gemma-3-270m":
+            assert pairs[-1][0] == pairs[-1][1]  # beyond its window: canonical
+            assert pairs[-1][0].prompt_tokens > loaded.certificate.packed_up_to
+        assert any(verified.forwards < canonical.forwards for canonical, verified in pairs[:-1])
+        assert sum('{"labels":["' in canonical.output for canonical, _ in pairs) > 4

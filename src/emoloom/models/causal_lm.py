@@ -59,13 +59,15 @@ def load_causal_lm(
         UserError: the folder holds no causal language model that transformers can load safely and
             whole, or its tokenizer or chat template cannot be used.
     """
+    part = "its tokenizer"
     try:
         with quiet_transformers():
             tokenizer = _read_tokenizer(folder, trust_remote_code)
+            part = "its config or weights"
             model, fault = _read_model(folder, trust_remote_code)
     except Exception as error:  # a broken folder fails in many ways, each with its own type
         one_line = " ".join(str(error).split())[:300]
-        raise _not_loaded(name, one_line or repr(error)) from error
+        raise _not_loaded(name, f"{part}: {one_line or repr(error)}") from error
     if fault:
         raise _not_loaded(name, fault)
     model.eval()
@@ -144,7 +146,7 @@ def full_forward(lm: CausalLM, ids: Sequence[int], positions: Sequence[int]) -> 
         logits_KV in fp32, on the CPU.
 
     Raises:
-        ModelError: a logit is NaN or infinite.
+        ModelError: a logit is NaN, or a position's largest one is infinite.
     """
     ids_1T = torch.tensor([list(ids)], device=lm.device)
     keep_K = torch.tensor(list(positions), device=lm.device)
@@ -153,10 +155,14 @@ def full_forward(lm: CausalLM, ids: Sequence[int], positions: Sequence[int]) -> 
 
 
 def checked_logits(logits_KV: torch.Tensor, name: str) -> torch.Tensor:
-    """fp32 logits on the CPU; raises `ModelError` where one is NaN or infinite."""
+    """fp32 logits on the CPU; raises `ModelError` where they have no largest one.
+
+    A token may be forbidden by a logit of minus infinity.
+    """
     logits_KV = logits_KV.float().cpu()
-    if not bool(torch.isfinite(logits_KV).all()):
-        kind = "NaN" if bool(torch.isnan(logits_KV).any()) else "infinite"
+    largest_K = logits_KV.amax(dim=-1)  # NaN where any of its row is
+    if not bool(torch.isfinite(largest_K).all()):
+        kind = "NaN" if bool(torch.isnan(largest_K).any()) else "infinite"
         raise ModelError(f"{name} gave {kind} logits")
     return logits_KV
 

@@ -76,11 +76,12 @@ def list_candidates(config: Config) -> tuple[Candidate, ...]:
         )
         for model in config.models
     ]
-    names = [model.name for model in models]
-    for name in names:
-        if names.count(name) > 1:
+    # Names become folders, and some disks take `A` and `a` for one.
+    names = [model.name.casefold() for model in models]
+    for model in models:
+        if names.count(model.name.casefold()) > 1:
             raise UserError(
-                "two models have one name", got=name, do="give each a `name` of its own"
+                "two models have one name", got=model.name, do="give each a `name` of its own"
             )
     return tuple(
         Candidate(f"{model.name}.{recipe}", model, recipe)
