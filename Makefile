@@ -1,5 +1,5 @@
 # make demo   screen SmolLM2-135M on the embedded samples, then print the leaderboard
-# make test   the whole test suite
+# make test   the whole test suite: the fast tests, then those on real weights
 # make lint   ruff, mypy (strict), import-linter
 #
 # TORCH_INDEX=URL adds a package index to take torch from: a CPU or a CUDA build of your choice.
@@ -30,7 +30,8 @@ demo: $(VENV)/installed
 	$(BIN)/emoloom screen configs/demo.yaml
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 -m 'not real'
+	$(BIN)/python -m pytest -m real
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check

@@ -47,6 +47,16 @@ def test_the_run_folder_holds_what_the_design_lists(finished_run):
     assert set(tree(finished_run.folder)) == wanted
 
 
+def test_the_licences_of_corpora_lexicon_and_model_are_recorded(finished_run):
+    record = json.loads((finished_run.folder / "run.json").read_text(encoding="utf-8"))
+    licences = {entry["what"]: entry["licence"] for entry in record["licences"]}
+    assert licences["goemotions-sample"] == "CC BY 4.0"
+    assert licences["emobank-sample"] == "CC BY-SA 4.0"
+    assert licences["glasgow-actdata"].startswith("CC BY 4.0")
+    assert licences["random two-layer Llama (for tests)"] == "Apache-2.0"
+    assert len(licences) == len(record["licences"]) == 4
+
+
 def test_rows_answers_and_scores_agree_in_number_and_order(finished_run):
     folder = finished_run.folder
     select = [row["id"] for row in lines_of(folder / "data/select.jsonl")]

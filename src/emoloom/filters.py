@@ -49,6 +49,12 @@ def score_files(answers: Path, gold: Path, labels: str) -> str:
             got=f"line {first.line}: {first.reason}",
             do="mend or remove them: scores over fewer rows would be another score",
         )
+    if all(row.answer.labels is None and row.answer.vad is None for row in read.rows):
+        raise UserError(
+            f"{gold} holds nothing to score against",
+            got="no row with labels or vad in its answer",
+            do="give dataset rows (`emoloom schema --row`)",
+        )
     outputs = {
         line["id"]: line["output"] for line in read_objects(answers, ("id", "output"), "answers")
     }

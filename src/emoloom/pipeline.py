@@ -27,7 +27,7 @@ from emoloom.runs.directory import (
     write_text_atomic,
 )
 from emoloom.runs.provenance import write_manifest
-from emoloom.runs.record import close_run, open_run
+from emoloom.runs.record import add_licences, close_run, open_run, refuse_foreign_files
 from emoloom.screening.answers import CandidateRun, candidate_work, floor_work, read_answers
 from emoloom.screening.candidates import Candidate, list_candidates
 from emoloom.screening.entries import Status
@@ -98,6 +98,7 @@ def screen(config_path: Path, out: Path | None, progress: Progress) -> Screened:
     """
     config = check(config_path)
     run = RunDirectory(out or Path("runs") / config.name)
+    refuse_foreign_files(run)
     with run.lock():
         context = open_context(config, run, progress)
         try:
@@ -107,6 +108,7 @@ def screen(config_path: Path, out: Path | None, progress: Progress) -> Screened:
             chosen = list_candidates(config)
             write_plan(run, config, chosen, rows)
             files = fetch_models(context, chosen)
+            add_licences(run, {f.display_name: f.licence for f in files.values()})
             floors = answer_with_floors(context, rows)
             answered = answer_with_candidates(context, rows, chosen, files)
             board = write_leaderboard(context, rows, rule, [*floors, *answered])

@@ -36,7 +36,7 @@ def broken(name: str, content: bytes, *parts: str) -> Case:
     return Case(f"config-{name}", raw(content), CHECK, ("c.yaml", *parts))
 
 
-def fault(name: str, *parts: str, **changes: object) -> Case:
+def fault(name: str, /, *parts: str, **changes: object) -> Case:
     """A config with one fault, or several."""
     return Case(f"config-{name}", changed(**changes), CHECK, ("c.yaml has ", *parts, MEND))
 

@@ -131,9 +131,19 @@ def test_answers_may_carry_more_than_id_and_output(scored):
     assert scored(more, GOLD).out == scored(ANSWERS, GOLD).out
 
 
+def test_a_row_that_nobody_annotated_counts_for_parsing_alone(scored):
+    more = [*ANSWERS, {"id": "r6", "output": "no"}]
+    found = json.loads(scored(more, [*GOLD, gold("r6", None, None)]).out)
+    before = json.loads(scored(ANSWERS, GOLD).out)
+    assert (found["n"], found["parse_ok"]) == (6, 0.5)
+    assert found["strict"] == before["strict"]
+    assert found["parsed"] == before["parsed"]
+
+
 @pytest.mark.parametrize(
     ("answers", "rows", "parts"),
     [
+        (ANSWERS, [gold(r["id"], None, None) for r in GOLD], ("nothing to score against",)),
         (ANSWERS[:4], GOLD, ("has no answer for rows", "got: 1 ids, first 'r5'", "empty output")),
         (ANSWERS, GOLD[:3], ("answers to rows not in", "got: 2 ids, first 'r4'")),
         ([*ANSWERS, ANSWERS[0]], GOLD, ("line 6 of", "repeats an id", "got: 'r1'")),

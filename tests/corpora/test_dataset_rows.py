@@ -57,7 +57,6 @@ def with_answer(**changes: object) -> str:
         ('{"id":"ok","answer":{"labels":["joy"]}}', "the id 'ok' again"),
         ('{"id":"x"}', "no answer"),
         ('{"id":"x","answer":{}}', "neither labels nor vad"),
-        ('{"id":"x","answer":{"labels":null,"vad":null}}', "neither labels nor vad"),
         ('{"id":"x","answer":{"labels":["joy"]},"txt":"hi"}', "the key 'txt'"),
         ('{"id":"x","answer":{"labels":["joy"]},"split":"valid"}', "split 'valid'"),
         ('{"id":"x","answer":{"labels":["joy"]},"text":null}', "text = None"),

@@ -268,3 +268,18 @@ def test_senses_stand_in_for_a_bare_word_that_is_missing(script, tmp_path):
     path.write_text("\n".join(rows), encoding="utf-8")
     # Arousal, valence, dominance in the file; valence first in ours.
     assert script.read_glasgow(path) == {"bank": (1.0, 0.0, 0.5), "apple": (0.5, 0.25, 0.0)}
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("term\tv\ta\td", "happy\t0.9\t0.6\t0.7"),
+        ("Term,V,A,D", "happy,0.9,0.6,0.7"),
+        ("happy,0.9,0.6,0.7",),
+        ("word,valence,arousal,dominance", "happy,0.9,0.6,0.7"),
+    ],
+)
+def test_the_plain_ways_to_write_a_lexicon_are_read(tmp_path, lines):
+    path = tmp_path / "mine.txt"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert dict(load_lexicon(path).entries) == {"happy": VAD(0.9, 0.6, 0.7)}

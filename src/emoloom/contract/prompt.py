@@ -32,7 +32,7 @@ _ANSWER_SENTINEL = "\ue000answer\ue001"
 
 
 def render_instruction(text: str, space: LabelSpace) -> str:
-    """The user turn for one text; line breaks of the text become spaces, so it stays one line."""
+    """The user turn for one text; each run of white space becomes one space, so it stays a line."""
     return INSTRUCTION.format(labels=", ".join(space.labels), text=" ".join(text.split()))
 
 

@@ -130,7 +130,7 @@ def read_rows(path: Path, space: LabelSpace, *, need_answer: bool = True) -> Rea
     Args:
         path: The file; rows of all splits are returned.
         space: Labels must be its names; they are put into its order.
-        need_answer: Reject a row with neither labels nor VAD.
+        need_answer: Reject a row without `answer`; in it, labels and VAD may both be null.
 
     Returns:
         Rows in the file's order.

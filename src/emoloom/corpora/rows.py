@@ -94,9 +94,9 @@ def _answer(value: Any, space: LabelSpace, needed: bool) -> Answer:
     if value is None:
         raise BadLineError("no answer", "an object with labels, vad, rationale")
     record = _object(value, "the answer", _ANSWER_KEYS)
+    if needed and not {"labels", "vad"} & record.keys():
+        raise BadLineError("an answer with neither labels nor vad", "at least one, or null")
     labels, vad = _labels(record.get("labels"), space), _vad(record.get("vad"))
-    if needed and labels is None and vad is None:
-        raise BadLineError("an answer with neither labels nor vad", "at least one of them")
     return Answer(labels, vad, _rationale(record))
 
 

@@ -21,6 +21,7 @@ def check_safetensors(paths: Iterable[Path], *, layers: object = None) -> None:
 
     Raises:
         UserError: a file is damaged, holds weights as integers, or too few tensors.
+        OSError: a file cannot be opened.
     """
     kinds: dict[str, str] = {}
     for path in paths:
@@ -50,6 +51,7 @@ def _kinds(path: Path) -> dict[str, str]:
     """The dtype of each tensor, as the header names it."""
     from safetensors import SafetensorError, safe_open
 
+    path.open("rb").close()  # says what is wrong; the library calls a closed file missing
     try:
         with safe_open(path, framework="np") as tensors:
             names: list[Any] = list(tensors.keys())

@@ -27,7 +27,7 @@ def open_run(run: RunDirectory, identity: str, facts: Mapping[str, Any]) -> bool
     """
     path = run.root / "run.json"
     if not path.exists():
-        _refuse_foreign_files(run)
+        refuse_foreign_files(run)
         write_json_atomic(path, _record(identity, facts, "running"))
         run.event("started")
         return False
@@ -57,6 +57,14 @@ def close_run(run: RunDirectory, status: str) -> None:
     write_json_atomic(path, {**_read(run), "status": status})
 
 
+def add_licences(run: RunDirectory, licences: Mapping[str, str]) -> None:
+    """Add what became known on the way, such as models', to the licences; by name, each once."""
+    record = _read(run)
+    known = {entry["what"] for entry in record["licences"]}
+    new = [{"what": k, "licence": v} for k, v in licences.items() if k not in known]
+    write_json_atomic(run.root / "run.json", {**record, "licences": [*record["licences"], *new]})
+
+
 def _record(identity: str, facts: Mapping[str, Any], status: str) -> dict[str, Any]:
     return {"format": FORMAT, "identity": identity, "status": status, **facts}
 
@@ -78,7 +86,14 @@ def _read(run: RunDirectory) -> dict[str, Any]:
     return value
 
 
-def _refuse_foreign_files(run: RunDirectory) -> None:
+def refuse_foreign_files(run: RunDirectory) -> None:
+    """See that a folder without a run holds nothing else. Writes nothing there, not even a lock.
+
+    Raises:
+        UserError: it does.
+    """
+    if not run.root.is_dir() or (run.root / "run.json").exists():
+        return
     # Hidden files are the lock, and what a killed process left of a file it was writing.
     foreign = sorted(path.name for path in run.root.iterdir() if not path.name.startswith("."))
     if foreign:

@@ -28,13 +28,16 @@ _NAMES: Mapping[str, str] = {
     "valence": "v",
     "arousal": "a",
     "dominance": "d",
+    "v": "v",
+    "a": "a",
+    "d": "d",
     "v.mean.sum": "v",
     "a.mean.sum": "a",
     "d.mean.sum": "d",
 }
 _ALLOWED = (
-    "tab-separated term, valence, arousal, dominance from 0 to 1 or from -1 to 1 (NRC VAD, ours), "
-    "or CSV with Word, V.Mean.Sum, A.Mean.Sum, D.Mean.Sum from 1 to 9 (Warriner)"
+    "term, valence, arousal, dominance, by tabs or commas, from 0 to 1 or from -1 to 1 (NRC VAD, "
+    "ours), or CSV with Word, V.Mean.Sum, A.Mean.Sum, D.Mean.Sum from 1 to 9 (Warriner)"
 )
 
 
@@ -162,8 +165,8 @@ def _layout(path: Path, first: str) -> _Layout:
     if all(roles.count(role) == 1 for role in ("term", "v", "a", "d")):
         vad = (roles.index("v"), roles.index("a"), roles.index("d"))
         return _Layout(comma, True, roles.index("term"), vad, ".mean." in first.casefold())
-    if not comma and len(fields) == 4 and all(_number(field) is not None for field in fields[1:]):
-        return _Layout(False, False, 0, (1, 2, 3), False)
+    if len(fields) == 4 and all(_number(field) is not None for field in fields[1:]):
+        return _Layout(comma, False, 0, (1, 2, 3), False)
     raise UserError(f"{path} is no lexicon", got=shown(first, 80), allowed=_ALLOWED)
 
 
