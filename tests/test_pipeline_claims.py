@@ -139,7 +139,7 @@ def nan_model(folder: Path, like: Path) -> Path:
 
 @pytest.fixture
 def tiny_folder(own_cache: Path) -> Path:
-    from emoloom.models.sources import get_model, parse_source
+    from emoloom.sources.model_files import get_model, parse_source
 
     return get_model(parse_source("random:tiny@1")).folder
 

@@ -211,7 +211,7 @@ def score(
 @models_app.command("list")
 def models_list() -> None:
     """Models that can be named in a config as they are."""
-    from emoloom.models.sources import list_models
+    from emoloom.sources.model_files import list_models
 
     for model in list_models():
         typer.echo(f"{model.name}\t{model.display_name}\t{model.licence}\t{model.note}")
@@ -224,7 +224,7 @@ def models_get(
     ],
 ) -> None:
     """Fetch and convert a model once; the last line is the path of its folder."""
-    from emoloom.models.sources import get_model, parse_source
+    from emoloom.sources.model_files import get_model, parse_source
 
     files = get_model(parse_source(source), say=lambda text: typer.echo(text, err=True))
     typer.echo(f"{files.display_name} ({files.licence})", err=True)

@@ -105,7 +105,7 @@ def decode_file(request: DecodeRequest, progress: Progress) -> int:
     from emoloom.decoding.verified import DecodeSettings, decode_rows
     from emoloom.models.causal_lm import ModelError, load_causal_lm
     from emoloom.models.preflight import certify
-    from emoloom.models.sources import get_model, parse_source
+    from emoloom.sources.model_files import get_model, parse_source
 
     _check_output(request.output)
     space = load_space(request.labels)

@@ -18,7 +18,6 @@ from emoloom.errors import ConfigError, ExitCode, UserError
 from emoloom.metrics.resampling import Bootstrap
 from emoloom.metrics.signature import Signature
 from emoloom.models.causal_lm import ModelError
-from emoloom.models.sources import ModelFiles, get_model, parse_source
 from emoloom.records import LabelSpace
 from emoloom.report.page import write_report
 from emoloom.runs.directory import (
@@ -56,6 +55,7 @@ from emoloom.screening.row_sets import (
     read_row_sets,
     row_set_work,
 )
+from emoloom.sources.model_files import ModelFiles, get_model, parse_source
 from emoloom.supervision.lexicon import Lexicon, load_lexicon
 
 

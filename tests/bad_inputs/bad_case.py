@@ -13,7 +13,7 @@ from pathlib import Path
 
 _TESTS = Path(__file__).resolve().parents[1]
 sys.path.append(str(_TESTS / "support"))
-sys.path.append(str(_TESTS / "models"))
+sys.path.append(str(_TESTS / "sources"))
 
 WEIGHTS = "model.safetensors"
 NOT_JSON = b"\x00{no json"
@@ -28,7 +28,7 @@ class Sound:
     @cached_property
     def model(self) -> Path:
         """A whole model folder, random weights."""
-        from emoloom.models.tiny import write_random_llama
+        from emoloom.sources.tiny import write_random_llama
 
         write_random_llama(self.folder / "model", 3)
         return self.folder / "model"

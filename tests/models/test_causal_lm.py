@@ -21,7 +21,7 @@ from emoloom.models.causal_lm import (
     load_causal_lm,
 )
 from emoloom.models.preflight import certify
-from emoloom.models.tiny import write_random_llama
+from emoloom.sources.tiny import write_random_llama
 from tiny_lm import SPACE, make_tiny
 
 WEIGHTS = "model.safetensors"

@@ -15,10 +15,10 @@ from tokenizers import Tokenizer
 from emoloom.contract.prompt import render_instruction
 from emoloom.decoding.canonical import Decoded, decode_canonical
 from emoloom.decoding.verified import DecodeSettings, decode_rows
-from emoloom.models.catalog import list_models
 from emoloom.models.causal_lm import CausalLM, load_causal_lm
 from emoloom.models.preflight import Certificate, certify
-from emoloom.models.sources import ModelFiles, get_model, parse_source
+from emoloom.sources.catalog import list_models
+from emoloom.sources.model_files import ModelFiles, get_model, parse_source
 from emoloom.training.fit import FitSettings, add_adapter, fit, load_adapter, save_adapter
 from ready_family import PADDING, Ready, write_ready
 from ready_models import READY

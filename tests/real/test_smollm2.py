@@ -8,8 +8,8 @@ from emoloom.decoding.canonical import decode_canonical
 from emoloom.decoding.verified import DecodeSettings, decode_rows
 from emoloom.models.causal_lm import CausalLM, load_causal_lm
 from emoloom.models.preflight import certify
-from emoloom.models.sources import get_model, parse_source
 from emoloom.records import VAD, Prediction
+from emoloom.sources.model_files import get_model, parse_source
 
 pytestmark = pytest.mark.real
 

@@ -9,7 +9,6 @@ from emoloom.corpora.labels import load_space
 from emoloom.decoding.verified import DecodeSettings
 from emoloom.models.causal_lm import ModelError
 from emoloom.models.preflight import Certificate, Check
-from emoloom.models.sources import ModelFiles
 from emoloom.records import VAD, Answer, ParseFailure, Prediction, Row
 from emoloom.runs.directory import (
     RunDirectory,
@@ -27,6 +26,7 @@ from emoloom.screening.answers import (
 from emoloom.screening.candidates import fit_settings, list_candidates
 from emoloom.screening.plan import make_plan
 from emoloom.screening.row_sets import SharedRows
+from emoloom.sources.model_files import ModelFiles
 from emoloom.supervision.lexicon import load_lexicon
 from emoloom.supervision.weak_vad import AffineMap
 from tiny_screen import SETTINGS

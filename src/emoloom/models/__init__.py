@@ -1,1 +1,1 @@
-"""Model sources, loading, shared-prefix packing and the preflight certificate."""
+"""Loading, shared-prefix packing, the language model head and the preflight certificate."""

@@ -12,9 +12,9 @@ import torch
 
 from emoloom.contract.prompt import Prompter, make_prompter
 from emoloom.errors import UserError
-from emoloom.models.quiet import quiet_transformers
 from emoloom.models.whole import check_tokens, loading_fault, stop_ids
 from emoloom.records import LabelSpace
+from emoloom.sources.quiet import quiet_transformers
 
 
 class ModelError(Exception):

@@ -13,7 +13,6 @@ from emoloom.contract.parse import parse_output
 from emoloom.contract.prompt import instruction_sha256
 from emoloom.decoding.verified import DecodeSettings
 from emoloom.models.causal_lm import ModelError
-from emoloom.models.sources import ModelFiles
 from emoloom.records import VAD, LabelSpace, ParseFailure, Prediction, Row
 from emoloom.runs.directory import (
     RunDirectory,
@@ -40,6 +39,7 @@ from emoloom.screening.candidates import (
 )
 from emoloom.screening.floors import floor_outputs
 from emoloom.screening.row_sets import SharedRows, mean_human_vad
+from emoloom.sources.model_files import ModelFiles
 from emoloom.supervision.lexicon import Lexicon
 from emoloom.supervision.weak_vad import rationale, weak_vad
 from emoloom.training.fit import batches

@@ -21,7 +21,6 @@ from emoloom.decoding.verified import DecodeSettings, decode_rows
 from emoloom.errors import UserError
 from emoloom.models.causal_lm import CausalLM, load_causal_lm
 from emoloom.models.preflight import Certificate, certify
-from emoloom.models.sources import ModelFiles, ModelSource, parse_source
 from emoloom.records import VAD, LabelSpace, Prediction, Row
 from emoloom.runs.directory import (
     append_json_line,
@@ -31,6 +30,7 @@ from emoloom.runs.directory import (
     write_jsonl_atomic,
 )
 from emoloom.runs.work import Advance
+from emoloom.sources.model_files import ModelFiles, ModelSource, parse_source
 from emoloom.training.examples import commonest_label, make_example, prove_targets
 from emoloom.training.fit import (
     FitSettings,

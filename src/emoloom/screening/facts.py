@@ -8,10 +8,10 @@ from emoloom.config import Config, DataConfig
 from emoloom.contract.prompt import instruction_sha256, render_instruction
 from emoloom.contract.schema import CONTRACT_VERSION
 from emoloom.corpora.registry import get_corpus, read_corpus
-from emoloom.models.sources import ModelFiles
 from emoloom.records import LabelSpace
 from emoloom.runs.directory import fingerprint
 from emoloom.runs.provenance import code_sha256, machine, package_versions
+from emoloom.sources.model_files import ModelFiles
 from emoloom.supervision.lexicon import Lexicon
 
 SETTINGS_WITHOUT_EFFECT = ("budget",)

@@ -17,7 +17,7 @@ import torch
 
 from emoloom.models.causal_lm import CausalLM, ModelError
 from emoloom.models.packing import fill_packs, make_pack, packed_forward
-from emoloom.models.quiet import quiet_transformers
+from emoloom.sources.quiet import quiet_transformers
 from emoloom.training.examples import Example
 from emoloom.training.losses import answer_cross_entropy
 

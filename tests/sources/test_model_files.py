@@ -13,9 +13,9 @@ import pytest
 from gguf_maker import write_gguf
 
 from emoloom.errors import UserError
-from emoloom.models import sources
-from emoloom.models.sources import default_cache, get_model, parse_source
-from emoloom.models.tiny import write_random_llama
+from emoloom.sources import model_files as sources
+from emoloom.sources.model_files import default_cache, get_model, parse_source
+from emoloom.sources.tiny import write_random_llama
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def left_in(cache: Path) -> list[str]:
 
 def test_listing_needs_no_torch():
     code = (
-        "import sys; from emoloom.models.sources import list_models; assert list_models();"
+        "import sys; from emoloom.sources.model_files import list_models; assert list_models();"
         "print([m for m in ('torch', 'transformers', 'numpy', 'gguf') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

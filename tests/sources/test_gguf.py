@@ -9,8 +9,8 @@ from gguf_maker import Variant, gguf_name, permute, stored, write_gguf
 from safetensors.numpy import load_file
 
 from emoloom.errors import UserError
-from emoloom.models.gguf import PROBES, convert_gguf, inspect_gguf
-from emoloom.models.tiny import write_random_llama
+from emoloom.sources.gguf import PROBES, convert_gguf, inspect_gguf
+from emoloom.sources.tiny import write_random_llama
 
 
 @pytest.fixture(scope="module")

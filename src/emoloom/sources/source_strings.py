@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from emoloom.errors import UserError
-from emoloom.models.catalog import list_models, wheel_source
-from emoloom.models.origins import (
+from emoloom.sources.catalog import list_models, wheel_source
+from emoloom.sources.origins import (
     GgufFile,
     HubRepo,
     LocalFolder,

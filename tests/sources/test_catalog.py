@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from emoloom.errors import UserError
-from emoloom.models.origins import GgufFile, HubRepo, LocalFolder, RandomLlama, WheelMember
-from emoloom.models.sources import get_model, list_models, parse_source
 from emoloom.pipeline import check
+from emoloom.sources.model_files import get_model, list_models, parse_source
+from emoloom.sources.origins import GgufFile, HubRepo, LocalFolder, RandomLlama, WheelMember
 
 
 def test_the_catalogue_names_parse_to_themselves():

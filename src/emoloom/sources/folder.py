@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from emoloom.errors import UserError
-from emoloom.models.safetensors_files import check_safetensors
+from emoloom.sources.safetensors_files import check_safetensors
 
 CONFIG_FILES = ("config.json", "generation_config.json")
 TOKENIZER_FILES = (

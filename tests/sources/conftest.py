@@ -8,7 +8,7 @@ import pytest
 from hub_maker import COMMIT, REPO, write_hub_cache
 from huggingface_hub.utils import filter_repo_objects
 
-from emoloom.models.tiny import write_random_llama
+from emoloom.sources.tiny import write_random_llama
 
 
 @pytest.fixture(scope="session")

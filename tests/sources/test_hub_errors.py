@@ -11,7 +11,7 @@ from huggingface_hub import errors
 from wheel_maker import left_in
 
 from emoloom.errors import UserError
-from emoloom.models import hub, size
+from emoloom.sources import hub, size
 
 
 def test_an_online_hub_is_asked_for_the_commit(online, tmp_path):

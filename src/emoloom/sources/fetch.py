@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from emoloom.errors import UserError
-from emoloom.models.origins import WheelMember, WheelParts
+from emoloom.sources.origins import WheelMember, WheelParts
 
 _CHUNK = 1 << 20
 

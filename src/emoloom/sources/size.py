@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 from emoloom.errors import UserError
-from emoloom.models.folder import weight_files
+from emoloom.sources.folder import weight_files
 
 MOST_PARAMETERS = 2_000_000_000
 """A screen is for small models; larger ones must be allowed one by one (ours)."""

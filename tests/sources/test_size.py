@@ -8,10 +8,11 @@ from gguf_maker import write_gguf
 from safetensors.numpy import load_file, save_file
 
 from emoloom.errors import UserError
-from emoloom.models import size, sources
-from emoloom.models.size import MOST_PARAMETERS, check_size, count_parameters
-from emoloom.models.sources import get_model, parse_source
-from emoloom.models.tiny import write_random_llama
+from emoloom.sources import model_files as sources
+from emoloom.sources import size
+from emoloom.sources.model_files import get_model, parse_source
+from emoloom.sources.size import MOST_PARAMETERS, check_size, count_parameters
+from emoloom.sources.tiny import write_random_llama
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from emoloom.errors import UserError
-from emoloom.models import sources
-from emoloom.models.sources import get_model, parse_source
-from emoloom.models.tiny import write_random_llama
+from emoloom.sources import model_files as sources
+from emoloom.sources.model_files import get_model, parse_source
+from emoloom.sources.tiny import write_random_llama
 
 
 @pytest.fixture(scope="module")
