@@ -179,7 +179,7 @@ def test_where_every_candidate_fails_the_report_stands_and_the_exit_code_says_so
 
 @pytest.mark.parametrize("kind", ["ModelError", "UserError"])
 def test_a_candidate_that_fails_at_work_fails_alone(finished_run, tmp_path, monkeypatch, kind):
-    from emoloom.models.causal_lm import ModelError
+    from emoloom.models.logits import ModelError
     from emoloom.screening import answers
 
     train, error = answers.train, {"ModelError": ModelError, "UserError": UserError}[kind]

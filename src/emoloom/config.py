@@ -132,8 +132,8 @@ class DecodingConfig(_Settings):
         "verified", description="Same answers; `canonical` is the slow definition."
     )
     max_new_tokens: int = Field(96, ge=8, le=1024, description="Longest answer in tokens.")
-    pack_rows: int = Field(16, ge=1, le=1024, description="Rows in one packed forward.")
-    pack_tokens: int = Field(1600, ge=64, le=65536, description="Tokens in one packed forward.")
+    pack_rows: int = Field(32, ge=1, le=1024, description="Rows in one packed forward.")
+    pack_tokens: int = Field(3200, ge=64, le=65536, description="Tokens in one packed forward.")
 
 
 class RankingConfig(_Settings):

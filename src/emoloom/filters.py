@@ -103,7 +103,8 @@ def decode_file(request: DecodeRequest, progress: Progress) -> int:
     """
     from emoloom.decoding.canonical import Decoded, decode_canonical
     from emoloom.decoding.verified import DecodeSettings, decode_rows
-    from emoloom.models.causal_lm import ModelError, load_causal_lm
+    from emoloom.models.causal_lm import load_causal_lm
+    from emoloom.models.logits import ModelError
     from emoloom.models.preflight import certify
     from emoloom.sources.model_files import get_model, parse_source
 

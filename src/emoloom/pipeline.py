@@ -17,7 +17,7 @@ from emoloom.engines.progress import Progress
 from emoloom.errors import ConfigError, ExitCode, UserError
 from emoloom.metrics.resampling import Bootstrap
 from emoloom.metrics.signature import Signature
-from emoloom.models.causal_lm import ModelError
+from emoloom.models.logits import ModelError
 from emoloom.records import LabelSpace
 from emoloom.report.page import write_report
 from emoloom.runs.directory import (

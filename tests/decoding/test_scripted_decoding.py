@@ -8,8 +8,9 @@ import torch
 from emoloom.contract.parse import parse_output
 from emoloom.contract.prompt import make_prompter
 from emoloom.decoding.canonical import decode_canonical
+from emoloom.decoding.drafts import contract_drafter
 from emoloom.decoding.verified import DecodeSettings, decode_rows
-from emoloom.models.causal_lm import ModelError
+from emoloom.models.logits import ModelError
 from emoloom.records import VAD, Prediction
 from scripted_lm import packs, scripted
 from small_tokenizers import CHATML, byte_level, fast
@@ -32,7 +33,8 @@ def both(prompter, ids, *, nudge=None, cert=None, hints=None, max_new_tokens=60)
     canonical = [decode_canonical(lm, *row, max_new_tokens) for row in rows]
     settings = DecodeSettings(max_new_tokens)
     verified = sorted(
-        decode_rows(lm, rows, cert or packs(), settings, hints), key=lambda answer: answer.id
+        decode_rows(lm, rows, cert or packs(), settings, contract_drafter(prompter, hints)),
+        key=lambda answer: answer.id,
     )
     return canonical, verified
 
@@ -145,9 +147,9 @@ def gives_nan(when: bool):
 
 def test_nan_logits_stop_either_decoder(prompter):
     ids = script_of(prompter, LINE)
-    with pytest.raises(ModelError, match="scripted gave NaN"):
+    with pytest.raises(ModelError, match="scripted gave NaN logits on row r0"):
         both(prompter, ids, nudge=gives_nan(when=False))
-    with pytest.raises(ModelError, match="scripted gave NaN"):
+    with pytest.raises(ModelError, match="scripted gave NaN logits on row r0"):
         both(prompter, ids, nudge=gives_nan(when=True))
 
 
@@ -191,7 +193,8 @@ def test_a_pack_is_never_larger_than_allowed(prompter, pack_rows, pack_tokens, h
     wrong = Prediction(("joy",), VAD(0.98, 0.76, 0.21), "cues: hate")
     hints = dict.fromkeys(texts_, wrong) if hinted else None
     settings = DecodeSettings(60, pack_rows, pack_tokens)
-    answers = list(decode_rows(lm, rows, packs(), settings, hints))
+    drafter = contract_drafter(prompter, hints)
+    answers = list(decode_rows(lm, rows, packs(), settings, drafter))
     assert [answer.output for answer in answers] == [LINE] * 30
     head, shortest = len(prompter.head_ids), len(prompter.prompt(texts_[0]).ids)
     assert len(prompter.head_ids) + shortest + 60 < 400  # one row alone always fits
@@ -210,7 +213,8 @@ def test_answers_come_as_soon_as_they_are_finished(prompter):
     answer = parse_output(LINE, SPACE)
     assert isinstance(answer, Prediction)
     hints = dict.fromkeys(texts_, answer)
-    answers = decode_rows(lm, rows, packs(), DecodeSettings(60, pack_rows=2), hints)
+    drafter = contract_drafter(prompter, hints)
+    answers = decode_rows(lm, rows, packs(), DecodeSettings(60, pack_rows=2), drafter)
     next(answers)
     assert len(model.calls) == 1
     assert len(list(answers)) == 11

@@ -12,14 +12,8 @@ from safetensors.torch import load_file, save_file
 
 from architectures import OTHER_CONFIGS, tiny_model
 from emoloom.errors import UserError
-from emoloom.models.causal_lm import (
-    CausalLM,
-    ModelError,
-    checked_logits,
-    full_forward,
-    greedy,
-    load_causal_lm,
-)
+from emoloom.models.causal_lm import CausalLM, full_forward, load_causal_lm
+from emoloom.models.logits import Logits, ModelError, NonFiniteError, greedy
 from emoloom.models.preflight import certify
 from emoloom.sources.tiny import write_random_llama
 from tiny_lm import SPACE, make_tiny
@@ -47,6 +41,10 @@ def edit_json(folder, name, **changes) -> None:
     path = folder / name
     values = json.loads(path.read_text(encoding="utf-8")) | changes
     path.write_text(json.dumps(values), encoding="utf-8")
+
+
+def spelled(rows, name="the model") -> Logits:
+    return Logits(torch.tensor(rows), None, name)
 
 
 def load(folder) -> CausalLM:
@@ -179,7 +177,8 @@ def test_a_full_forward_is_the_plain_forward_of_transformers(lm):
     with torch.no_grad():
         expected = lm.model(input_ids=torch.tensor([ids])).logits[0]
     asked = [36, 0, 7]
-    torch.testing.assert_close(full_forward(lm, ids, asked), expected[asked], atol=1e-5, rtol=0)
+    found = full_forward(lm, ids, asked).whole()
+    torch.testing.assert_close(found, expected[asked], atol=1e-5, rtol=0)
 
 
 def test_a_full_forward_equals_generate_without_a_cache(lm):
@@ -216,7 +215,7 @@ class Recorder:
 
 def test_a_full_forward_uses_no_cache_and_no_padding():
     model = Recorder()
-    logits_KV = full_forward(CausalLM(model, SimpleNamespace(), "recorder"), (4, 5, 6), [2])
+    logits_KV = full_forward(CausalLM(model, SimpleNamespace(), "recorder"), (4, 5, 6), [2]).whole()
     (call,) = model.calls
     assert call["use_cache"] is False
     assert call["input_ids"].tolist() == [[4, 5, 6]]
@@ -228,9 +227,9 @@ def test_a_full_forward_uses_no_cache_and_no_padding():
 
 def test_nan_logits_are_a_model_error():
     with pytest.raises(ModelError, match="the model gave NaN"):
-        checked_logits(torch.tensor([[0.0, float("nan")]]), "the model")
+        spelled([[0.0, float("nan")]], "the model").whole()
     ordinary = torch.tensor([[0.0, float("-inf")]])
-    assert torch.equal(checked_logits(ordinary, "x"), ordinary)
+    assert torch.equal(spelled(ordinary.tolist(), "x").whole(), ordinary)
 
 
 GREEDY = {
@@ -240,7 +239,6 @@ GREEDY = {
     "a tie below the top": ([1.0, 3.0, 1.0], 1, 2.0),
     "negative": ([-5.0, -4.0, -4.0], 1, 0.0),
     "the last": ([0.0, 0.0, 0.5], 2, 0.5),
-    "two infinite": ([0.0, float("inf"), 3.0, float("inf")], 1, None),
     "forbidden tokens": ([float("-inf"), float("-inf"), 1.0, 0.0], 2, 1.0),
 }
 
@@ -248,10 +246,16 @@ GREEDY = {
 @pytest.mark.parametrize("case", GREEDY)
 def test_greedy(case):
     logits, token, gap = GREEDY[case]
-    tokens, gaps = greedy(torch.tensor([logits, [9.0, *logits[1:]]]))
+    tokens, gaps = greedy(spelled([logits, [9.0, *logits[1:]]]))
     assert tokens[0] == token
-    if gap is not None:
-        assert gaps[0] == pytest.approx(gap)
+    assert gaps[0] == pytest.approx(gap)
+
+
+@pytest.mark.parametrize("bad", ["inf", "nan"])
+def test_no_largest_logit_no_token(bad):
+    with pytest.raises(NonFiniteError) as fault:
+        greedy(spelled([[0.0, 1.0], [float(bad), 3.0]]))
+    assert fault.value.position == 1
 
 
 @given(
@@ -263,7 +267,7 @@ def test_greedy(case):
 )
 def test_ties_go_to_the_lowest_id(rows):
     """With few values there are always ties; the list's own `index` finds the first."""
-    tokens, gaps = greedy(torch.tensor(rows))
+    tokens, gaps = greedy(spelled(rows))
     for row, token, gap in zip(rows, tokens, gaps, strict=True):
         assert token == row.index(max(row))
         ordered = sorted(row, reverse=True)

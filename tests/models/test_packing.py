@@ -8,9 +8,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from architectures import CONFIGS, VOCABULARY, tiny_model
-from emoloom.models.causal_lm import CausalLM, full_forward
-from emoloom.models.packing import fill_packs, make_pack, packed_forward
+from architectures import CONFIGS, OTHER_CONFIGS, VOCABULARY, tiny_model
+from emoloom.models.causal_lm import CausalLM, full_forward, packed_forward, ready
+from emoloom.models.logits import NonFiniteError, find_split, greedy
+from emoloom.models.packed_attention import SHARED_PREFIX
+from emoloom.models.packing import fill_packs, make_pack
 
 PREFIX = tuple(range(10, 50))
 LENGTHS = (12, 1, 30, 7, 7)
@@ -18,9 +20,21 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module", params=sorted(CONFIGS))
-def lm(request):
+def architecture(request):
+    return request.param
+
+
+@pytest.fixture(scope="module", params=["mask", "layout"])
+def lm(request, architecture):
+    """By the mask alone, and by the attention that skips what the mask forbids."""
     prompter = SimpleNamespace(head_ids=PREFIX)
-    return CausalLM(tiny_model(CONFIGS[request.param]()), prompter, request.param)
+    model = tiny_model(CONFIGS[architecture]())
+    if request.param == "mask":
+        return CausalLM(model, prompter, architecture)
+    made = ready(model, prompter, architecture)
+    assert model.config._attn_implementation == SHARED_PREFIX
+    assert made.split is not None
+    return made
 
 
 def random_rows(seed: int, lengths=LENGTHS) -> list[tuple[int, ...]]:
@@ -34,7 +48,7 @@ def random_rows(seed: int, lengths=LENGTHS) -> list[tuple[int, ...]]:
 def alone(lm: CausalLM, row: tuple[int, ...], prefix: tuple[int, ...] = PREFIX) -> torch.Tensor:
     """Logits at every position of the row, and at the last of the prefix."""
     first = max(0, len(prefix) - 1)
-    return full_forward(lm, [*prefix, *row], range(first, len(prefix) + len(row)))
+    return full_forward(lm, [*prefix, *row], range(first, len(prefix) + len(row))).whole()
 
 
 @torch.no_grad()
@@ -42,7 +56,7 @@ def packed(lm: CausalLM, rows, prefix: tuple[int, ...] = PREFIX) -> list[torch.T
     """For each row, logits at every one of its positions."""
     pack = make_pack(prefix, rows, device=CPU)
     size = pack.ids_1T.shape[1]
-    logits_TV = packed_forward(lm, pack, range(size))
+    logits_TV = packed_forward(lm, pack, range(size)).whole()
     return [
         logits_TV[start : start + len(row)] for start, row in zip(pack.starts, rows, strict=True)
     ]
@@ -60,10 +74,9 @@ def test_the_prefix_sees_no_row(lm):
     rows = random_rows(2)
     pack = make_pack(PREFIX, rows, device=CPU)
     with torch.no_grad():
-        prefix_KV = packed_forward(lm, pack, range(len(PREFIX)))
-    torch.testing.assert_close(
-        prefix_KV, full_forward(lm, PREFIX, range(len(PREFIX))), atol=2e-4, rtol=0
-    )
+        prefix_KV = packed_forward(lm, pack, range(len(PREFIX))).whole()
+    alone_KV = full_forward(lm, PREFIX, range(len(PREFIX))).whole()
+    torch.testing.assert_close(prefix_KV, alone_KV, atol=2e-4, rtol=0)
 
 
 @pytest.mark.parametrize("changed", range(len(LENGTHS)))
@@ -94,8 +107,8 @@ def test_one_row_without_a_prefix(lm):
 def test_asked_positions_come_in_the_order_asked(lm):
     pack = make_pack(PREFIX, random_rows(7), device=CPU)
     with torch.no_grad():
-        every = packed_forward(lm, pack, range(pack.ids_1T.shape[1]))
-        some = packed_forward(lm, pack, [50, 3, 60])
+        every = packed_forward(lm, pack, range(pack.ids_1T.shape[1])).whole()
+        some = packed_forward(lm, pack, [50, 3, 60]).whole()
     torch.testing.assert_close(some, every[[50, 3, 60]], atol=1e-5, rtol=0)
 
 
@@ -103,9 +116,67 @@ def test_packing_beyond_a_sliding_window_is_wrong():
     """Why there is a certificate: transformers drops the window where a mask is given."""
     config = CONFIGS["gemma3"]()
     config.sliding_window = 8
-    windowed = CausalLM(tiny_model(config), SimpleNamespace(head_ids=PREFIX), "gemma3")
-    (row,) = random_rows(8, (10,))
-    assert (packed(windowed, [row])[0] - alone(windowed, row)[1:]).abs().max() > 0.1
+    for make in (CausalLM, ready):
+        windowed = make(tiny_model(config), SimpleNamespace(head_ids=PREFIX), "gemma3")
+        (row,) = random_rows(8, (10,))
+        assert (packed(windowed, [row])[0] - alone(windowed, row)[1:]).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("name", sorted(CONFIGS))
+def test_without_a_pack_our_attention_is_sdpa_bit_for_bit(name):
+    plain = CausalLM(tiny_model(CONFIGS[name]()), SimpleNamespace(), name)
+    ours = ready(tiny_model(CONFIGS[name]()), SimpleNamespace(), name)
+    assert plain.model.config._attn_implementation == "sdpa"
+    for row in random_rows(9, (1, 2, 33, 70)):
+        places = range(len(row))
+        left, right = full_forward(plain, row, places), full_forward(ours, row, places)
+        assert torch.equal(left.whole(), right.whole())
+
+
+@pytest.mark.parametrize("name", ["bloom", "mamba", "falcon-alibi"])
+def test_a_model_that_takes_no_layout_keeps_its_attention(name):
+    model = tiny_model(OTHER_CONFIGS[name]())
+    before = model.config._attn_implementation
+    ready(model, SimpleNamespace(), name)
+    assert model.config._attn_implementation == before
+
+
+class Shifted(torch.nn.Module):
+    """A model whose logits are changed behind its output layer, as a soft cap would."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def __call__(self, **inputs):
+        output = self.model(**inputs)
+        output.logits = 30 * torch.tanh(output.logits / 30)
+        return output
+
+    def __getattr__(self, name):
+        return super().__getattr__(name) if name == "model" else getattr(self.model, name)
+
+
+def test_a_model_that_caps_its_logits_is_run_whole():
+    model = tiny_model(CONFIGS["llama"]())
+    assert find_split(model) is not None
+    assert find_split(Shifted(model)) is None
+
+
+def test_a_large_vocabulary_is_spelled_out_piece_by_piece(monkeypatch):
+    made = ready(tiny_model(CONFIGS["llama"]()), SimpleNamespace(head_ids=PREFIX), "llama")
+    (row,) = random_rows(10, (50,))
+    at_once = full_forward(made, row, range(50))
+    assert at_once.at_once >= 50
+    whole_KV, decided = at_once.whole(), greedy(at_once)
+    monkeypatch.setattr("emoloom.models.logits.CHUNK_ELEMENTS", 7 * VOCABULARY + 1)
+    assert [len(piece) for piece in at_once.pieces()] == [7] * 7 + [1]
+    torch.testing.assert_close(at_once.whole(), whole_KV, atol=1e-5, rtol=0)
+    assert greedy(at_once)[0] == decided[0]
+    at_once.states[20, 3] = float("nan")
+    with pytest.raises(NonFiniteError) as fault:
+        greedy(at_once)
+    assert fault.value.position == 20
 
 
 def test_the_pack_itself():
@@ -113,7 +184,8 @@ def test_the_pack_itself():
     assert pack.ids_1T.tolist() == [[7, 8, 1, 2, 3, 4]]
     assert pack.positions_1T.tolist() == [[0, 1, 2, 3, 4, 2]]
     assert pack.starts == (2, 5)
-    seen = (pack.mask_11TT[0, 0] == 0).int().tolist()
+    mask_11TT = pack.mask()
+    seen = (mask_11TT[0, 0] == 0).int().tolist()
     assert seen == [
         [1, 0, 0, 0, 0, 0],
         [1, 1, 0, 0, 0, 0],
@@ -122,7 +194,7 @@ def test_the_pack_itself():
         [1, 1, 1, 1, 1, 0],
         [1, 1, 0, 0, 0, 1],
     ]
-    hidden = pack.mask_11TT[pack.mask_11TT != 0]
+    hidden = mask_11TT[mask_11TT != 0]
     assert (hidden == torch.finfo(torch.float32).min).all()
 
 

@@ -10,10 +10,12 @@ import torch
 
 from architectures import CONFIGS, OTHER_CONFIGS, tiny_model
 from emoloom.contract.prompt import make_prompter
-from emoloom.models import preflight
-from emoloom.models.causal_lm import CausalLM, full_forward
-from emoloom.models.packing import make_pack, packed_forward
-from emoloom.models.preflight import MIN_POSITIONS, TIE_FACTOR, Certificate, certify
+from emoloom.models import comparisons
+from emoloom.models.causal_lm import CausalLM, full_forward, packed_forward, ready
+from emoloom.models.certificate import Certificate, Check
+from emoloom.models.logits import Logits
+from emoloom.models.packing import make_pack
+from emoloom.models.preflight import MIN_POSITIONS, TIE_FACTOR, certify
 from small_tokenizers import CHATML, byte_level, fast
 from tiny_lm import SPACE, make_tiny
 
@@ -31,13 +33,22 @@ def candidate(prompter, config, **changes) -> CausalLM:
     config.vocab_size = len(prompter.tokenizer)
     for name, value in changes.items():
         setattr(config, name, value)
-    return CausalLM(tiny_model(config), prompter, config.model_type)
+    return ready(tiny_model(config), prompter, config.model_type)
 
 
 def longest_row(prompter) -> int:
     """Head, longest text, tail and longest answer, in tokens."""
     text = prompter.max_text_tokens + len(prompter.tail_ids)
     return len(prompter.head_ids) + text + MAX_NEW_TOKENS
+
+
+def packing_check(found: Certificate) -> Check:
+    (check,) = [check for check in found.checks if check.name.startswith("packed")]
+    return check
+
+
+def spelled(logits_KV: torch.Tensor) -> Logits:
+    return Logits(logits_KV, None, "changed")
 
 
 def certificate(lm: CausalLM) -> Certificate:
@@ -57,6 +68,9 @@ def test_an_ordinary_model_is_packed_up_to_the_longest_row(prompter, architectur
         "no NaN",
         "causality",
         "packed equals single",
+        "batched equals single",
+        "padded equals unpadded",
+        "cached equals uncached",
     ]
     assert all(check.passed and check.value <= check.limit for check in found.checks)
     assert str(longest_row(prompter)) in found.reason
@@ -82,8 +96,8 @@ def test_a_sliding_window_is_never_packed_beyond(prompter, window):
     else:
         assert found.verdict == "canonical only"
         assert found.packed_up_to == 0
-        assert not found.checks[-1].passed
-        assert found.checks[-1].value > found.checks[-1].limit
+        assert not packing_check(found).passed
+        assert packing_check(found).value > packing_check(found).limit
 
 
 def test_some_window_leaves_room_to_pack(prompter):
@@ -191,9 +205,9 @@ def test_a_context_shorter_than_the_longest_row_is_refused(prompter, architectur
 
 def test_infinite_packed_logits_are_not_exact(prompter, monkeypatch):
     def infinite(lm, pack, positions):
-        return packed_forward(lm, pack, positions) * float("inf")
+        return spelled(packed_forward(lm, pack, positions).whole() * float("inf"))
 
-    monkeypatch.setattr(preflight, "packed_forward", infinite)
+    monkeypatch.setattr(comparisons, "packed_forward", infinite)
     found = certificate(candidate(prompter, CONFIGS["llama"]()))
     assert found.verdict == "canonical only"
 
@@ -203,12 +217,12 @@ def test_an_error_at_one_length_shortens_the_certificate(prompter, monkeypatch):
     head = len(prompter.head_ids)
 
     def wrong_behind(lm, pack, positions):
-        logits_KV = packed_forward(lm, pack, positions).clone()
+        logits_KV = packed_forward(lm, pack, positions).whole()
         where = pack.positions_1T[0, list(positions)]
         logits_KV[where >= head + 30] += 1.0
-        return logits_KV
+        return spelled(logits_KV)
 
-    monkeypatch.setattr(preflight, "packed_forward", wrong_behind)
+    monkeypatch.setattr(comparisons, "packed_forward", wrong_behind)
     found = certificate(candidate(prompter, CONFIGS["llama"]()))
     row = longest_row(prompter) - head
     halves = [row // 2**k for k in range(8)]
@@ -221,12 +235,12 @@ def test_the_margin_is_eight_times_the_largest_top_eight_error(prompter, monkeyp
     added = 3e-4
 
     def shifted(lm, pack, positions):
-        logits_KV = packed_forward(lm, pack, positions).clone()
+        logits_KV = packed_forward(lm, pack, positions).whole()
         runner_up = logits_KV[11].topk(2).indices[1]
         logits_KV[11, runner_up] += added
-        return logits_KV
+        return spelled(logits_KV)
 
-    monkeypatch.setattr(preflight, "packed_forward", shifted)
+    monkeypatch.setattr(comparisons, "packed_forward", shifted)
     found = certificate(candidate(prompter, CONFIGS["llama"]()))
     assert TIE_FACTOR == 8
     assert found.tie_margin == pytest.approx(8 * added, rel=0.2)
@@ -236,12 +250,12 @@ def test_a_shift_of_all_logits_is_no_margin(prompter, monkeypatch):
     """Only differences between logits can change an argmax."""
 
     def shifted(lm, pack, positions):
-        return packed_forward(lm, pack, positions) + 3e-4
+        return spelled(packed_forward(lm, pack, positions).whole() + 3e-4)
 
-    monkeypatch.setattr(preflight, "packed_forward", shifted)
+    monkeypatch.setattr(comparisons, "packed_forward", shifted)
     found = certificate(candidate(prompter, CONFIGS["llama"]()))
     assert found.tie_margin < 8 * 3e-5
-    assert found.checks[-1].value > 2e-4
+    assert packing_check(found).value > 2e-4
 
 
 def test_a_certificate_comes_back_from_json(prompter):
@@ -282,10 +296,10 @@ def test_the_longest_certified_row_really_is_exact(prompter):
     rows = torch.randint(3, len(prompter.tokenizer), size, generator=generator).tolist()
     pack = make_pack(head, rows, device=torch.device("cpu"))
     with torch.no_grad():
-        packed_KV = packed_forward(lm, pack, [start + size[1] - 1 for start in pack.starts])
+        packed_KV = packed_forward(lm, pack, [s + size[1] - 1 for s in pack.starts]).whole()
     for row, logits_V in zip(rows, packed_KV, strict=True):
-        single_KV = full_forward(lm, [*head, *row], [found.packed_up_to - 1])
-        assert (single_KV[0] - logits_V).abs().max() <= found.checks[-1].limit
+        single_KV = full_forward(lm, [*head, *row], [found.packed_up_to - 1]).whole()
+        assert (single_KV[0] - logits_V).abs().max() <= packing_check(found).limit
 
 
 def test_probing_with_nothing_is_our_own_mistake(prompter):

@@ -16,7 +16,8 @@ from emoloom.contract.prompt import render_instruction
 from emoloom.decoding.canonical import Decoded, decode_canonical
 from emoloom.decoding.verified import DecodeSettings, decode_rows
 from emoloom.models.causal_lm import CausalLM, load_causal_lm
-from emoloom.models.preflight import Certificate, certify
+from emoloom.models.certificate import Certificate
+from emoloom.models.preflight import certify
 from emoloom.sources.catalog import list_models
 from emoloom.sources.model_files import ModelFiles, get_model, parse_source
 from emoloom.training.fit import FitSettings, add_adapter, fit, load_adapter, save_adapter

@@ -7,8 +7,8 @@ import pytest
 from emoloom.config import Config, parse_config
 from emoloom.corpora.labels import load_space
 from emoloom.decoding.verified import DecodeSettings
-from emoloom.models.causal_lm import ModelError
-from emoloom.models.preflight import Certificate, Check
+from emoloom.models.certificate import Certificate, Check
+from emoloom.models.logits import ModelError
 from emoloom.records import VAD, Answer, ParseFailure, Prediction, Row
 from emoloom.runs.directory import (
     RunDirectory,

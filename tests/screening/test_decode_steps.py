@@ -5,7 +5,7 @@ import pytest
 
 from emoloom.decoding.canonical import Decoded
 from emoloom.decoding.verified import DecodeSettings
-from emoloom.models.preflight import Certificate, Check
+from emoloom.models.certificate import Certificate, Check
 from emoloom.records import VAD, Answer, Row
 from emoloom.runs.directory import (
     append_json_line,

@@ -13,7 +13,7 @@ import torch
 
 from emoloom.contract.prompt import Prompter
 from emoloom.models.causal_lm import CausalLM
-from emoloom.models.preflight import Certificate
+from emoloom.models.certificate import Certificate
 
 Nudge = Callable[[torch.Tensor, tuple[int, ...], bool], None]
 """Changes logits_V in place, given what is seen and whether the forward is a packed one."""

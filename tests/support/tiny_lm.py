@@ -8,7 +8,8 @@ import torch
 
 from emoloom.decoding.canonical import Decoded, decode_canonical
 from emoloom.models.causal_lm import CausalLM, load_causal_lm
-from emoloom.models.preflight import Certificate, certify
+from emoloom.models.certificate import Certificate
+from emoloom.models.preflight import certify
 from emoloom.records import VAD, Answer, LabelSpace, Prediction, Row
 from emoloom.sources.tiny import write_random_llama
 from emoloom.training.examples import Example, make_example, prove_targets

@@ -62,10 +62,10 @@ def test_an_adapter_comes_back_from_disk(trained, folder, tmp_path):
     checkpoint = saved(wrapper, tmp_path / "checkpoint")
     merged = load_adapter(reload(folder), checkpoint)
     ids = [*lm.prompter.head_ids, *lm.prompter.prompt("I love this puppy so much.").ids]
-    wrapped_KV = full_forward(lm, ids, range(len(ids)))
-    merged_KV = full_forward(merged, ids, range(len(ids)))
+    wrapped_KV = full_forward(lm, ids, range(len(ids))).whole()
+    merged_KV = full_forward(merged, ids, range(len(ids))).whole()
     torch.testing.assert_close(merged_KV, wrapped_KV, atol=1e-4, rtol=1e-5)
-    base_KV = full_forward(reload(folder), ids, range(len(ids)))
+    base_KV = full_forward(reload(folder), ids, range(len(ids))).whole()
     assert (wrapped_KV - base_KV).abs().max() > 1  # the adapter does say something
     assert not merged.model.training
     assert not any(p.requires_grad for p in merged.model.parameters())

@@ -11,7 +11,8 @@ from transformers import GPT2Config
 from architectures import CONFIGS, tiny_model
 from emoloom.contract.parse import parse_output
 from emoloom.decoding.canonical import decode_canonical
-from emoloom.models.causal_lm import CausalLM, ModelError
+from emoloom.models.causal_lm import CausalLM
+from emoloom.models.logits import ModelError
 from emoloom.records import VAD, Prediction
 from emoloom.training.fit import (
     FitSettings,

@@ -6,16 +6,16 @@ import pytest
 import torch
 
 from architectures import CONFIGS, tiny_model
-from emoloom.models.causal_lm import CausalLM
+from emoloom.models.causal_lm import CausalLM, ready
 from emoloom.training.examples import Example
 from emoloom.training.fit import packed_loss, single_loss
 
 HEAD = tuple(range(10, 50))
 
 
-def _lm(architecture: str) -> CausalLM:
+def _lm(architecture: str, make=ready) -> CausalLM:
     model = tiny_model(CONFIGS[architecture]())
-    return CausalLM(model, SimpleNamespace(head_ids=HEAD), architecture)  # type: ignore[arg-type]
+    return make(model, SimpleNamespace(head_ids=HEAD), architecture)
 
 
 def _examples(seed: int) -> list[Example]:
@@ -39,9 +39,14 @@ def _loss_and_gradients(lm: CausalLM, loss: torch.Tensor) -> tuple[float, dict[s
     return float(loss.detach()), gradients
 
 
+@pytest.mark.parametrize("at_once", [None, 11])
+@pytest.mark.parametrize("make", [CausalLM, ready])
 @pytest.mark.parametrize("architecture", sorted(CONFIGS))
-def test_packed_equals_separate(architecture: str) -> None:
-    lm, examples = _lm(architecture), _examples(seed=5)
+def test_packed_equals_separate(architecture: str, make, at_once, monkeypatch) -> None:
+    """By mask and by layout; with the logits of all positions at once, and of eleven."""
+    lm, examples = _lm(architecture, make), _examples(seed=5)
+    if at_once is not None:
+        monkeypatch.setattr("emoloom.models.logits.CHUNK_ELEMENTS", at_once * 300)
     packed, packed_gradients = _loss_and_gradients(lm, packed_loss(lm, examples))
     separate, gradients = _loss_and_gradients(
         lm, torch.stack([single_loss(lm, example) for example in examples]).sum()

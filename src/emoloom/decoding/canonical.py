@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from emoloom.contract.parse import object_closed
 from emoloom.contract.prompt import Prompter
-from emoloom.models.causal_lm import CausalLM, full_forward, greedy
+from emoloom.models.causal_lm import CausalLM, full_forward
+from emoloom.models.logits import ModelError, NonFiniteError, greedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,16 @@ def extend(prompter: Prompter, progress: Progress, token: int, max_new_tokens: i
     return Progress(ids, finished=full or (closing and object_closed(prompter.decode(ids))))
 
 
-def next_token(lm: CausalLM, ids: Sequence[int]) -> int:
-    """The canonical next token after a whole sequence."""
-    tokens, _ = greedy(full_forward(lm, ids, [len(ids) - 1]))
+def next_token(lm: CausalLM, ids: Sequence[int], row_id: str) -> int:
+    """The canonical next token after a whole sequence.
+
+    Raises:
+        ModelError: it has no largest logit; the row is named.
+    """
+    try:
+        tokens, _ = greedy(full_forward(lm, ids, [len(ids) - 1]))
+    except NonFiniteError as error:
+        raise ModelError(f"{error} on row {row_id}") from error
     return tokens[0]
 
 
@@ -72,7 +80,7 @@ def decode_canonical(lm: CausalLM, row_id: str, text: str, max_new_tokens: int) 
     progress, forwards, computed = Progress((), finished=False), 0, 0
     while not progress.finished:
         ids = [*start, *progress.ids]
-        progress = extend(lm.prompter, progress, next_token(lm, ids), max_new_tokens)
+        progress = extend(lm.prompter, progress, next_token(lm, ids, row_id), max_new_tokens)
         forwards += 1
         computed += len(ids)
     return Decoded(

@@ -1,198 +1,217 @@
 """Drafts: guesses of the rest of an answer. They change what decoding costs, never what it says.
 
-Ours. A draft comes from (a) the contract's skeleton filled with a guess for each field, or, where
-an answer has left the contract, (b) the n-grams of the prompt and of earlier answers. After a
-miss the guess is renewed from the forward's own argmaxes at the later positions (the fixed-point
-update: one wrong digit rarely changes the rest, so all misses mend at once).
+Ours. Behind one small interface, tried in turn: (a) the contract's skeleton filled with a guess of
+each field: from another predictor's labels, the weak-supervision formulas that the model was
+trained to imitate, and cue words of the text, or from the answer finished last; where an answer has
+left the contract, (b) n-grams of itself, of earlier answers, of training answers and of the
+instruction, (c) the last forward's own argmaxes at the later positions. After a miss the guess is
+renewed from those argmaxes (the fixed-point update: one wrong digit rarely changes the rest, so
+all misses mend at once).
 """
 
-import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
+from emoloom.contract.parse import parse_output
 from emoloom.contract.prompt import Prompter
+from emoloom.contract.schema import write_answer
+from emoloom.decoding.habits import Habits
+from emoloom.decoding.ngrams import MOST, Ids, NgramMemory, reach_after
+from emoloom.decoding.skeleton import (
+    NUMBERS,
+    Fields,
+    complete,
+    fields_of,
+    labels_of,
+    read_fields,
+)
 from emoloom.records import Prediction
-
-_NUMBER = re.compile(r'"([vad])":([01]\.\d\d)')
-_RATIONALE = re.compile(r'"rationale":"([^"]*)')
-_NUMBER_BEGUN = re.compile(r"(?:[01](?:\.\d*)?)?")
-_NGRAM = 3
-_NGRAM_DRAFT = 24
-
-
-@dataclass(frozen=True, slots=True)
-class Guess:
-    """What the answer's fields may be, as text."""
-
-    labels: tuple[str, ...]
-    """Label names, most likely first."""
-    v: str
-    """Two decimals, as the contract writes them."""
-    a: str
-    """Two decimals."""
-    d: str
-    """Two decimals."""
-    rationale: str
-    """As the contract writes it."""
-
-    @staticmethod
-    def of(hint: Prediction) -> "Guess":
-        """A guess from any other predictor's answer."""
-        v, a, d = (f"{value:.2f}" for value in hint.vad.as_tuple())
-        return Guess(hint.labels, v, a, d, hint.rationale)
-
-    def renewed(self, text: str) -> "Guess":
-        """The guess with every field that can be read in `text`."""
-        numbers = dict(_NUMBER.findall(text))
-        rationale = _RATIONALE.search(text)
-        return replace(
-            self,
-            v=numbers.get("v", self.v),
-            a=numbers.get("a", self.a),
-            d=numbers.get("d", self.d),
-            rationale=rationale.group(1) if rationale else self.rationale,
-        )
-
-
-_LITERALS = ('{"labels":["', '"],"vad":{"v":', ',"a":', ',"d":', '},"rationale":"', '"}')
-_FIELDS = ("labels", "v", "a", "d", "rationale")
-
-
-def complete(written: str, guess: Guess, label_names: Sequence[str]) -> str | None:
-    """What is missing from a contract line that begins with `written`.
-
-    Returns:
-        The missing text, or None where `written` has left the contract's form.
-    """
-    left = written
-    for number, name in enumerate(_FIELDS):
-        literal, following = _LITERALS[number], _LITERALS[number + 1]
-        if not left.startswith(literal):
-            if not literal.startswith(left):
-                return None
-            return literal[len(left) :] + _from_field(number, guess)
-        value, ended, tail = left[len(literal) :].partition(following)
-        if not ended:
-            missing = _field_rest(name, value, following, guess, label_names)
-            return None if missing is None else missing + _from_field(number + 1, guess)
-        left = following + tail
-    return "" if left == _LITERALS[-1] else None
-
-
-def _from_field(number: int, guess: Guess) -> str:
-    """Fields from `number` on, each with the literal that follows it."""
-    values = ('","'.join(guess.labels[:1]), guess.v, guess.a, guess.d, guess.rationale)
-    return "".join(
-        value + literal
-        for value, literal in zip(values[number:], _LITERALS[number + 1 :], strict=True)
-    )
-
-
-def _field_rest(
-    name: str, value: str, following: str, guess: Guess, label_names: Sequence[str]
-) -> str | None:
-    """The rest of a field that has begun, and the literal that follows it."""
-    for overlap in range(min(len(value), len(following) - 1), 0, -1):
-        if value.endswith(following[:overlap]) and (
-            name != "labels" or _is_label_list(value[:-overlap], label_names)
-        ):
-            return following[overlap:]
-    if name == "labels":
-        rest = _label_rest(value, guess, label_names)
-        return None if rest is None else rest + following
-    if name == "rationale":
-        rest = guess.rationale[len(value) :] if guess.rationale.startswith(value) else ""
-        return rest + following
-    if _NUMBER_BEGUN.fullmatch(value) is None:
-        return None
-    guessed = {"v": guess.v, "a": guess.a, "d": guess.d}[name]
-    number = "1.00" if value.startswith("1") else guessed
-    return number[len(value) :] + following
-
-
-def _is_label_list(value: str, label_names: Sequence[str]) -> bool:
-    return all(item in label_names for item in value.split('","'))
-
-
-def _label_rest(value: str, guess: Guess, label_names: Sequence[str]) -> str | None:
-    """The rest of the last label: the first guessed, then the first known name that fits."""
-    missing = '"' if value.endswith('",') else ""  # half of the separator is there
-    *before, last = (value + missing).split('","')
-    if not all(item in label_names for item in before):
-        return None
-    for label in (*guess.labels, *label_names):
-        if label.startswith(last) and label not in before:
-            return missing + label[len(last) :]
-    return None
 
 
 @dataclass(frozen=True, slots=True)
 class RowDraft:
     """What is known of one row while its answer is written."""
 
-    guess: Guess | None
-    """Guess of the fields; None where nobody made one."""
-    follow: tuple[int, ...] = ()
+    hint: Fields | None = None
+    """Another predictor's answer, by field."""
+    read: Fields = field(default_factory=dict)
+    """Fields read off the last forward's argmaxes."""
+    read_behind: str = ""
+    """The labels that stood before the numbers that were read."""
+    follow: Ids = ()
     """The last forward's argmaxes behind the token it decided last."""
+    reach: int = MOST
+    """Tokens that a draft which is no skeleton may have."""
+
+
+class Drafter(Protocol):
+    """Proposes continuations. One object drafts for all rows of a call, and may learn from them."""
+
+    def start(self, row_id: str) -> RowDraft:
+        """What is known before a row's first forward."""
+
+    def propose(self, row: RowDraft, accepted: Ids) -> Ids:
+        """Ids that may follow `accepted`; possibly none."""
+
+    def decided(self, row: RowDraft, accepted: Ids, follow: Ids, draft: Ids, hits: int) -> RowDraft:
+        """What is known after a forward.
+
+        Args:
+            row: what was known.
+            accepted: the answer so far, the token that the forward decided last included.
+            follow: the forward's argmaxes at the later positions of the draft.
+            draft: what had been proposed.
+            hits: how many ids of it were accepted.
+        """
+
+    def finished(self, row: RowDraft, ids: Ids) -> None:
+        """Learn from a finished answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoDrafts:
+    """Proposes nothing: one token a forward, rows packed. What drafts are measured against."""
+
+    def start(self, row_id: str) -> RowDraft:  # noqa: ARG002
+        """Nothing."""
+        return RowDraft()
+
+    def propose(self, row: RowDraft, accepted: Ids) -> Ids:  # noqa: ARG002
+        """Nothing."""
+        return ()
+
+    def decided(self, row: RowDraft, accepted: Ids, follow: Ids, draft: Ids, hits: int) -> RowDraft:  # noqa: ARG002
+        """Nothing new."""
+        return row
+
+    def finished(self, row: RowDraft, ids: Ids) -> None:
+        """Learn nothing."""
 
 
 @dataclass(slots=True)
-class Drafter:
-    """Proposes continuations. Learns n-grams from the answers it is shown; see the module."""
+class ContractDrafter:
+    """Drafts contract lines; see the module. Made by `contract_drafter`."""
 
     prompter: Prompter
     """Tokenizer and label space."""
-    earlier: dict[tuple[int, ...], tuple[int, ...]] = field(default_factory=dict)
-    """What followed each n-gram of the instruction and of earlier answers, last seen wins."""
-    last_answer: tuple[int, ...] = ()
-    """The answer finished last."""
+    hints: Mapping[str, Prediction] = field(default_factory=dict)
+    """Another predictor's answer by row id."""
+    memory: NgramMemory = field(default_factory=NgramMemory)
+    """Of the instruction, training answers and earlier answers."""
+    habits: Habits = field(default_factory=Habits)
+    """Of the answers finished before."""
+    taught: Habits = field(default_factory=Habits)
+    """Of training answers: for what was not seen yet."""
+    record: Counter[str] = field(default_factory=Counter)
+    """By field: how much more often the hint was right than the habit."""
 
-    def learn(self, ids: Sequence[int]) -> None:
-        """Remember an answer, or the instruction."""
-        for start in range(len(ids) - _NGRAM):
-            stop = start + _NGRAM
-            self.earlier[tuple(ids[start:stop])] = tuple(ids[stop : stop + _NGRAM_DRAFT])
+    def start(self, row_id: str) -> RowDraft:
+        """The row's hint, where there is one."""
+        hint = self.hints.get(row_id)
+        return RowDraft(None if hint is None else fields_of(hint))
 
-    def finished(self, ids: tuple[int, ...]) -> None:
-        """Remember a finished answer."""
-        self.learn(ids)
-        self.last_answer = ids
-
-    def propose(self, row: RowDraft, accepted: tuple[int, ...]) -> tuple[int, ...]:
-        """Ids that may follow `accepted`; possibly none."""
+    def propose(self, row: RowDraft, accepted: Ids) -> Ids:
+        """The first of the module's ways that has something to propose."""
         written = self.prompter.decode(accepted)
-        missing = self._missing(row, written)
+        known = _Known(row, (self.habits, self.taught), self.record, self.prompter.space.labels[-1])
+        missing = complete(written, known, self.prompter.space.labels)
         if missing is not None:
             whole = self.prompter.answer(written + missing).ids
             if whole[: len(accepted)] == accepted:
                 return whole[len(accepted) :]
             return self.prompter.answer(missing).ids if missing else ()
-        if not accepted:
-            return self.last_answer
-        return (
-            _own_ngram(accepted)
-            or self.earlier.get(accepted[-_NGRAM:])
-            or row.follow[:_NGRAM_DRAFT]
+        return (self.memory.propose(accepted) or row.follow)[: row.reach]
+
+    def decided(self, row: RowDraft, accepted: Ids, follow: Ids, draft: Ids, hits: int) -> RowDraft:
+        """The fixed-point update: read the fields off the forward's own later argmaxes."""
+        reach = reach_after(row.reach, len(draft), hits)
+        if not follow:
+            return replace(row, follow=follow, reach=reach)
+        drafted = self.prompter.decode((*accepted[:-1], *draft[hits:]))
+        text = self.prompter.decode((*accepted, *follow))
+        return replace(
+            row,
+            read={**row.read, **read_fields(text)},
+            read_behind=labels_of(drafted),
+            follow=follow,
+            reach=reach,
         )
 
-    def renew(self, row: RowDraft, accepted: tuple[int, ...], follow: tuple[int, ...]) -> RowDraft:
-        """The fixed-point update: read the fields off the forward's own later argmaxes."""
-        if row.guess is None:
-            return RowDraft(None, follow)
-        text = self.prompter.decode((*accepted, *follow))
-        return RowDraft(row.guess.renewed(text), follow)
+    def finished(self, row: RowDraft, ids: Ids) -> None:
+        """Remember the answer, and who had foretold it."""
+        self.memory.learn(ids)
+        parsed = parse_output(self.prompter.decode(ids), self.prompter.space)
+        if not isinstance(parsed, Prediction):
+            return
+        said = fields_of(parsed)
+        if row.hint is not None:
+            for name in ("labels", *NUMBERS):
+                by_habit = self.habits.likely(name, said, row.hint, "")
+                self.record[name] += (row.hint[name] == said[name]) - (by_habit == said[name])
+        self.habits.learn(said, row.hint)
 
-    def _missing(self, row: RowDraft, written: str) -> str | None:
-        if row.guess is None:
-            return None
-        return complete(written, row.guess, self.prompter.space.labels)
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A value for each field: as read, else by habit or as hinted, whichever was right more often.
+
+    In the middle of a number habit goes first: what was read stands behind a wrong digit.
+    """
+
+    row: RowDraft
+    habits: tuple[Habits, ...]
+    record: Counter[str]
+    plain_label: str
+
+    def value(self, name: str, before: Fields, begun: str) -> str:
+        """The first known value that begins so."""
+        others = (self._by_habit, self._hinted)
+        if name in NUMBERS and begun:
+            ways = (*others, self._read)
+        elif self.record[name] > 0:
+            ways = (self._read, self._hinted, self._by_habit)
+        else:
+            ways = (self._read, *others)
+        fitting = (value for way in ways if (value := way(name, before, begun)).startswith(begun))
+        return next((value for value in fitting if value), _PLAIN.get(name, self.plain_label))
+
+    def _read(self, name: str, before: Fields, begun: str) -> str:  # noqa: ARG002
+        # Numbers depend on the labels: those read behind others are worth less than a habit.
+        if name in NUMBERS and before["labels"] != self.row.read_behind:
+            return ""
+        return self.row.read.get(name, "")
+
+    def _by_habit(self, name: str, before: Fields, begun: str) -> str:
+        if name == "rationale":
+            return ""
+        hint = self.row.hint
+        found = (habits.likely(name, before, hint, begun) for habits in self.habits)
+        return next(filter(None, found), "")
+
+    def _hinted(self, name: str, before: Fields, begun: str) -> str:  # noqa: ARG002
+        return "" if self.row.hint is None else self.row.hint[name]
 
 
-def _own_ngram(accepted: tuple[int, ...]) -> tuple[int, ...]:
-    """What followed the last n-gram where it stood before in the same answer, repeated."""
-    last = accepted[-_NGRAM:]
-    for start in range(len(accepted) - _NGRAM - 1, -1, -1):
-        if accepted[start : start + _NGRAM] == last:
-            period = accepted[start + _NGRAM :]
-            return (period * (_NGRAM_DRAFT // len(period) + 1))[:_NGRAM_DRAFT]
-    return ()
+_PLAIN = {"v": "0.50", "a": "0.50", "d": "0.50", "rationale": "cues: none"}
+
+
+def contract_drafter(
+    prompter: Prompter,
+    hints: Mapping[str, Prediction] | None = None,
+    answers: Iterable[Prediction] = (),
+) -> ContractDrafter:
+    """A drafter that knows the instruction, hints, and answers as training showed them.
+
+    Args:
+        prompter: of the model that is to be decoded.
+        hints: another predictor's answer by row id.
+        answers: what the model was trained to write.
+    """
+    drafter = ContractDrafter(prompter, hints or {})
+    drafter.memory.learn(prompter.head_ids)
+    for answer in answers:
+        drafter.memory.learn(prompter.answer(write_answer(answer)).ids)
+        drafter.taught.learn(fields_of(answer))
+    return drafter

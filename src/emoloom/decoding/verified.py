@@ -8,11 +8,12 @@ al. 2023 (arXiv 2211.17192) with greedy acceptance and no draft model; packing a
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
 
+from emoloom.contract.prompt import EncodedPrompt
 from emoloom.decoding.canonical import (
     Decoded,
     Progress,
@@ -20,11 +21,12 @@ from emoloom.decoding.canonical import (
     extend,
     next_token,
 )
-from emoloom.decoding.drafts import Drafter, Guess, RowDraft
-from emoloom.models.causal_lm import CausalLM, checked_logits, greedy
-from emoloom.models.packing import fill_packs, make_pack, packed_forward
-from emoloom.models.preflight import Certificate
-from emoloom.records import Prediction
+from emoloom.decoding.drafts import Drafter, RowDraft, contract_drafter
+from emoloom.models.causal_lm import CausalLM, pack_rows, packed_forward
+from emoloom.models.certificate import Certificate
+from emoloom.models.logits import ModelError, NonFiniteError, greedy
+from emoloom.models.memory import out_of_memory
+from emoloom.models.packing import fill_packs
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +35,19 @@ class DecodeSettings:
 
     max_new_tokens: int = 96
     """Longest answer in tokens."""
-    pack_rows: int = 16
+    pack_rows: int = 32
     """Rows in one packed forward, at most."""
-    pack_tokens: int = 1600
+    pack_tokens: int = 3200
     """Tokens in one packed forward, at most (one row may exceed it alone)."""
 
 
 @dataclass(slots=True)
 class _Active:
-    """A row in the pack. Mutable: it lives only inside one call of `decode_verified`."""
+    """A row in the pack. Mutable: it lives only inside one call of `decode_rows`."""
 
     id: str
-    prompt_ids: tuple[int, ...]
-    truncated: bool
-    draft_state: RowDraft
+    prompt: EncodedPrompt
+    known: RowDraft
     progress: Progress = field(default_factory=lambda: Progress((), finished=False))
     draft: tuple[int, ...] = ()
     forwards: int = 0
@@ -54,122 +55,168 @@ class _Active:
     computed: float = 0.0
 
     @property
-    def length(self) -> int:
-        """Tokens of this row in the next pack."""
-        return len(self.prompt_ids) + len(self.progress.ids) + len(self.draft)
+    def ids(self) -> tuple[int, ...]:
+        """What this row puts into the next pack."""
+        return (*self.prompt.ids, *self.progress.ids, *self.draft)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Session:
-    """What every step of one call shares."""
+    """What every step of one call shares. `pack_tokens` shrinks where memory runs out."""
 
     lm: CausalLM
     drafter: Drafter
     tie_margin: float
     settings: DecodeSettings
-    hints: Mapping[str, Prediction]
+    pack_tokens: int
+    on_shrink: Callable[[int], None]
 
 
 def decode_rows(
     lm: CausalLM,
-    rows: Sequence[tuple[str, str]],
+    rows: Iterable[tuple[str, str]],
     certificate: Certificate,
     settings: DecodeSettings,
-    hints: Mapping[str, Prediction] | None = None,
+    drafter: Drafter | None = None,
+    on_shrink: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Decoded]:
     """Decode rows, each as soon as it is finished; canonically where packing is not exact.
 
     Args:
         lm: the model.
-        rows: (id, text) pairs.
-        certificate: of this model; says which rows may be packed.
+        rows: (id, text) pairs; read as they are needed.
+        certificate: of this model; says which rows may be packed, and the near-tie margin.
         settings: sizes.
-        hints: another predictor's answer by row id, used as first draft.
+        drafter: for the drafts; `contract_drafter` without hints if left out.
+        on_shrink: told the new limit in tokens when memory runs out and packs shrink.
 
     Raises:
-        ModelError: a logit is NaN.
+        ModelError: a logit is NaN, or memory does not suffice for one row; the row is named.
     """
-    head = lm.prompter.head_ids
-    packed: list[tuple[str, str]] = []
-    alone: list[tuple[str, str]] = []
-    for row_id, text in rows:
-        length = len(head) + len(lm.prompter.prompt(text).ids) + settings.max_new_tokens
-        fits = certificate.verdict == "packed" and length <= certificate.packed_up_to
-        (packed if fits else alone).append((row_id, text))
-    drafter = Drafter(lm.prompter)
-    drafter.learn(head)
-    session = _Session(lm, drafter, certificate.tie_margin, settings, hints or {})
-    yield from _decode_packed(session, packed)
+    session = _Session(
+        lm=lm,
+        drafter=drafter or contract_drafter(lm.prompter),
+        tie_margin=certificate.tie_margin,
+        settings=settings,
+        pack_tokens=settings.pack_tokens,
+        on_shrink=on_shrink,
+    )
+    head = len(lm.prompter.head_ids)
+    longest = certificate.packed_up_to if certificate.verdict == "packed" else 0
+    waiting, alone = iter(rows), deque[tuple[str, str]]()
+    entering: _Active | None = None
+    active: list[_Active] = []
+    while True:
+        used = head + sum(len(row.ids) for row in active)
+        while len(active) < settings.pack_rows:
+            entering = entering or _next_row(session, waiting, longest, alone)
+            if entering is None or (active and used + len(entering.ids) > session.pack_tokens):
+                break
+            active.append(entering)
+            used += len(entering.ids)
+            entering = None
+        if not active:
+            break
+        yield from _finished(session, active)
     for row_id, text in alone:
         yield decode_canonical(lm, row_id, text, settings.max_new_tokens)
 
 
-def _decode_packed(session: _Session, rows: Sequence[tuple[str, str]]) -> Iterator[Decoded]:
-    waiting = deque(rows)
-    active: list[_Active] = []
-    while waiting or active:
-        _fill(session, active, waiting)
-        _step(session, _first_pack(session, active))
-        for row in [row for row in active if row.progress.finished]:
-            active.remove(row)
-            session.drafter.finished(row.progress.ids)
-            yield _decoded(session.lm, row)
-
-
-def _fill(session: _Session, active: list[_Active], waiting: deque[tuple[str, str]]) -> None:
-    """Let waiting rows in while the pack has room."""
-    settings, prompter = session.settings, session.lm.prompter
-    used = len(prompter.head_ids) + sum(row.length for row in active)
-    while waiting and len(active) < settings.pack_rows:
-        row_id, text = waiting[0]
+def _next_row(
+    session: _Session,
+    waiting: Iterator[tuple[str, str]],
+    longest: int,
+    alone: deque[tuple[str, str]],
+) -> _Active | None:
+    """The next row that may be packed; those that may not are put aside."""
+    prompter, limit = session.lm.prompter, session.settings.max_new_tokens
+    for row_id, text in waiting:
         prompt = prompter.prompt(text)
-        guess = Guess.of(session.hints[row_id]) if row_id in session.hints else None
-        row = _Active(row_id, prompt.ids, prompt.truncated, RowDraft(guess))
-        row.draft = session.drafter.propose(row.draft_state, ())[: settings.max_new_tokens - 1]
-        used += row.length
-        if active and used > settings.pack_tokens:
-            return
-        waiting.popleft()
-        active.append(row)
+        if len(prompter.head_ids) + len(prompt.ids) + limit > longest:
+            alone.append((row_id, text))
+            continue
+        row = _Active(row_id, prompt, session.drafter.start(row_id))
+        row.draft = session.drafter.propose(row.known, ())[: limit - 1]
+        return row
+    return None
+
+
+def _finished(session: _Session, active: list[_Active]) -> Iterator[Decoded]:
+    """One packed forward; the rows that it finished leave."""
+    pack = _first_pack(session, active)
+    try:
+        tokens, gaps = _packed_argmax(session, pack)
+    except (RuntimeError, MemoryError) as fault:
+        if not out_of_memory(fault):
+            raise
+        _shrink(session, pack)
+        return
+    _accept_all(session, pack, tokens, gaps)
+    for row in [row for row in active if row.progress.finished]:
+        active.remove(row)
+        session.drafter.finished(row.known, row.progress.ids)
+        yield _decoded(session.lm, row)
 
 
 def _first_pack(session: _Session, active: Sequence[_Active]) -> list[_Active]:
     """The rows that share the next forward: drafts grow, so not all that entered need fit."""
-    lengths = [row.length for row in active]
+    lengths = [len(row.ids) for row in active]
     head = len(session.lm.prompter.head_ids)
-    return [active[i] for i in next(fill_packs(lengths, head, session.settings.pack_tokens))]
+    return [active[i] for i in next(fill_packs(lengths, head, session.pack_tokens))]
+
+
+def _shrink(session: _Session, pack: Sequence[_Active]) -> None:
+    """Go on with packs of half the size; answers do not depend on it."""
+    if len(pack) == 1:
+        raise ModelError(f"{session.lm.name}: memory does not suffice for row {pack[0].id} alone")
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    used = len(session.lm.prompter.head_ids) + sum(len(row.ids) for row in pack)
+    session.pack_tokens = min(used, session.pack_tokens) // 2
+    session.on_shrink(session.pack_tokens)
 
 
 @torch.no_grad()
-def _step(session: _Session, active: Sequence[_Active]) -> None:
-    """One packed forward, and what it decides for every row of the pack."""
+def _packed_argmax(session: _Session, pack: Sequence[_Active]) -> tuple[list[int], list[float]]:
+    """Argmaxes and gaps behind each row's last decided token and behind each drafted one."""
     lm = session.lm
-    head = lm.prompter.head_ids
-    sequences = [(*row.prompt_ids, *row.progress.ids, *row.draft) for row in active]
-    pack = make_pack(head, sequences, device=lm.device)
+    packed = pack_rows(lm, [row.ids for row in pack])
     positions: list[int] = []
-    for row, start, sequence in zip(active, pack.starts, sequences, strict=True):
-        last = start + len(sequence) - 1
-        positions.extend(range(last - len(row.draft), last + 1))
-    tokens, gaps = greedy(checked_logits(packed_forward(lm, pack, positions), lm.name))
-    near = [gap <= session.tie_margin for gap in gaps]
+    owners: list[str] = []
+    for row, start in zip(pack, packed.starts, strict=True):
+        stop = start + len(row.ids)
+        positions.extend(range(stop - len(row.draft) - 1, stop))
+        owners.extend([row.id] * (len(row.draft) + 1))
+    try:
+        return greedy(packed_forward(lm, packed, positions))
+    except NonFiniteError as error:
+        raise ModelError(f"{error} on row {owners[error.position]}") from error
+
+
+def _accept_all(
+    session: _Session, pack: Sequence[_Active], tokens: Sequence[int], gaps: Sequence[float]
+) -> None:
+    """Hand each row what the forward decided for it, and count what that took."""
+    head = len(session.lm.prompter.head_ids)
     at = 0
-    for row, sequence in zip(active, sequences, strict=True):
+    for row in pack:
         stop = at + len(row.draft) + 1
         row.forwards += 1
-        row.computed += len(sequence) + len(head) / len(active)
-        _accept(session, row, tuple(tokens[at:stop]), near[at:stop])
+        row.computed += len(row.ids) + head / len(pack)
+        _accept(session, row, tuple(tokens[at:stop]), gaps[at:stop])
         at = stop
 
 
-def _accept(session: _Session, row: _Active, tokens: tuple[int, ...], near: Sequence[bool]) -> None:
+def _accept(
+    session: _Session, row: _Active, tokens: tuple[int, ...], gaps: Sequence[float]
+) -> None:
     """Accept the draft as far as it equals the argmax, take the argmax at the first miss."""
     lm, limit = session.lm, session.settings.max_new_tokens
     for k, predicted in enumerate(tokens):
         token = predicted
-        if near[k]:
-            ids = [*lm.prompter.head_ids, *row.prompt_ids, *row.progress.ids]
-            token = next_token(lm, ids)
+        if gaps[k] <= session.tie_margin:
+            ids = [*lm.prompter.head_ids, *row.prompt.ids, *row.progress.ids]
+            token = next_token(lm, ids, row.id)
             row.near_ties += 1
             row.forwards += 1
             row.computed += len(ids)
@@ -177,11 +224,12 @@ def _accept(session: _Session, row: _Active, tokens: tuple[int, ...], near: Sequ
         if row.progress.finished:
             return
         if k == len(row.draft) or token != row.draft[k]:
-            follow = tokens[k + 1 :]
-            row.draft_state = session.drafter.renew(row.draft_state, row.progress.ids, follow)
             break
+    row.known = session.drafter.decided(
+        row.known, row.progress.ids, tokens[k + 1 :], row.draft, hits=k
+    )
     room = limit - len(row.progress.ids) - 1
-    row.draft = session.drafter.propose(row.draft_state, row.progress.ids)[:room]
+    row.draft = session.drafter.propose(row.known, row.progress.ids)[:room]
 
 
 def _decoded(lm: CausalLM, row: _Active) -> Decoded:
@@ -190,8 +238,8 @@ def _decoded(lm: CausalLM, row: _Active) -> Decoded:
         output=lm.prompter.decode(row.progress.ids),
         ids=row.progress.ids,
         forwards=row.forwards,
-        prompt_tokens=len(lm.prompter.head_ids) + len(row.prompt_ids),
+        prompt_tokens=len(lm.prompter.head_ids) + len(row.prompt.ids),
         tokens_computed=round(row.computed),
         near_ties=row.near_ties,
-        truncated=row.truncated,
+        truncated=row.prompt.truncated,
     )

@@ -1,8 +1,9 @@
 """A causal language model and the one way in which this project runs it: cache off, fp32 logits.
 
-Shape legend: T tokens of one sequence, K asked positions, V vocabulary.
+Shape legend: T tokens of one sequence, K asked positions.
 """
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +13,12 @@ import torch
 
 from emoloom.contract.prompt import Prompter, make_prompter
 from emoloom.errors import UserError
+from emoloom.models.logits import Logits, Split, find_split
+from emoloom.models.packed_attention import packed_inputs, try_shared_prefix_attention
+from emoloom.models.packing import Pack, make_pack
 from emoloom.models.whole import check_tokens, loading_fault, stop_ids
 from emoloom.records import LabelSpace
 from emoloom.sources.quiet import quiet_transformers
-
-
-class ModelError(Exception):
-    """The model itself failed (NaN logits): its candidate stops, the screen goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,17 @@ class CausalLM:
     """Text to ids for this model's tokenizer."""
     name: str
     """What the model is, for messages."""
+    split: Split | None = None
+    """Body and output layer, where they can be run apart (`logits.find_split`)."""
 
     @property
     def device(self) -> torch.device:
         """Where the model's weights are."""
         return torch.device(self.model.device)
+
+    def takes(self, name: str) -> bool:
+        """Whether the model's forward knows an input of this name."""
+        return name in inspect.signature(self.model.forward).parameters
 
 
 def load_causal_lm(
@@ -77,7 +83,13 @@ def load_causal_lm(
     stops = stop_ids(model)
     prompter = make_prompter(tokenizer, space, max_text_tokens=max_text_tokens, stop_ids=stops)
     check_tokens(prompter, model.get_input_embeddings().weight.shape[0], name)
-    return CausalLM(model, prompter, name)
+    return ready(model, prompter, name)
+
+
+def ready(model: Any, prompter: Prompter, name: str) -> CausalLM:
+    """A model with what it bears of our ways to run it faster and in less memory."""
+    try_shared_prefix_attention(model)
+    return CausalLM(model, prompter, name, find_split(model))
 
 
 def _read_tokenizer(folder: Path, trust_remote_code: bool) -> Any:
@@ -134,52 +146,39 @@ def _not_loaded(name: str, got: str) -> UserError:
 
 
 @torch.no_grad()
-def full_forward(lm: CausalLM, ids: Sequence[int], positions: Sequence[int]) -> torch.Tensor:
+def full_forward(lm: CausalLM, ids: Sequence[int], positions: Sequence[int]) -> Logits:
     """Logits of one unpadded sequence, no cache: the forward that defines an answer.
 
     Args:
         lm: the model.
         ids: T token ids.
         positions: K positions in [0, T); logits at position p predict token p + 1.
-
-    Returns:
-        logits_KV in fp32, on the CPU.
-
-    Raises:
-        ModelError: a logit is NaN, or a position's largest one is infinite.
     """
-    ids_1T = torch.tensor([list(ids)], device=lm.device)
+    return run(lm, positions, input_ids=torch.tensor([list(ids)], device=lm.device))
+
+
+def run(lm: CausalLM, positions: Sequence[int], **inputs: Any) -> Logits:
+    """One forward of the model, no cache; gradients flow where the caller has them enabled.
+
+    Args:
+        lm: the model.
+        positions: K positions of the one sequence, in any order.
+        inputs: what the model is called with: input_ids [1, T] and, for packs, more.
+    """
     keep_K = torch.tensor(list(positions), device=lm.device)
-    output = lm.model(input_ids=ids_1T, use_cache=False, logits_to_keep=keep_K)
-    return checked_logits(output.logits[0], lm.name)
+    if lm.split is None:
+        output = lm.model(**inputs, use_cache=False, logits_to_keep=keep_K)
+        return Logits(output.logits[0], None, lm.name)
+    output = lm.split.body(**inputs, use_cache=False)
+    return Logits(output.last_hidden_state[0, keep_K], lm.split.layer, lm.name)
 
 
-def checked_logits(logits_KV: torch.Tensor, name: str) -> torch.Tensor:
-    """fp32 logits on the CPU; raises `ModelError` where they have no largest one.
-
-    A token may be forbidden by a logit of minus infinity.
-    """
-    logits_KV = logits_KV.float().cpu()
-    largest_K = logits_KV.amax(dim=-1)  # NaN where any of its row is
-    if not bool(torch.isfinite(largest_K).all()):
-        kind = "NaN" if bool(torch.isnan(largest_K).any()) else "infinite"
-        raise ModelError(f"{name} gave {kind} logits")
-    return logits_KV
+def pack_rows(lm: CausalLM, rows: Sequence[Sequence[int]]) -> Pack:
+    """Rows (ids after the head) behind this model's shared head."""
+    dtype = getattr(lm.model, "dtype", torch.float32)
+    return make_pack(lm.prompter.head_ids, rows, device=lm.device, dtype=dtype)
 
 
-def greedy(logits_KV: torch.Tensor) -> tuple[list[int], list[float]]:
-    """Argmax over the whole vocabulary and the margin to the runner-up.
-
-    Exact ties go to the lowest id (`torch.argmax` does not promise which).
-
-    Returns:
-        K token ids and K gaps between the largest and the second largest logit (0 on a tie).
-    """
-    top_K2, index_K2 = logits_KV.topk(2, dim=-1)
-    tokens = index_K2[:, 0].tolist()
-    gaps = (top_K2[:, 0] - top_K2[:, 1]).tolist()
-    for row, gap in enumerate(gaps):
-        if not gap > 0.0:  # also where both are infinite
-            ties = (logits_KV[row] == top_K2[row, 0]).nonzero()
-            tokens[row] = int(ties[0])
-    return tokens, gaps
+def packed_forward(lm: CausalLM, pack: Pack, positions: Sequence[int]) -> Logits:
+    """Logits of a pack at K of its positions, no cache; gradients flow where enabled."""
+    return run(lm, positions, **packed_inputs(lm.model, pack))

@@ -1,112 +1,78 @@
 """The preflight certificate: what must hold of a model before it may be ranked.
 
 Of the prompt: its *template is stable* (rendered again it gives the same ids), its *end token is
-known* to the model. Measured on the model itself: *no NaN*, *causality* (a later token changes no
-earlier logit) and *packing* (a row of a shared-prefix pack has the logits of the row alone). The
-verdict says up to how many tokens packing is exact; the near-tie margin of the verified decoder
-comes from the largest error seen here. Criteria are ours (DESIGN, KV-off decoding).
-
-Shape legend: K positions, V vocabulary.
+known* to the model. Measured on the model itself, against rows alone, without padding or cache:
+*no NaN*, *causality* (a later token changes no earlier logit) and *packing* (a row of a
+shared-prefix pack has the logits of the row alone). The verdict says up to how many tokens packing
+is exact; the near-tie margin of the verified decoder comes from the largest error seen here.
+*Batches*, *padding* and the *cache* are tried too. We use none of them: a model that fails there
+is warned of, and ranked. Criteria are ours (DESIGN, KV-off decoding).
 """
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import zip_longest
-from typing import Any, Literal
 
 import torch
 
 from emoloom.contract.prompt import Prompter, make_prompter
-from emoloom.models.causal_lm import CausalLM, ModelError, full_forward
-from emoloom.models.packing import make_pack, packed_forward
-
-Verdict = Literal["packed", "canonical only", "refused"]
+from emoloom.models import comparisons
+from emoloom.models.causal_lm import CausalLM
+from emoloom.models.certificate import Certificate, Check
+from emoloom.models.comparisons import Gap, single_logits
+from emoloom.models.logits import Logits, ModelError
 
 RELATIVE_LIMIT = 1e-3
 """Largest logit gap allowed, in standard deviations of the model's logits. fp32 rounding stays a
 hundred times below it; a dropped sliding window or a leaking row lies far above."""
 
-TIE_FACTOR = 8.0
-"""The near-tie margin is this many times the largest error of a top-8 logit difference."""
+TIE_FACTOR = comparisons.TIE_FACTOR
 
 MIN_POSITIONS = 512
-"""Positions compared, at least, where the texts allow it."""
+"""Positions compared, at least."""
+
+PACK_TOKENS = 1600
+"""The compared pack reaches this size at least: that of the decoder's packs."""
+
+MOST_ROWS = 32
+"""Rows in the compared pack, at most, once the positions suffice."""
+
+SHORTEST = 16
+"""Tokens behind the head below which packing is not worth a try."""
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """One measured property."""
+class _Probe:
+    """Rows to measure with, and their canonical logits."""
 
-    name: str
-    """What was checked."""
-    passed: bool
-    """Whether the value is within the limit."""
-    value: float
-    """What was found: the largest absolute logit gap; of the template, ids that differ; of the end
-    token, its id; of NaN, forwards that gave one."""
+    rows: tuple[tuple[int, ...], ...]
+    """Ids behind the head; the longest row that a run may have comes first."""
+    singles: tuple[Logits, ...]
+    """Of each row alone, at each of its tokens."""
     limit: float
-    """Largest value allowed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    """What the checks say of one model."""
-
-    verdict: Verdict
-    """`packed` (up to `packed_up_to`), `canonical only`, or `refused`."""
-    reason: str
-    """The verdict in words."""
-    packed_up_to: int
-    """Prefix and row together, in tokens, up to which packing was seen exact; 0 if not at all."""
-    tie_margin: float
-    """Top-2 logit gap at or below which a packed argmax is decided again canonically."""
-    positions: int
-    """Positions compared between packed and single."""
-    checks: tuple[Check, ...]
-    """Each check with its numbers."""
-    prompt_head: str = ""
-    """What stands before every row's text, verbatim: template start and instruction."""
-    prompt_head_sha256: str = ""
-    """Of that text in UTF-8, 64 hex digits."""
-    prompt_tail: str = ""
-    """What stands between every row's text and the answer, verbatim."""
-    system_turn: str = ""
-    """The part of the head that the template put before the user's turn of its own accord."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """For preflight.json."""
-        return {**asdict(self), "checks": [asdict(check) for check in self.checks]}
-
-    @staticmethod
-    def from_dict(value: dict[str, Any]) -> "Certificate":
-        """Inverse of `to_dict`."""
-        checks = tuple(Check(**check) for check in value["checks"])
-        return Certificate(**{**value, "checks": checks})
-
-
-@dataclass(frozen=True, slots=True)
-class _Gap:
-    """How far two computations of the same logits lie apart."""
-
-    largest: float
-    top8: float
-    positions: int
+    """Largest gap allowed."""
 
 
 @torch.no_grad()
 def certify(
-    lm: CausalLM, texts: Sequence[str], answers: Sequence[str], max_new_tokens: int
+    lm: CausalLM,
+    texts: Sequence[str],
+    answers: Sequence[str],
+    max_new_tokens: int,
+    *,
+    bf16: bool = False,
 ) -> Certificate:
     """Measure a model and give its verdict.
 
     Args:
         lm: the model.
-        texts: ordinary texts; repeated to reach the longest row allowed and 512 positions.
+        texts: ordinary texts; repeated to reach the longest row, 512 positions and a full pack.
         answers: contract lines, as training would show them.
         max_new_tokens: the longest answer; with the longest text it makes the longest row.
+        bf16: also measure a copy of the model in bfloat16.
     """
-    rows = _probe_rows(lm, texts, answers, max_new_tokens)
+    rows = probe_rows(lm, texts, answers, max_new_tokens)
     prompter = lm.prompter
     stable, known = _template_stable(prompter), _end_known(lm)
     if not stable.passed:
@@ -114,7 +80,7 @@ def certify(
     elif not known.passed:
         found = _refused(f"it has no logit for its end token, id {prompter.end_id}")
     else:
-        found = _measured(lm, rows)
+        found = _measured(lm, rows, bf16=bf16)
     return replace(
         found,
         checks=(stable, known, *found.checks),
@@ -123,6 +89,45 @@ def certify(
         prompt_tail=prompter.tail,
         system_turn=prompter.system_turn,
     )
+
+
+@torch.no_grad()
+def measure_packing(lm: CausalLM, rows: Sequence[Sequence[int]]) -> Gap:
+    """Packed against single once more, for a model whose weights have changed since its verdict.
+
+    Args:
+        lm: the model, for instance with its adapter merged.
+        rows: ids behind the head, each short enough to be packed.
+
+    Raises:
+        ModelError: a logit is NaN.
+    """
+    singles = [single_logits(lm, row) for row in rows]
+    for single in singles:
+        _see_finite(single)
+    return comparisons.packing_gap(lm, rows, singles)
+
+
+def probe_rows(
+    lm: CausalLM, texts: Sequence[str], answers: Sequence[str], max_new_tokens: int
+) -> tuple[tuple[int, ...], ...]:
+    """Ids behind the head: the longest row first, then ordinary ones for a decoder's full pack."""
+    assert texts and answers, "a certificate needs texts and answers to probe with"
+    prompter = lm.prompter
+    long_text = " ".join([*texts] * (1 + prompter.max_text_tokens // len(texts)))
+    long_answer = prompter.answer(answers[0] * (1 + max_new_tokens)).ids[:max_new_tokens]
+    rows = [(*prompter.prompt(long_text).ids, *long_answer)]
+    total = len(rows[0])
+    while (
+        total < MIN_POSITIONS
+        or len(rows) < 3
+        or (len(prompter.head_ids) + total < PACK_TOKENS and len(rows) < MOST_ROWS)
+    ):
+        index = len(rows) - 1
+        text, answer = texts[index % len(texts)], answers[index % len(answers)]
+        rows.append((*prompter.prompt(text).ids, *prompter.answer(answer).ids))
+        total += len(rows[-1])
+    return tuple(rows)
 
 
 def _template_stable(prompter: Prompter) -> Check:
@@ -141,84 +146,59 @@ def _end_known(lm: CausalLM) -> Check:
     return Check("end token known", end <= largest, float(end), float(largest))
 
 
-def _measured(lm: CausalLM, rows: Sequence[tuple[int, ...]]) -> Certificate:
+def _measured(lm: CausalLM, rows: tuple[tuple[int, ...], ...], *, bf16: bool) -> Certificate:
     """The verdict on the model's own logits."""
-    head = lm.prompter.head_ids
-    longest = rows[0]
+    longest = len(lm.prompter.head_ids) + len(rows[0])
     context = getattr(lm.model.config, "max_position_embeddings", None)
-    if isinstance(context, int) and context < len(head) + len(longest):
+    if isinstance(context, int) and context < longest:
         return _refused(
-            f"its context of {context} tokens is shorter than the longest row, "
-            f"{len(head) + len(longest)} tokens"
+            f"its context of {context} tokens is shorter than the longest row, {longest} tokens"
         )
     try:
-        singles = [
-            full_forward(lm, [*head, *row], range(len(head), len(head) + len(row))) for row in rows
-        ]
-        finite = Check("no NaN", True, 0.0, 0.0)
-        limit = RELATIVE_LIMIT * float(singles[0][singles[0].isfinite()].std())
-        causal = Check("causality", *_causality(lm, [*head, *longest], singles[0], limit), limit)
-        if not causal.passed:
-            reason = "a later token changes earlier logits: not a causal model"
-            return _refused(reason, finite, causal)
-        verdict = _packing_verdict(lm, rows, singles, causal)
-        return replace(verdict, checks=(finite, *verdict.checks))
+        singles = tuple(single_logits(lm, row) for row in rows)
+        for single in singles:
+            _see_finite(single)
     except ModelError as fault:
         return _refused(str(fault), Check("no NaN", False, 1.0, 0.0))
+    finite = Check("no NaN", True, 0.0, 0.0)
+    probe = _Probe(rows, singles, RELATIVE_LIMIT * comparisons.spread(singles[0]))
+    gap = comparisons.causality_gap(lm, rows[0], singles[0])
+    causal = Check("causality", gap <= probe.limit, gap, probe.limit)
+    if not causal.passed:
+        reason = "a later token changes earlier logits: not a causal model"
+        return _refused(reason, finite, causal)
+    verdict = _packing_verdict(lm, probe)
+    others = _other_ways(lm, probe, bf16=bf16)
+    warned = ", ".join(check.name for check in others if not check.passed)
+    return replace(
+        verdict,
+        reason=verdict.reason + (f"; warning, for other uses: not {warned}" if warned else ""),
+        checks=(finite, causal, *verdict.checks, *others),
+    )
 
 
-def _probe_rows(
-    lm: CausalLM, texts: Sequence[str], answers: Sequence[str], max_new_tokens: int
-) -> list[tuple[int, ...]]:
-    """Ids after the head: the longest row first, then ordinary rows up to 512 positions."""
-    assert texts and answers, "a certificate needs texts and answers to probe with"
-    prompter = lm.prompter
-    long_text = " ".join([*texts] * (1 + prompter.max_text_tokens // len(texts)))
-    long_answer = prompter.answer(answers[0] * (1 + max_new_tokens)).ids[:max_new_tokens]
-    rows = [(*prompter.prompt(long_text).ids, *long_answer)]
-    total = len(rows[0])
-    index = 0
-    while total < MIN_POSITIONS or len(rows) < 3:
-        text, answer = texts[index % len(texts)], answers[index % len(answers)]
-        rows.append((*prompter.prompt(text).ids, *prompter.answer(answer).ids))
-        total += len(rows[-1])
-        index += 1
-    return rows
+def _see_finite(single: Logits) -> None:
+    for _ in single.checked():
+        pass
 
 
-def _causality(
-    lm: CausalLM, ids: Sequence[int], whole_KV: torch.Tensor, limit: float
-) -> tuple[bool, float]:
-    """Cut the sequence in the middle of the row: what is left must keep its logits."""
-    start = len(ids) - whole_KV.shape[0]
-    half = whole_KV.shape[0] // 2
-    cut_KV = full_forward(lm, ids[: start + half], range(start, start + half))
-    # Tokens forbidden both times (minus infinity) do not differ.
-    gap = float(torch.nan_to_num(cut_KV - whole_KV[:half], nan=0.0).abs().max())
-    return gap <= limit, gap
-
-
-def _packing_verdict(
-    lm: CausalLM,
-    rows: Sequence[tuple[int, ...]],
-    singles: Sequence[torch.Tensor],
-    causal: Check,
-) -> Certificate:
+def _packing_verdict(lm: CausalLM, probe: _Probe) -> Certificate:
     """Compare packed with single, shortening the longest row until packing is exact."""
     head = len(lm.prompter.head_ids)
-    keep = max(len(row) for row in rows)
-    while keep >= 16:
+    keep = max(map(len, probe.rows))
+    while keep >= SHORTEST:
         try:
-            gap = _packing_gap(lm, rows, singles, keep)
+            rows = [row[:keep] for row in probe.rows]
+            gap = comparisons.packing_gap(lm, rows, probe.singles)
         except (TypeError, ValueError, RuntimeError) as fault:
             # Bloom, Falcon with ALiBi, Mamba: no positions, or no mask of four dimensions.
-            return _canonical_only(f"packed rows cannot be computed: {_first_line(fault)}", causal)
-        packed_up_to = head + min(keep, max(len(row) for row in rows))
+            return _canonical_only(f"packed rows cannot be computed: {_first_line(fault)}")
+        packed_up_to = head + max(map(len, rows))
         check = Check(
             f"packed equals single, {packed_up_to} tokens",
-            gap.largest <= causal.limit,
+            gap.largest <= probe.limit,
             gap.largest,
-            causal.limit,
+            probe.limit,
         )
         if check.passed:
             return Certificate(
@@ -227,38 +207,33 @@ def _packing_verdict(
                 packed_up_to=packed_up_to,
                 tie_margin=TIE_FACTOR * gap.top8,
                 positions=gap.positions,
-                checks=(causal, check),
+                checks=(check,),
             )
         keep //= 2
     return _canonical_only(
-        "packed rows differ from rows alone at every length tried",
-        causal,
-        check,
-        positions=gap.positions,
+        "packed rows differ from rows alone at every length tried", check, positions=gap.positions
     )
 
 
-def _packing_gap(
-    lm: CausalLM, rows: Sequence[tuple[int, ...]], singles: Sequence[torch.Tensor], keep: int
-) -> _Gap:
-    kept = [row[:keep] for row in rows]
-    pack = make_pack(lm.prompter.head_ids, kept, device=lm.device)
-    positions = [
-        start + k for start, row in zip(pack.starts, kept, strict=True) for k in range(len(row))
-    ]
-    packed_KV = packed_forward(lm, pack, positions).cpu()
-    single_KV = torch.cat([single[: len(row)] for single, row in zip(singles, kept, strict=True)])
-    if not bool(torch.isfinite(packed_KV).all()):
-        most = torch.finfo(torch.float64).max  # JSON has no infinity
-        return _Gap(most, most, len(positions))
-    top_K8, index_K8 = single_KV.topk(min(8, single_KV.shape[-1]), dim=-1)
-    same_K8 = packed_KV.gather(-1, index_K8)
-    difference_K8 = (same_K8 - same_K8[:, :1]) - (top_K8 - top_K8[:, :1])
-    return _Gap(
-        largest=float((packed_KV - single_KV).abs().max()),
-        top8=float(difference_K8.abs().max()),
-        positions=len(positions),
-    )
+def _other_ways(lm: CausalLM, probe: _Probe, *, bf16: bool) -> tuple[Check, ...]:
+    """What others do with a model, and whether it bears it."""
+    rows, singles = probe.rows[1:4], probe.singles[1:4]
+    ways: dict[str, Callable[[], float]] = {
+        "batched equals single": lambda: comparisons.batched_gap(lm, rows, singles),
+        "padded equals unpadded": lambda: comparisons.padded_gap(lm, rows, singles),
+        "cached equals uncached": lambda: comparisons.cached_gap(lm, rows[0], singles[0]),
+    }
+    if bf16:
+        ways["bf16 equals fp32"] = lambda: comparisons.bf16_gap(lm, rows[0], singles[0])
+    return tuple(_tried(name, way, probe.limit) for name, way in ways.items())
+
+
+def _tried(name: str, way: Callable[[], float], limit: float) -> Check:
+    try:
+        gap = way()
+    except Exception:  # not one of our ways: a model may fail there in any manner
+        gap = comparisons.MOST
+    return Check(name, gap <= limit, gap, limit, needed=False)
 
 
 def _canonical_only(reason: str, *checks: Check, positions: int = 0) -> Certificate:

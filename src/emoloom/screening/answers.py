@@ -12,7 +12,7 @@ from emoloom.config import Config
 from emoloom.contract.parse import parse_output
 from emoloom.contract.prompt import instruction_sha256
 from emoloom.decoding.verified import DecodeSettings
-from emoloom.models.causal_lm import ModelError
+from emoloom.models.logits import ModelError
 from emoloom.records import VAD, LabelSpace, ParseFailure, Prediction, Row
 from emoloom.runs.directory import (
     RunDirectory,

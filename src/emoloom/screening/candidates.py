@@ -17,10 +17,12 @@ import torch
 from emoloom.config import Config, Recipe
 from emoloom.contract.schema import write_answer
 from emoloom.decoding.canonical import Decoded, decode_canonical
+from emoloom.decoding.drafts import contract_drafter
 from emoloom.decoding.verified import DecodeSettings, decode_rows
 from emoloom.errors import UserError
 from emoloom.models.causal_lm import CausalLM, load_causal_lm
-from emoloom.models.preflight import Certificate, certify
+from emoloom.models.certificate import Certificate
+from emoloom.models.preflight import certify
 from emoloom.records import VAD, LabelSpace, Prediction, Row
 from emoloom.runs.directory import (
     append_json_line,
@@ -262,7 +264,8 @@ def _decoder(
         for row_id, text in rows:
             yield decode_canonical(lm, row_id, text, limit)
     else:
-        yield from decode_rows(lm, rows, job.certificate, job.settings, job.hints)
+        drafter = contract_drafter(lm.prompter, job.hints)
+        yield from decode_rows(lm, rows, job.certificate, job.settings, drafter)
 
 
 def _line(answer: Decoded) -> dict[str, object]:

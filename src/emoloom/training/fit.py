@@ -8,15 +8,17 @@ Shape legend: K trained positions, V vocabulary.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch.utils.checkpoint import checkpoint
 
-from emoloom.models.causal_lm import CausalLM, ModelError
-from emoloom.models.packing import fill_packs, make_pack, packed_forward
+from emoloom.models.causal_lm import CausalLM, pack_rows, packed_forward, run
+from emoloom.models.logits import Logits, ModelError, find_split
+from emoloom.models.packing import fill_packs
 from emoloom.sources.quiet import quiet_transformers
 from emoloom.training.examples import Example
 from emoloom.training.losses import answer_cross_entropy
@@ -169,15 +171,14 @@ def _accumulate(
 
 def packed_loss(lm: CausalLM, examples: Sequence[Example]) -> torch.Tensor:
     """Summed cross-entropy of examples in one shared-prefix pack."""
-    pack = make_pack(lm.prompter.head_ids, [e.ids for e in examples], device=lm.device)
+    pack = pack_rows(lm, [e.ids for e in examples])
     positions = [
         start + position - 1
         for start, example in zip(pack.starts, examples, strict=True)
         for position in example.trained_positions
     ]
     targets = [e.ids[position] for e in examples for position in e.trained_positions]
-    logits_KV = packed_forward(lm, pack, positions)
-    return answer_cross_entropy(logits_KV, torch.tensor(targets, device=lm.device))
+    return _cross_entropy(packed_forward(lm, pack, positions), targets)
 
 
 def single_loss(lm: CausalLM, example: Example) -> torch.Tensor:
@@ -186,12 +187,25 @@ def single_loss(lm: CausalLM, example: Example) -> torch.Tensor:
     ids_1T = torch.tensor([[*head, *example.ids]], device=lm.device)
     positions = [len(head) + position - 1 for position in example.trained_positions]
     targets = [example.ids[position] for position in example.trained_positions]
-    output = lm.model(
-        input_ids=ids_1T,
-        use_cache=False,
-        logits_to_keep=torch.tensor(positions, device=lm.device),
-    )
-    return answer_cross_entropy(output.logits[0].float(), torch.tensor(targets, device=lm.device))
+    return _cross_entropy(run(lm, positions, input_ids=ids_1T), targets)
+
+
+def _cross_entropy(logits: Logits, targets: Sequence[int]) -> torch.Tensor:
+    """Summed over the positions; a large vocabulary's logits are never all in memory at once."""
+    targets_K = torch.tensor(targets, device=logits.states.device)
+    if len(logits) <= logits.at_once:
+        return answer_cross_entropy(logits.spelled(), targets_K)
+
+    def of_piece(states: torch.Tensor, targets_k: torch.Tensor) -> torch.Tensor:
+        return answer_cross_entropy(replace(logits, states=states).spelled(), targets_k)
+
+    terms = [
+        checkpoint(of_piece, piece.states, targets_k, use_reentrant=False)
+        for piece, targets_k in zip(
+            logits.pieces(), torch.split(targets_K, logits.at_once), strict=True
+        )
+    ]
+    return torch.stack(terms).sum()
 
 
 def save_adapter(wrapper: Any, folder: Path, base: str) -> None:
@@ -218,4 +232,4 @@ def load_adapter(lm: CausalLM, folder: Path) -> CausalLM:
         merged = PeftModel.from_pretrained(lm.model, folder).merge_and_unload()
     merged.eval()
     merged.requires_grad_(False)
-    return CausalLM(merged, lm.prompter, lm.name)
+    return CausalLM(merged, lm.prompter, lm.name, find_split(merged))
