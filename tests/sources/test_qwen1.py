@@ -307,7 +307,8 @@ def test_allowed_code_is_not_needed_and_not_run(on_hub, tmp_path):
     assert (on_hub / "modeling_qwen.py").read_text(encoding="utf-8") == CODE
     files, _ = get(tmp_path, "qwen-1.8b-chat", trust_remote_code=True)
     assert not list(files.folder.glob("*.py"))
-    load_causal_lm(files.folder, SPACE, name="converted", trust_remote_code=True)
+    assert not files.trust_remote_code
+    load_causal_lm(files.folder, SPACE, name="converted")
 
 
 def test_what_cannot_be_converted_leaves_nothing(hub_cache, folder, tmp_path, monkeypatch):

@@ -152,7 +152,7 @@ def _files(
         config_sha256=hashes.config,
         weight_file_sha256=record.get("weight_file_sha256"),
         parameters=parameters,
-        trust_remote_code=source.trust_remote_code,
+        trust_remote_code=source.trust_remote_code and any(folder.glob("*.py")),
     )
 
 
