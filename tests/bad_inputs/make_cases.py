@@ -13,13 +13,23 @@ from pathlib import Path
 import bad_configs
 import bad_folders
 import bad_ggufs
+import bad_qwen1
 import bad_rows
 import bad_runs
 import bad_weights
 import bad_wheels
 from bad_case import Case, Sound
 
-ROOMS = (bad_configs, bad_weights, bad_folders, bad_ggufs, bad_wheels, bad_runs, bad_rows)
+ROOMS = (
+    bad_configs,
+    bad_weights,
+    bad_folders,
+    bad_qwen1,
+    bad_ggufs,
+    bad_wheels,
+    bad_runs,
+    bad_rows,
+)
 
 
 def all_cases() -> tuple[Case, ...]:

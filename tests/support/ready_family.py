@@ -6,6 +6,7 @@ tokenizer) is kept.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,10 @@ class Ready:
     """Tokens of `0.53` inside an answer."""
     year: tuple[str, ...] = ("2", "0", "2", "4")
     """Digits of the tokens of ` 2024`."""
+    publish: Callable[[Path, "Ready"], None] | None = None
+    """Writes the folder where the publisher's layout is not one of transformers."""
+    runs_as: str = ""
+    """The architecture that such a folder is converted to."""
 
 
 SIZES = {
@@ -60,6 +65,9 @@ SIZES = {
 
 def write_ready(folder: Path, ready: Ready, seed: int = 3) -> Path:
     """Write the family's folder: config, safetensors, tokenizer, template."""
+    if ready.publish is not None:
+        ready.publish(folder, ready)
+        return folder
     folder.mkdir()
     backend = ready.maker(ready.rules)
     backend.save(str(folder / "tokenizer.json"))

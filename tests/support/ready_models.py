@@ -5,6 +5,8 @@ Tokenizers: `ready_tokenizers`. Templates: `ready_templates`. Writing: `ready_fa
 
 from typing import Any
 
+from qwen1_maker import CONFIG as QWEN1
+from qwen1_maker import publish as publish_qwen1
 from ready_family import SIZES, Ready
 from ready_templates import (
     LLAMA3_2,
@@ -125,6 +127,18 @@ def _olmo2(template: str | None) -> Ready:
 
 
 READY: dict[str, Ready] = {
+    "qwen-1.8b-chat": Ready(
+        config=QWEN1,
+        maker=qwen,
+        rules=Rules(_QWEN_SPECIAL, ("<|extra_0|>", "<|extra_1|>", "<|extra_204|>")),
+        tokenizer_config={},
+        end="<|im_end|>",
+        stops=("<|im_end|>", "<|endoftext|>", "<|im_start|>"),
+        template=chatml(QWEN1_5_SYSTEM),
+        system_turn=f"<|im_start|>system\n{QWEN1_5_SYSTEM}",
+        publish=publish_qwen1,
+        runs_as="Qwen2ForCausalLM",
+    ),
     "qwen1.5-1.8b-chat": _qwen(QWEN1_5_SYSTEM, num_key_value_heads=4, tie_word_embeddings=False),
     "qwen2.5-0.5b-instruct": _qwen(
         QWEN2_5_SYSTEM,

@@ -36,9 +36,7 @@ def wheel_source(*parts: WheelMember) -> str:
     return "pypi:" + "+".join(f"{part.package}=={part.version}#{part.member}" for part in parts)
 
 
-def _on_hub(
-    repo: str, licence: str, parameters: int, *, terms: str | None = None, successor: str = ""
-) -> ModelSource:
+def _on_hub(repo: str, licence: str, parameters: int, *, terms: str | None = None) -> ModelSource:
     name = repo.partition("/")[2]
     return ModelSource(
         name=name.lower().replace("_", "."),
@@ -49,7 +47,6 @@ def _on_hub(
         parameters=parameters,
         checked=False,
         terms=terms,
-        successor=successor or None,
     )
 
 
@@ -76,7 +73,6 @@ _CATALOGUE = (
         _QWEN_RESEARCH,
         1_836_828_672,
         terms=f"{_QWEN_RESEARCH} (https://huggingface.co/Qwen/Qwen-1_8B-Chat/blob/main/LICENSE)",
-        successor="qwen1.5-1.8b-chat",
     ),
     _on_hub(
         "Qwen/Qwen1.5-1.8B-Chat",

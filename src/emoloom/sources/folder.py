@@ -72,16 +72,11 @@ def check_folder(folder: Path, *, own_code: bool = False) -> None:
         UserError: a file is missing, the weights are pickles, the folder is an adapter, or its
             architecture is not one that transformers has.
     """
-    if (folder / "adapter_config.json").exists():
-        raise UserError(
-            f"{folder} is an adapter, not a whole model",
-            got="adapter_config.json",
-            do="merge the adapter into its base model and save that as safetensors",
-        )
-    config = _read_json(folder / "config.json", folder)
+    refuse_adapter(folder)
+    config = read_json(folder / "config.json", folder)
     for name in _SIDE_CONFIGS:  # transformers passes over the first where it is damaged
         if (folder / name).exists():
-            _read_json(folder / name, folder)
+            read_json(folder / name, folder)
     code = _own_code(folder, config) if own_code else ()
     _check_own_code(folder, code)
     _check_config(config, has_code=bool(code))
@@ -95,6 +90,16 @@ def check_folder(folder: Path, *, own_code: bool = False) -> None:
             f"{folder} holds no tokenizer",
             allowed="tokenizer.json or another tokenizer file beside config.json",
             do="save the tokenizer there with `save_pretrained`",
+        )
+
+
+def refuse_adapter(folder: Path) -> None:
+    """Raise `UserError` where transformers would lay an adapter over what the folder holds."""
+    if (folder / "adapter_config.json").exists():
+        raise UserError(
+            f"{folder} is an adapter, not a whole model",
+            got="adapter_config.json",
+            do="merge the adapter into its base model and save that as safetensors",
         )
 
 
@@ -149,6 +154,38 @@ def fingerprint(folder: Path, *, own_code: bool = False) -> Fingerprint:
     )
 
 
+def read_json(path: Path, folder: Path) -> dict[str, Any]:
+    """A JSON file of the folder.
+
+    Raises:
+        UserError: it is missing, cannot be read, or holds no object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{folder} is not a model folder",
+            got=f"no {path.name}",
+            allowed="config.json, safetensors weights and a tokenizer",
+            do="check the path",
+        ) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(
+            f"{path.name} of {folder} cannot be read",
+            got=f"{type(error).__name__}: {error}",
+            allowed="a JSON object",
+            do="fetch the file again",
+        ) from error
+    if not isinstance(content, dict):
+        raise UserError(
+            f"{path.name} of {folder} cannot be read",
+            got=type(content).__name__,
+            allowed="a JSON object",
+            do="fetch the file again",
+        )
+    return content
+
+
 def sha256_file(path: Path) -> str:
     """The sha256 of a file, 64 hex digits, read in pieces."""
     with path.open("rb") as file:
@@ -170,7 +207,7 @@ def _own_code(folder: Path, config: dict[str, Any]) -> tuple[str, ...]:
     """What `auto_map` names: `module.Class`, or `org/name--module.Class` of another repository."""
     configs = [config]
     if (folder / "tokenizer_config.json").exists():
-        configs.append(_read_json(folder / "tokenizer_config.json", folder))
+        configs.append(read_json(folder / "tokenizer_config.json", folder))
     named: list[Any] = []
     for auto_map in (one.get("auto_map") for one in configs):
         for value in auto_map.values() if isinstance(auto_map, dict) else ():
@@ -235,7 +272,7 @@ def _check_config(config: dict[str, Any], *, has_code: bool) -> None:
 
 
 def _shards(index: Path, folder: Path) -> list[Path]:
-    mapping = _read_json(index, folder).get("weight_map")
+    mapping = read_json(index, folder).get("weight_map")
     names = sorted(set(map(str, mapping.values()))) if isinstance(mapping, dict) else []
     bad = [
         name
@@ -252,30 +289,3 @@ def _shards(index: Path, folder: Path) -> list[Path]:
             do="fetch the missing files",
         )
     return [folder / name for name in names]
-
-
-def _read_json(path: Path, folder: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError(
-            f"{folder} is not a model folder",
-            got=f"no {path.name}",
-            allowed="config.json, safetensors weights and a tokenizer",
-            do="check the path",
-        ) from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(
-            f"{path.name} of {folder} cannot be read",
-            got=f"{type(error).__name__}: {error}",
-            allowed="a JSON object",
-            do="fetch the file again",
-        ) from error
-    if not isinstance(content, dict):
-        raise UserError(
-            f"{path.name} of {folder} cannot be read",
-            got=type(content).__name__,
-            allowed="a JSON object",
-            do="fetch the file again",
-        )
-    return content

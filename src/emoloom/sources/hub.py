@@ -25,6 +25,7 @@ from emoloom.sources.folder import (
 )
 from emoloom.sources.origins import HubRepo
 from emoloom.sources.quiet import quiet_transformers
+from emoloom.sources.qwen1_tokenizer import VOCABULARY
 
 SAFE_FILES = (
     *CONFIG_FILES,
@@ -33,6 +34,7 @@ SAFE_FILES = (
     "model.safetensors",
     "model.safetensors.index.json",
     "model-*-of-*.safetensors",
+    VOCABULARY,
 )
 """All that is fetched: no pickle and, unless the user allows it, no code."""
 

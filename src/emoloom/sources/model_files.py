@@ -22,6 +22,7 @@ from emoloom.sources.origins import (
     WheelMember,
     WheelParts,
 )
+from emoloom.sources.qwen1 import convert_qwen1, count_qwen1, is_qwen1, qwen1_hashes
 from emoloom.sources.size import check_size, count_parameters
 from emoloom.sources.source_strings import parse_source
 
@@ -62,7 +63,7 @@ class ModelFiles:
     config_sha256: str
     """Over config.json and generation_config.json, and the model's own code where that may run."""
     weight_file_sha256: str | None
-    """The file that the weights were converted from; None where nothing was converted."""
+    """The one file that the weights were converted from; None where there is none."""
     parameters: int
     """Elements of all stored tensors."""
     trust_remote_code: bool
@@ -84,8 +85,7 @@ def get_model(
     """
     if not isinstance(source.origin, HubRepo | LocalFolder):
         source = replace(source, trust_remote_code=False)  # there is no code in such a source
-    _check_code(source)
-    if isinstance(source.origin, LocalFolder):
+    if isinstance(source.origin, LocalFolder) and not is_qwen1(source.origin.path):
         return _in_place(source, source.origin.path)
     source = _pinned(source, say)
     models = (cache or default_cache()) / "models"
@@ -108,16 +108,6 @@ def get_model(
         f"{target} changed while it was read",
         do="try again, with no other program writing there",
     )
-
-
-def _check_code(source: ModelSource) -> None:
-    if source.successor is not None and not source.trust_remote_code:
-        raise UserError(
-            f"{source.display_name} needs Python code of its own, which is not run unless allowed",
-            got=source.source,
-            do=f"use {source.successor}, its successor, which transformers runs itself; or read "
-            "that code and set `trust_remote_code: true` for this model in the config",
-        )
 
 
 def _pinned(source: ModelSource, say: Say) -> ModelSource:
@@ -162,22 +152,24 @@ def _files(
         config_sha256=hashes.config,
         weight_file_sha256=record.get("weight_file_sha256"),
         parameters=parameters,
-        trust_remote_code=source.trust_remote_code,
+        trust_remote_code=source.trust_remote_code and any(folder.glob("*.py")),
     )
 
 
 def _identity(source: ModelSource) -> str:
     """What decides the bytes of the model's folder, as canonical JSON."""
     origin = source.origin
-    if isinstance(origin, GgufFile):
-        try:
+    try:
+        if isinstance(origin, GgufFile):
             facts: dict[str, Any] = {"sha256": sha256_file(origin.path)}
-        except OSError as error:
-            raise UserError(
-                "This GGUF file cannot be read", got=str(error), do="check its permissions"
-            ) from error
-    else:
-        facts = asdict(origin)
+        elif isinstance(origin, LocalFolder):
+            facts = {"files": qwen1_hashes(origin.path)}
+        else:
+            facts = asdict(origin)
+    except OSError as error:
+        raise UserError(
+            f"{source.source} cannot be read", got=str(error), do="check its permissions"
+        ) from error
     facts |= {"kind": type(origin).__name__, "converter": CONVERTER_VERSION}
     if source.trust_remote_code:
         facts["own_code"] = True
@@ -233,11 +225,16 @@ def _make(source: ModelSource, fetched: Path, made: Path, say: Say) -> dict[str,
         write_random_llama(made, source.origin.seed)
         return {"weight_file_sha256": None}
     if isinstance(source.origin, HubRepo):
-        return _from_hub(source, source.origin, made, say)
+        return _from_hub(source, source.origin, fetched, made, say)
+    if isinstance(source.origin, LocalFolder):
+        _from_qwen1(source, source.origin.path, made, say)
+        return {"weight_file_sha256": None}
     return _from_gguf(source, fetched, made, say)
 
 
-def _from_hub(source: ModelSource, origin: HubRepo, made: Path, say: Say) -> dict[str, Any]:
+def _from_hub(
+    source: ModelSource, origin: HubRepo, fetched: Path, made: Path, say: Say
+) -> dict[str, Any]:
     from emoloom.sources.hub import ask_hub, fetch_repo
 
     stated = ask_hub(origin)
@@ -245,6 +242,9 @@ def _from_hub(source: ModelSource, origin: HubRepo, made: Path, say: Say) -> dic
     check_size(name, stated.parameters or 0, allow_large=large)
     say(f"Fetching {origin.repo} @ {str(origin.revision)[:7]} from the Hugging Face hub")
     fetch_repo(origin, made, own_code=source.trust_remote_code)
+    if is_qwen1(made):
+        original = made.rename(fetched / "original")
+        _from_qwen1(source, original, made, say)
     check_folder(made, own_code=source.trust_remote_code)
     check_size(name, count_parameters(made), allow_large=large)
     return {
@@ -252,6 +252,15 @@ def _from_hub(source: ModelSource, origin: HubRepo, made: Path, say: Say) -> dic
         "commit": origin.revision,
         "licence": source.licence or stated.licence,
     }
+
+
+def _from_qwen1(source: ModelSource, folder: Path, made: Path, say: Say) -> None:
+    name = source.display_name
+    parameters = count_qwen1(folder, name)
+    check_size(name, parameters, allow_large=source.allow_large)
+    say(f"Converting {name} to the layout of Qwen2 ({parameters / 1e6:.0f}M weights)")
+    convert_qwen1(folder, made, name)
+    check_folder(made)
 
 
 def _from_gguf(source: ModelSource, fetched: Path, made: Path, say: Say) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class GgufFile:
 
 @dataclass(frozen=True, slots=True)
 class LocalFolder:
-    """A folder in Hugging Face layout, used in place."""
+    """A folder in Hugging Face layout: used in place, but converted if it is of the first Qwen."""
 
     path: Path
     """Holds config.json, safetensors and a tokenizer."""
@@ -96,8 +96,6 @@ class ModelSource:
     """False for a known model that this project has not run on its real weights."""
     terms: str | None = None
     """Name and address of terms that go beyond an open licence; said when the model is fetched."""
-    successor: str | None = None
-    """For a known model that needs Python code of its own: the known model to use instead."""
     allow_large: bool = False
     """The user allows more than `size.MOST_PARAMETERS` parameters."""
     trust_remote_code: bool = False
@@ -105,8 +103,5 @@ class ModelSource:
 
     @property
     def note(self) -> str:
-        """What a list of models has to add: what was not tried, and what does not run as it is."""
-        notes = [] if self.checked else ["not run here on real weights"]
-        if self.successor is not None:
-            notes.append(f"needs code of its own: use {self.successor} instead")
-        return "; ".join(notes)
+        """What a list of models has to add: what was not tried."""
+        return "" if self.checked else "not run here on real weights"
