@@ -31,9 +31,26 @@ READERS = "enVent_val_Data.csv"
 ATOMS = ("goal_attainment", "controllability", "certainty")
 """What it has ratings of."""
 
+EMOTIONS = (
+    "anger",
+    "boredom",
+    "disgust",
+    "fear",
+    "guilt",
+    "joy",
+    "no-emotion",
+    "pride",
+    "relief",
+    "sadness",
+    "shame",
+    "surprise",
+    "trust",
+)
+"""In the order of the last values of `RatedText.related`."""
+
 _ITEMS = (("goal_support",), ("self_control",), ("predict_event", "predict_conseq"))
 _COLUMNS = ("text_id", *(item for items in _ITEMS for item in items))
-_RELATED = [
+_RELATED = (
     "intensity",
     "suddenness",
     "familiarity",
@@ -56,22 +73,7 @@ _RELATED = [
     "attention",
     "not_consider",
     "effort",
-]
-_EMOTIONS = [
-    "anger",
-    "boredom",
-    "disgust",
-    "fear",
-    "guilt",
-    "joy",
-    "no-emotion",
-    "pride",
-    "relief",
-    "sadness",
-    "shame",
-    "surprise",
-    "trust",
-]
+)
 # The emotion word of a text is masked by dots; they are not the writer's.
 _MASK = re.compile(r"\.{2,}")
 
@@ -158,7 +160,7 @@ def _texts(path: Path, bad: list[Rejected]) -> dict[str, RatedText]:
         except BadLineError as error:
             bad.append(rejected(path.name, number, error, _excerpt(record)))
         else:
-            related = related_values(record, _RELATED, 5.0, ("emotion", _EMOTIONS))
+            related = related_values(record, _RELATED, 5.0, ("emotion", EMOTIONS))
             found[key] = RatedText(f"crowd-envent/{key}", text, ratings, ratings, related)
     return found
 

@@ -25,9 +25,11 @@ FILE = "isear.csv"
 ATOMS = ("fairness",)
 """What it has ratings of."""
 
+EMOTIONS = ("joy", "fear", "anger", "sadness", "disgust", "shame", "guilt")
+"""In the order of the last values of `RatedText.related`."""
+
 _COLUMNS = ("FAIR", "MYKEY", "SIT")
-_RELATED = ["INTS", "EXPC", "PLEA", "PLAN", "FAIR", "CAUS", "COPING", "MORL", "SELF", "RELA", "CON"]
-_EMOTIONS = ["joy", "fear", "anger", "sadness", "disgust", "shame", "guilt"]
+_RELATED = ("INTS", "EXPC", "PLEA", "PLAN", "FAIR", "CAUS", "COPING", "MORL", "SELF", "RELA", "CON")
 _START = re.compile(r"\d+\|\d+\|\d+\|")
 # What was a line end on the questionnaires stands in the file as a lone letter.
 _LINE_END = re.compile(r"(?<!\w)á(?!\w)")
@@ -107,7 +109,7 @@ def _row(record: str, names: Sequence[str]) -> RatedText | None:
     if text.startswith("[") and text.rstrip(" .").endswith("]"):
         raise BadLineError(f"the text {shown(text)}", "an event in words")
     fairness = (1.0 - unfairness,)
-    related = related_values(values, _RELATED, 5.0, ("Field1", _EMOTIONS))
+    related = related_values(values, _RELATED, 5.0, ("Field1", EMOTIONS))
     return RatedText(f"isear/{values['MYKEY']}", check_text(text), fairness, fairness, related)
 
 
