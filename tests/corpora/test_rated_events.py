@@ -8,6 +8,7 @@ import pytest
 
 from emoloom.corpora.crowd_envent import read_crowd_envent
 from emoloom.corpora.isear import read_isear
+from emoloom.corpora.near_duplicates import near_duplicate_groups
 from emoloom.corpora.rated_events import RatingsRead
 from emoloom.errors import UserError
 from rated_files import ENVENT_ITEMS, ISEAR_HEADER, envent_folder, isear_file, table
@@ -126,7 +127,7 @@ def test_isear_rows(tmp_path):
         ("1|1|3|1|2|anger|0001|text|1|", "isear/0001' again", "each id once"),
         ("1|1|3|1|2|anger||text|1|", "MYKEY = ''", "letters and digits"),
         ("1|1|3|1|2|anger|0002| ... |1|", "the text '...'", "at least one word"),
-        ("1|1|3|1|2|anger|0002|[ No response.]|1|", "No response", "an event in words"),
+        ("1|1|3|1|2|anger|0002|[ No response.]|1|", "No response", "one event in words"),
         ("1|1|3|1|2", "5 columns", "at least 10"),
     ],
 )
@@ -192,6 +193,7 @@ def test_official_crowd_envent():
     assert {len(row.related) for row in read.rows} == {35}
     assert all(sum(row.related[22:]) == 1 for row in read.rows)
     assert not any(".." in row.text for row in read.rows)
+    assert len(set(near_duplicate_groups([row.text for row in read.rows]))) == 6473
 
 
 def test_official_isear():
@@ -200,7 +202,7 @@ def test_official_isear():
     read = read_isear(SHARED / "isear")
     assert (len(read.rows), read.not_applicable, len(read.rejected)) == (5736, 1859, 71)
     assert read.records_in == 7666
-    assert all("No response" in b.reason or "[" in b.reason for b in read.rejected)
+    assert all("one event in words" in bad.reason for bad in read.rejected)
     assert not any("\\" in row.text or "|" in row.text or " á " in row.text for row in read.rows)
     # Joy is fair, anger is not: FAIR is turned round.
     fair = {

@@ -40,7 +40,8 @@ def read_isear(path: Path) -> RatingsRead:
 
     `FAIR` is how UNfair the event was: 1 not, 2 a little, 3 very become fairness 1, 0.5, 0; 0 (not
     applicable) is left out. Records broken over several lines are joined, and so are texts that
-    hold a `|`. A text in brackets is the coders', mostly "no response": rejected.
+    hold a `|`. A text in brackets is no event of the writer's ("no response", "same as in anger",
+    what happens in general): rejected.
 
     Args:
         path: `isear.csv`, or the folder that holds it; UTF-8 or cp1252.
@@ -107,7 +108,7 @@ def _row(record: str, names: Sequence[str]) -> RatedText | None:
         raise BadLineError(f"MYKEY = {shown(values['MYKEY'])}", "letters and digits")
     text = _plain(values["SIT"])
     if text.startswith("[") and text.rstrip(" .").endswith("]"):
-        raise BadLineError(f"the text {shown(text)}", "an event in words")
+        raise BadLineError(f"the text {shown(text)}", "one event in words")
     fairness = (1.0 - unfairness,)
     related = related_values(values, _RELATED, 5.0, ("Field1", EMOTIONS))
     return RatedText(f"isear/{values['MYKEY']}", check_text(text), fairness, fairness, related)
