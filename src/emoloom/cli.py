@@ -170,6 +170,34 @@ def weak_vad(
 
 
 @app.command()
+def appraise(
+    verifier: Annotated[
+        Path | None, typer.Option("--verifier", metavar="FILE", help="A saved verifier.")
+    ] = None,
+    crowd_envent: Annotated[
+        Path | None, typer.Option("--crowd-envent", metavar="PATH", help="Fit on crowd-enVENT.")
+    ] = None,
+    isear: Annotated[
+        Path | None, typer.Option("--isear", metavar="PATH", help="Fit fairness on ISEAR.")
+    ] = None,
+    theory: Annotated[
+        Path | None, typer.Option("--theory", metavar="FILE", help="A theory table of your own.")
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option("--save", metavar="FILE", help="Fit, save, read no text.")
+    ] = None,
+) -> None:
+    """Read texts on stdin, one a line; print the probabilities of four appraisal atoms of each."""
+    from emoloom.filters import appraise_line
+    from emoloom.supervision.verifier_choice import VerifierRequest, get_verifier
+
+    request = VerifierRequest(verifier, crowd_envent, isear, theory, save)
+    chosen = get_verifier(request, _complain)
+    for line in () if save else _stdin_lines():
+        typer.echo(appraise_line(line, chosen))
+
+
+@app.command()
 def decode(
     model: Annotated[str, typer.Option("--model", metavar="SRC", help="Model source.")],
     source: Annotated[

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from emoloom.metrics.scoring import score
 from emoloom.records import LabelSpace, ParseFailure
 from emoloom.runs.directory import dumps, write_jsonl_atomic
 from emoloom.settings_file import read_text
+from emoloom.supervision.appraisal import Verifier
 from emoloom.supervision.lexicon import Lexicon
 from emoloom.supervision.weak_vad import weak_vad
 
@@ -32,6 +33,11 @@ def weak_vad_line(line: str, lexicon: Lexicon) -> str:
     """One text -> `{"v":..,"a":..,"d":..,"hits":n}`, on the weak scale."""
     weak = weak_vad(line, lexicon)
     return dumps({"v": weak.vad.v, "a": weak.vad.a, "d": weak.vad.d, "hits": weak.hits})
+
+
+def appraise_line(line: str, verifier: Verifier) -> str:
+    """One text -> the probability of each appraisal atom."""
+    return dumps(asdict(verifier.appraise([line])[0]))
 
 
 def score_files(answers: Path, gold: Path, labels: str) -> str:

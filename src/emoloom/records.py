@@ -141,3 +141,25 @@ class Output:
     """Id of the row."""
     output: str
     """The raw text, end token left out."""
+
+
+ATOMS = ("goal_attainment", "controllability", "certainty", "fairness")
+"""The four appraisal atoms, in the order of every tuple and matrix of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Appraisal:
+    """What the writer of a text makes of the event: a probability in [0, 1] for each atom."""
+
+    goal_attainment: float
+    """The event is in line with what the writer wanted."""
+    controllability: float
+    """The writer could influence what was going on."""
+    certainty: float
+    """The event and its consequences could be foreseen."""
+    fairness: float
+    """The event was just."""
+
+    def as_tuple(self) -> tuple[float, float, float, float]:
+        """The four values in the order of `ATOMS`."""
+        return (self.goal_attainment, self.controllability, self.certainty, self.fairness)

@@ -45,7 +45,7 @@ def test_a_label_space_can_be_chosen_by_name_or_file(tmp_path):
     assert_user_error(unknown, "unknown label space", "got: 'ekman8'", "ekman7")
 
 
-@pytest.mark.parametrize("command", ["parse", "weak-vad"])
+@pytest.mark.parametrize("command", ["parse", "weak-vad", "appraise"])
 @pytest.mark.parametrize(
     ("stdin", "lines"),
     [
