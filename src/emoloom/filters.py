@@ -17,6 +17,7 @@ from emoloom.records import LabelSpace, ParseFailure
 from emoloom.runs.directory import dumps, write_jsonl_atomic
 from emoloom.settings_file import read_text
 from emoloom.supervision.lexicon import Lexicon
+from emoloom.supervision.valence_flip import Dropped, flip_text
 from emoloom.supervision.weak_vad import weak_vad
 
 
@@ -32,6 +33,15 @@ def weak_vad_line(line: str, lexicon: Lexicon) -> str:
     """One text -> `{"v":..,"a":..,"d":..,"hits":n}`, on the weak scale."""
     weak = weak_vad(line, lexicon)
     return dumps({"v": weak.vad.v, "a": weak.vad.a, "d": weak.vad.d, "hits": weak.hits})
+
+
+def flip_line(line: str, lexicon: Lexicon) -> str:
+    """One text -> `{"text":..,"v":..,"a":..,"d":..}` of its flip, or `{"dropped":"reason"}`."""
+    flipped = flip_text(line, lexicon)
+    if isinstance(flipped, Dropped):
+        return dumps({"dropped": flipped.reason})
+    vad = flipped.vad
+    return dumps({"text": flipped.text, "v": vad.v, "a": vad.a, "d": vad.d})
 
 
 def score_files(answers: Path, gold: Path, labels: str) -> str:
