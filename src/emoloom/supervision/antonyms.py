@@ -76,7 +76,7 @@ class Idioms(NamedTuple):
 def load_antonyms() -> Antonyms:
     """The table that ships, inflected by LemmInflect 0.2.
 
-    Where a form would have two antonyms (`hurt` is present and past), the first counts: the
+    Where a form would have two antonyms (`spread`, say, is present and past), the first counts: the
     dictionary form comes before the others, a line before those below it.
     """
     pairs = tuple(AntonymPair(*line) for line in _table("antonyms.tsv"))
@@ -113,7 +113,7 @@ def word_class(name: str) -> frozenset[str]:
     """Words of one class of `word_classes.tsv` (ours), in lower case.
 
     The classes named in a table's `after` are what may stand right before a form; there `^` is
-    the beginning of a sentence and `,` any other mark.
+    the beginning of a sentence.
     """
     return {key: frozenset(words.split(" ")) for key, words in _table("word_classes.tsv")}[name]
 

@@ -137,18 +137,7 @@ def flip_row(
         return flipped
     if (flipped.vad.v - 0.5) * (label_prior(mirrored, lexicon).v - 0.5) <= 0:
         return Dropped("against_labels")
-    weak = weak_vad(flipped.text, lexicon, mirrored)
-    scaled = (scale or AffineMap.identity()).apply(weak.vad)
-    vad = VAD(*(round(value, VAD_DECIMALS) for value in scaled.as_tuple()))
-    answer = replace(row.answer, labels=mirrored, vad=vad, rationale=rationale(weak.cues))
-    return replace(
-        row,
-        id=row.id + SUFFIX,
-        text=flipped.text,
-        answer=answer,
-        source=row.source + SUFFIX,
-        vad_source="weak",
-    )
+    return _marked(row, flipped.text, mirrored, lexicon, scale or AffineMap.identity())
 
 
 def flip_rows(
@@ -169,6 +158,17 @@ def flip_rows(
             flips.append(flipped)
     counts = {reason: dropped[reason] for reason in get_args(DropReason)}
     return FlippedRows(tuple(flips), counts, len(flips) + dropped.total())
+
+
+def _marked(
+    row: Row, text: str, labels: tuple[str, ...], lexicon: Lexicon, scale: AffineMap
+) -> Row:
+    """The flip as a row, its weak VAD computed with its own labels."""
+    weak = weak_vad(text, lexicon, labels)
+    vad = VAD(*(round(value, VAD_DECIMALS) for value in scale.apply(weak.vad).as_tuple()))
+    answer = replace(row.answer, labels=labels, vad=vad, rationale=rationale(weak.cues))
+    marks = {"id": row.id + SUFFIX, "source": row.source + SUFFIX}
+    return replace(row, text=text, answer=answer, vad_source="weak", **marks)
 
 
 def _left_over(text: str, lexicon: Lexicon, *, pleasant: bool) -> bool:
