@@ -1,5 +1,8 @@
 """Polarity consistency: does the answer turn over when the text does (ours).
 
+The polarity of labels is the lexicon's and not the mirror table's, so that labels without a mirror
+(gratitude, grief) count, in any label space, and the table that made the pairs cannot grade itself.
+
 Legend of suffixes: N pairs, K columns, B draws. `...` is any leading shape: none for the pairs as
 they are, (draws,) for many resampled sets.
 """
@@ -79,9 +82,6 @@ def score_polarity(
     It is *consistent* where both do. The scores are shares of pairs, in [0, 1]; 0 is what a
     constant answer has, about 0.25 (for each part) what a coin for each text would have.
 
-    The label polarity is the lexicon's and not the mirror table's, so that labels without a mirror
-    (gratitude, grief) count, in any label space, and a table of mirrors cannot grade itself.
-
     Undefined (None): without pairs, or, in `parsed`, without a pair whose answers both parsed.
     Source: ours. The interval is the percentile bootstrap of `resampling`, whose units are pairs.
 
@@ -94,12 +94,7 @@ def score_polarity(
     Raises:
         UserError: the lengths differ.
     """
-    if len(answers) != len(pairs):
-        raise UserError(
-            "Answers and polarity pairs must pair up",
-            got=f"{len(answers)} answers, {len(pairs)} pairs",
-            allowed="two answers for each pair, in the same order",
-        )
+    _check_lengths(answers, pairs)
     columns = [_columns(answer, pair, lexicon) for answer, pair in zip(answers, pairs, strict=True)]
     columns_NK = np.array(columns, dtype=np.float64).reshape(len(pairs), 5)
     settings = bootstrap or Bootstrap()
@@ -138,6 +133,15 @@ def score_polarity_outputs(
         for original, flip in ids
     ]
     return score_polarity(answers, pairs, lexicon, bootstrap)
+
+
+def _check_lengths(answers: Sequence[PairAnswers], pairs: Sequence[PolarityPair]) -> None:
+    if len(answers) != len(pairs):
+        raise UserError(
+            "Answers and polarity pairs must pair up",
+            got=f"{len(answers)} answers, {len(pairs)} pairs",
+            allowed="two answers for each pair, in the same order",
+        )
 
 
 def _columns(
