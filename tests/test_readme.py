@@ -23,7 +23,7 @@ NAMED = [c for c in COMMANDS if c.startswith("emoloom ")]
 
 def test_readme_shows_commands_of_every_kind() -> None:
     assert COMMANDS[:2] == ["make demo", "make test"]
-    assert len(ALONE) == 2
+    assert len(ALONE) == 3
     assert len(NAMED) >= 9
 
 
@@ -33,7 +33,7 @@ def test_a_piped_command_runs(command: str) -> None:
     (given,) = shlex.split(text)[1:]
     result = CliRunner().invoke(app, shlex.split(piped)[1:], input=given + "\n")
     assert result.exit_code == 0, result.output
-    assert result.output.startswith(('{"ok":true', '{"v":'))
+    assert result.output.startswith(('{"ok":true', '{"v":', '{"text":'))
 
 
 @pytest.mark.parametrize("command", NAMED)
