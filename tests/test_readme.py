@@ -33,7 +33,7 @@ def test_a_piped_command_runs(command: str) -> None:
     (given,) = shlex.split(text)[1:]
     result = CliRunner().invoke(app, shlex.split(piped)[1:], input=given + "\n")
     assert result.exit_code == 0, result.output
-    assert result.stdout.startswith(('{"ok":true', '{"v":', '{"goal_attainment":'))
+    assert result.stdout.startswith(('{"ok":true', '{"v":', '{"goal_attainment":', '{"text":'))
 
 
 @pytest.mark.parametrize("command", NAMED)

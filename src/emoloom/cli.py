@@ -198,6 +198,21 @@ def appraise(
 
 
 @app.command()
+def flip(
+    lexicon: Annotated[
+        Path | None, typer.Option("--lexicon", metavar="FILE", help="A lexicon of your own.")
+    ] = None,
+) -> None:
+    """Read texts on stdin, one a line; print each with its polarity turned over, or why not."""
+    from emoloom.filters import flip_line
+    from emoloom.supervision.lexicon import load_lexicon
+
+    loaded = load_lexicon(lexicon)
+    for line in _stdin_lines():
+        typer.echo(flip_line(line, loaded))
+
+
+@app.command()
 def decode(
     model: Annotated[str, typer.Option("--model", metavar="SRC", help="Model source.")],
     source: Annotated[

@@ -18,6 +18,7 @@ from emoloom.runs.directory import dumps, write_jsonl_atomic
 from emoloom.settings_file import read_text
 from emoloom.supervision.appraisal import Verifier
 from emoloom.supervision.lexicon import Lexicon
+from emoloom.supervision.valence_flip import Dropped, flip_text
 from emoloom.supervision.weak_vad import weak_vad
 
 
@@ -38,6 +39,15 @@ def weak_vad_line(line: str, lexicon: Lexicon) -> str:
 def appraise_line(line: str, verifier: Verifier) -> str:
     """One text -> the probability of each appraisal atom."""
     return dumps(asdict(verifier.appraise([line])[0]))
+
+
+def flip_line(line: str, lexicon: Lexicon) -> str:
+    """One text -> `{"text":..,"v":..,"a":..,"d":..}` of its flip, or `{"dropped":"reason"}`."""
+    flipped = flip_text(line, lexicon)
+    if isinstance(flipped, Dropped):
+        return dumps({"dropped": flipped.reason})
+    vad = flipped.vad
+    return dumps({"text": flipped.text, "v": vad.v, "a": vad.a, "d": vad.d})
 
 
 def score_files(answers: Path, gold: Path, labels: str) -> str:

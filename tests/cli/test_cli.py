@@ -73,7 +73,17 @@ finally:
 """
     done = python(code, "--help")
     assert "HEAVY []" in done.stdout
-    for name in ("screen", "check", "schema", "report", "parse", "weak-vad", "decode", "score"):
+    for name in (
+        "screen",
+        "check",
+        "schema",
+        "report",
+        "parse",
+        "weak-vad",
+        "flip",
+        "decode",
+        "score",
+    ):
         assert f"\n  {name} " in done.stdout
     assert "\n  models " in done.stdout
     assert "\n  data " in done.stdout
@@ -108,6 +118,7 @@ def test_what_needs_no_model_works_without_torch(a_run, tmp_path):
         ),
         (["parse"], "no\n"),
         (["weak-vad"], "I love it\n"),
+        (["flip"], "I love it\n"),
         (["schema"], ""),
         (["models", "list"], ""),
         (["data", "list"], ""),

@@ -45,7 +45,7 @@ def test_a_label_space_can_be_chosen_by_name_or_file(tmp_path):
     assert_user_error(unknown, "unknown label space", "got: 'ekman8'", "ekman7")
 
 
-@pytest.mark.parametrize("command", ["parse", "weak-vad", "appraise"])
+@pytest.mark.parametrize("command", ["parse", "weak-vad", "appraise", "flip"])
 @pytest.mark.parametrize(
     ("stdin", "lines"),
     [
@@ -67,7 +67,7 @@ def test_lines_in_are_lines_out(command, stdin, lines):
     ]
 
 
-@pytest.mark.parametrize("command", ["parse", "weak-vad"])
+@pytest.mark.parametrize("command", ["parse", "weak-vad", "flip"])
 def test_a_line_that_is_not_utf_8_is_named(command):
     called = call(command, stdin=b"fine\nb\xffd\n")
     assert called.code == 2
@@ -107,6 +107,42 @@ def test_weak_vad_takes_a_lexicon(tmp_path):
     called = call("weak-vad", "--lexicon", path, stdin=b"xyzzy plugh\n")
     assert called.code == 0
     assert json.loads(called.out)["hits"] == 1
+
+
+# flip
+
+
+def test_flip_says_the_flip_with_its_vad_or_why_not():
+    texts = ["I love this puppy", "Good luck!", "xyzzy", "", "love " * 65, "This isn't a good idea"]
+    called = call("flip", stdin="\n".join(texts).encode())
+    assert (called.code, called.err) == (0, "")
+    first, *rest, last = map(json.loads, called.out.splitlines())
+    assert list(first) == ["text", "v", "a", "d"]
+    assert first["text"] == "I hate this puppy"
+    weak = weak_vad(first["text"], load_lexicon())
+    assert (first["v"], first["a"], first["d"]) == weak.vad.as_tuple()
+    assert [line["dropped"] for line in rest] == [
+        *("idiom", "no_polar_word", "no_polar_word", "too_long"),
+    ]
+    assert called.out.splitlines()[1] == '{"dropped":"idiom"}'
+    assert last["text"] == "This is a good idea"
+
+
+def test_flip_takes_a_lexicon_which_is_the_gate(tmp_path):
+    path = tmp_path / "own.tsv"
+    lines = ["word\tvalence\tarousal\tdominance", "love\t0.9\t0.5\t0.5", "hate\t0.8\t0.5\t0.5"]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    called = call("flip", "--lexicon", path, stdin=b"I love it\n")
+    assert called.out == '{"dropped":"gate"}\n'
+    assert_user_error(call("flip", "--lexicon", tmp_path / "none", stdin=b"a\n"), "no file")
+
+
+def test_what_a_hostile_text_holds_stays_inside_its_json():
+    text = 'I love "</script>\x1b[31m\\ \u2028 \u202e" {"text":1} \0'
+    called = call("flip", stdin=text.encode())
+    (line,) = called.out.rstrip("\n").split("\n")
+    assert json.loads(line)["text"] == text.replace("love", "hate")
+    assert "\x1b" not in line
 
 
 # schema, report, lists

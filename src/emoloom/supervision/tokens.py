@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Callable
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 from emoloom.corpora.lines import read_lines
 
@@ -28,6 +28,30 @@ def tokenise(text: str) -> tuple[str, ...]:
     """
     plain = unicodedata.normalize("NFC", _PLACEHOLDER.sub(" ", text))
     return tuple(_WORD.findall(plain.translate(_APOSTROPHES).casefold()))
+
+
+class WordSpan(NamedTuple):
+    """A word where it stands in a text."""
+
+    start: int
+    """Index of its first character."""
+    end: int
+    """Index behind its last character."""
+    word: str
+    """Case-folded, with straight apostrophes, as in `tokenise`."""
+
+
+def word_spans(text: str) -> tuple[WordSpan, ...]:
+    """The words of a text with their places in it, for those who edit the text itself.
+
+    As `tokenise`, but without composing the text first: a decomposed accent ends a word.
+    """
+    blanked = _PLACEHOLDER.sub(lambda found: " " * len(found.group()), text)
+    plain = blanked.translate(_APOSTROPHES)
+    return tuple(
+        WordSpan(found.start(), found.end(), found.group().casefold())
+        for found in _WORD.finditer(plain)
+    )
 
 
 @lru_cache(maxsize=65536)
