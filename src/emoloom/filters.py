@@ -1,7 +1,7 @@
 """The small filters of the command line: each runs one room alone, text in and text out."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +13,7 @@ from emoloom.corpora.readers import read_rows
 from emoloom.engines.progress import Progress
 from emoloom.errors import UserError
 from emoloom.metrics.scoring import score
+from emoloom.models.certificate import Certificate
 from emoloom.records import LabelSpace, ParseFailure
 from emoloom.runs.directory import dumps, write_jsonl_atomic
 from emoloom.settings_file import read_text
@@ -90,6 +91,29 @@ def score_files(answers: Path, gold: Path, labels: str) -> str:
     return dumps(score(parsed, read.rows, space).to_dict())
 
 
+def check_model(source: str, labels: str, say: Callable[[str], None]) -> Certificate:
+    """Certify a model on the shipped sample's texts, as a screen would; bfloat16 is tried too.
+
+    Raises:
+        UserError: the label space or the model cannot be used.
+    """
+    from emoloom.corpora.registry import read_corpus
+    from emoloom.models.causal_lm import load_causal_lm
+    from emoloom.models.preflight import certify
+    from emoloom.sources.model_files import get_model, parse_source
+
+    space = load_space(labels)
+    files = get_model(parse_source(source), say=say)
+    lm = load_causal_lm(
+        files.folder,
+        space,
+        name=files.display_name,
+        trust_remote_code=files.trust_remote_code,
+    )
+    texts = [row.text for row in read_corpus("goemotions-sample", "dev").rows[:64]]
+    return certify(lm, texts, [_example(space)], 96, bf16=True)
+
+
 @dataclass(frozen=True, slots=True)
 class DecodeRequest:
     """One call of `emoloom decode`."""
@@ -124,7 +148,7 @@ def decode_file(request: DecodeRequest, progress: Progress) -> int:
     from emoloom.models.preflight import certify
     from emoloom.sources.model_files import get_model, parse_source
 
-    _check_output(request.output)
+    _check_output(request.output, request.source)
     space = load_space(request.labels)
     lines = list(read_objects(request.source, ("id", "text"), "rows"))
     rows = [(line["id"], line["text"]) for line in lines]
@@ -149,22 +173,27 @@ def decode_file(request: DecodeRequest, progress: Progress) -> int:
     except ModelError as error:
         raise UserError(str(error), do="choose another model") from error
     keys = ("id", "output", "forwards", "prompt_tokens")
-    write_jsonl_atomic(
-        request.output, [{key: getattr(decoded[row_id], key) for key in keys} for row_id, _ in rows]
-    )
+    values = [{key: getattr(decoded[row_id], key) for key in keys} for row_id, _ in rows]
+    write_jsonl_atomic(request.output.resolve(), values)
     return len(rows)
 
 
-def _check_output(path: Path) -> None:
-    """Refuse before the work what could not be written after it."""
+def _check_output(path: Path, source: Path) -> None:
+    """Refuse before the work what could not, or must not, be written after it."""
     above = next(parent for parent in path.absolute().parents if parent.exists())
-    if path.is_dir() or not above.is_dir():
-        raise UserError(
-            f"cannot write {path}",
-            got="a folder" if path.is_dir() else f"{above} is a file",
-            allowed="a file in a folder",
-            do="choose another --output",
-        )
+    if path.is_dir():
+        got = "a folder"
+    elif not above.is_dir():
+        got = f"{above} is a file"
+    elif path.exists() and not path.is_file():
+        got = "a device or a pipe"  # a whole file would take its place
+    elif path.exists() and source.exists() and path.samefile(source):
+        got = "the file of rows itself"
+    else:
+        return
+    raise UserError(
+        f"cannot write {path}", got=got, allowed="a file in a folder", do="choose another --output"
+    )
 
 
 def _example(space: LabelSpace) -> str:

@@ -22,7 +22,7 @@ def _few_rows(tmp_path: Path) -> Path:
         part["rows"] = 4
     config["zero_shot"]["rows"] = 1
     config["training"]["batch_rows"] = 4
-    config["decoding"] = {"max_new_tokens": 64}
+    config["decoding"] = {"max_new_tokens": 64, "audit_rows": 1}
     path = tmp_path / "few.yaml"
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
     return path
@@ -59,7 +59,9 @@ def test_the_demo_with_few_rows(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert certificate["verdict"] == "packed"
     assert certificate["positions"] >= 512
     costs = json.loads((run / "costs.json").read_text(encoding="utf-8"))
-    assert costs["decode"]["smollm2-135m.sft"]["forwards_per_row"] < 20
+    decoded = costs["decode"]["smollm2-135m.sft"]
+    assert decoded["forwards_per_row"] < 20
+    assert (decoded["audited_rows"], decoded["mismatches"]) == (1, 0)
     assert "only candidate that was ranked" in screened.verdict
     assert (run / "report.html").stat().st_size > 50_000
     assert "train smollm2-135m.sft: 12 steps" in capsys.readouterr().err

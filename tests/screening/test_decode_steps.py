@@ -13,12 +13,14 @@ from emoloom.runs.directory import (
     write_jsonl_atomic,
     write_text_atomic,
 )
-from emoloom.screening import candidates
-from emoloom.screening.candidates import DecodeJob, decode
+from emoloom.screening import decoding_steps
+from emoloom.screening.decoding_steps import DecodeJob, decode
 from emoloom.screening.row_sets import SharedRows
 from emoloom.supervision.weak_vad import AffineMap
 
 CERTIFICATE = Certificate("packed", "exact", 300, 0.01, 512, (Check("causality", True, 0.0, 1.0),))
+
+NO_MODEL = SimpleNamespace(prompter=SimpleNamespace(head_ids=()))
 
 
 def row(number: int, source: str = "a") -> Row:
@@ -47,7 +49,7 @@ def fake_decoder(calls: list, forwards: int = 2):
 
 
 def decode_job(rows, inputs: str = "0123456789abcdef0") -> DecodeJob:
-    return DecodeJob(rows, CERTIFICATE, False, DecodeSettings(), {}, inputs)
+    return DecodeJob(rows, CERTIFICATE, False, DecodeSettings(), {}, (), (), inputs)
 
 
 def test_answers_stand_in_the_order_of_the_rows_whatever_finishes_first(
@@ -56,9 +58,9 @@ def test_answers_stand_in_the_order_of_the_rows_whatever_finishes_first(
     def backwards(lm, given, *_):
         yield from fake_decoder([])(lm, given[::-1], None, None, None)
 
-    monkeypatch.setattr(candidates, "decode_rows", backwards)
+    monkeypatch.setattr(decoding_steps, "decode_rows", backwards)
     out = tmp_path / "rows" / "select.jsonl"
-    costs = decode(SimpleNamespace(), decode_job(rows.select), out, lambda _: None)
+    costs = decode(NO_MODEL, decode_job(rows.select), out, lambda _: None)
     lines = read_complete_lines(out)
     assert lines == [{"id": r.id, "output": f"out {r.text}"} for r in rows.select]
     assert costs == {
@@ -67,6 +69,11 @@ def test_answers_stand_in_the_order_of_the_rows_whatever_finishes_first(
         "tokens_computed": 120,
         "near_ties": 4,
         "truncated": 0,
+        "tie_margin": 0.01,
+        "audited_rows": 0,
+        "audited_tokens": 0,
+        "mismatches": 0,
+        "mismatch_bound": 1.0,
     }
     assert [path.name for path in out.parent.iterdir()] == ["select.jsonl"]
 
@@ -74,7 +81,7 @@ def test_answers_stand_in_the_order_of_the_rows_whatever_finishes_first(
 @pytest.mark.parametrize("cut", [b"", b'{"id": "a/13", "outp'])
 def test_finished_rows_are_not_decoded_again(tmp_path, rows, monkeypatch, cut):
     calls: list[list[str]] = []
-    monkeypatch.setattr(candidates, "decode_rows", fake_decoder(calls))
+    monkeypatch.setattr(decoding_steps, "decode_rows", fake_decoder(calls))
     out = tmp_path / "rows" / "select.jsonl"
     stop = iter([None, None, KeyboardInterrupt()])
 
@@ -83,13 +90,13 @@ def test_finished_rows_are_not_decoded_again(tmp_path, rows, monkeypatch, cut):
             raise error
 
     with pytest.raises(KeyboardInterrupt):
-        decode(SimpleNamespace(), decode_job(rows.select), out, stop_at_two)
+        decode(NO_MODEL, decode_job(rows.select), out, stop_at_two)
     assert not out.exists()
     (partial,) = out.parent.iterdir()
     with partial.open("ab") as stream:
         stream.write(cut)
     advanced: list[int] = []
-    costs = decode(SimpleNamespace(), decode_job(rows.select), out, advanced.append)
+    costs = decode(NO_MODEL, decode_job(rows.select), out, advanced.append)
     assert calls == [[r.id for r in rows.select], ["a/12", "a/13"]]
     assert advanced == [2, 1, 1]
     assert [line["id"] for line in read_complete_lines(out)] == [r.id for r in rows.select]
@@ -108,21 +115,21 @@ def test_finished_rows_are_not_decoded_again(tmp_path, rows, monkeypatch, cut):
 )
 def test_a_damaged_partial_file_is_decoded_again(tmp_path, rows, monkeypatch, harm):
     calls: list[list[str]] = []
-    monkeypatch.setattr(candidates, "decode_rows", fake_decoder(calls))
+    monkeypatch.setattr(decoding_steps, "decode_rows", fake_decoder(calls))
     out = tmp_path / "select.jsonl"
     partial = tmp_path / "select.0123456789abcdef.partial"
     line = {"forwards": 1, "tokens_computed": 1, "near_ties": 0, "truncated": 0}
     append_json_line(partial, {"id": "a/10", "output": "x", **line})
     with partial.open("ab") as stream:
         stream.write(harm)
-    decode(SimpleNamespace(), decode_job(rows.select), out, lambda _: None)
+    decode(NO_MODEL, decode_job(rows.select), out, lambda _: None)
     assert calls == [[r.id for r in rows.select]]
     assert read_complete_lines(out)[0]["output"] == "out text 10"
 
 
 def test_answers_of_other_inputs_and_rows_are_left_out(tmp_path, rows, monkeypatch):
     calls: list[list[str]] = []
-    monkeypatch.setattr(candidates, "decode_rows", fake_decoder(calls))
+    monkeypatch.setattr(decoding_steps, "decode_rows", fake_decoder(calls))
     out = tmp_path / "select.jsonl"
     line = {"output": "old", "forwards": 1, "tokens_computed": 1, "near_ties": 0, "truncated": 0}
     write_jsonl_atomic(tmp_path / "select.ffffffffffffffff.partial", [{"id": "a/10", **line}])
@@ -131,7 +138,7 @@ def test_answers_of_other_inputs_and_rows_are_left_out(tmp_path, rows, monkeypat
         [{"id": "a/11", **line}, {"id": "gone", **line}],
     )
     write_text_atomic(tmp_path / "test.eeeeeeeeeeeeeeee.partial", "of another row set")
-    decode(SimpleNamespace(), decode_job(rows.select), out, lambda _: None)
+    decode(NO_MODEL, decode_job(rows.select), out, lambda _: None)
     assert calls == [["a/10", "a/12", "a/13"]]
     assert [one["output"] for one in read_complete_lines(out)] == [
         "out text 10",
@@ -155,8 +162,8 @@ def test_each_answer_is_on_the_disk_before_the_next_is_asked_for(tmp_path, rows,
             seen.append(len(partial.read_text(encoding="utf-8").splitlines()))
             yield answer
 
-    monkeypatch.setattr(candidates, "decode_rows", watching)
-    decode(SimpleNamespace(), decode_job(rows.select), out, lambda _: None)
+    monkeypatch.setattr(decoding_steps, "decode_rows", watching)
+    decode(NO_MODEL, decode_job(rows.select), out, lambda _: None)
     assert seen == [0, 1, 2, 3]
 
 
@@ -173,7 +180,7 @@ def test_the_decoder_is_closed_when_the_work_stops(tmp_path, rows, monkeypatch):
         if count:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(candidates, "decode_rows", closing)
+    monkeypatch.setattr(decoding_steps, "decode_rows", closing)
     with pytest.raises(KeyboardInterrupt):
-        decode(SimpleNamespace(), decode_job(rows.select), tmp_path / "s.jsonl", stop)
+        decode(NO_MODEL, decode_job(rows.select), tmp_path / "s.jsonl", stop)
     assert closed == [True]

@@ -107,7 +107,7 @@ def furthest(lm: CausalLM, original: Path) -> float:
     config = json.loads((original / "config.json").read_text(encoding="utf-8"))
     differences = []
     for ids in SEQUENCES:
-        got = full_forward(lm, ids, range(len(ids)))
+        got = full_forward(lm, ids, range(len(ids))).whole()
         differences.append((got - reference(ids, weights, config)).abs().max())
     return float(max(differences))
 

@@ -128,9 +128,11 @@ def _is_entry(value: object) -> bool:
 def _decode_table(stages: Iterable[dict[str, Any]]) -> dict[str, dict[str, float]]:
     """Decoding figures by candidate, for the report."""
     keys = ("rows", "forwards", "tokens_computed", "near_ties", "truncated", "seconds")
+    audit = ("tie_margin", "audited_rows", "audited_tokens", "mismatches", "mismatch_bound")
     return {
         entry["candidate"]: {
             **{key: entry[key] for key in keys},
+            **{key: entry[key] for key in audit if key in entry},
             "forwards_per_row": round(entry["forwards"] / max(1, entry["rows"]), 2),
             "rows_per_second": round(entry["rows"] / max(entry["seconds"], 1e-9), 3),
         }

@@ -62,3 +62,17 @@ class Certificate:
         """Inverse of `to_dict`."""
         checks = tuple(Check(**check) for check in value["checks"])
         return Certificate(**{**value, "checks": checks})
+
+
+def explain(found: Certificate) -> str:
+    """The verdict and each check, a line each, for a terminal."""
+    lines = [f"{found.verdict}: {found.reason}"]
+    for check in found.checks:
+        mark = "ok" if check.passed else "FAILED" if check.needed else "warning"
+        lines.append(f"{mark:8}{check.name}: {check.value:.3g} (at most {check.limit:.3g})")
+    if found.verdict == "packed":
+        lines.append(
+            f"near-ties are top-2 gaps up to {found.tie_margin:.3g}, "
+            f"from {found.positions} positions"
+        )
+    return "\n".join(lines)

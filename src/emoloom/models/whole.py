@@ -29,6 +29,9 @@ def loading_fault(model: Any, loading: Mapping[str, Any]) -> str:
     )
     if shapes:
         return f"{len(shapes)} tensors have another shape, e.g. {shapes[0]}"
+    for name, weight in model.named_parameters():
+        if not bool(weight.isfinite().all()):
+            return f"{name} holds numbers that are NaN or infinite"
     known = {_LAYER.sub(".", name, count=1) for name in model.state_dict()}
     dropped = sorted(
         name

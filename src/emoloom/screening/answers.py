@@ -11,6 +11,7 @@ from emoloom import __version__
 from emoloom.config import Config
 from emoloom.contract.parse import parse_output
 from emoloom.contract.prompt import instruction_sha256
+from emoloom.decoding.audit import rows_to_audit
 from emoloom.decoding.verified import DecodeSettings
 from emoloom.models.logits import ModelError
 from emoloom.records import VAD, LabelSpace, ParseFailure, Prediction, Row
@@ -27,9 +28,7 @@ from emoloom.runs.provenance import package_versions
 from emoloom.runs.work import Advance, Outcome, Work
 from emoloom.screening.candidates import (
     Candidate,
-    DecodeJob,
     TrainJob,
-    decode,
     fit_settings,
     load,
     preflight,
@@ -37,6 +36,7 @@ from emoloom.screening.candidates import (
     train,
     with_adapter,
 )
+from emoloom.screening.decoding_steps import DecodeJob, decode
 from emoloom.screening.floors import floor_outputs
 from emoloom.screening.row_sets import SharedRows, mean_human_vad
 from emoloom.sources.model_files import ModelFiles
@@ -183,7 +183,7 @@ def _decode_work(job: CandidateRun) -> Work:
         adapter,
         job.rows.hashes[SELECT],
         [row.id for row in rows],
-        [decoding.decoder, decoding.max_new_tokens],
+        [decoding.decoder, decoding.max_new_tokens, decoding.audit_share, decoding.audit_rows],
         certificate.to_dict(),
     )
 
@@ -199,10 +199,22 @@ def _decode_work(job: CandidateRun) -> Work:
                 decoding.max_new_tokens, decoding.pack_rows, decoding.pack_tokens
             ),
             hints=_hints(job, rows) if trained else {},
+            taught=taught_answers(job.rows.train) if trained else (),
+            audit=rows_to_audit([row.id for row in rows], decoding.audit_share, decoding.audit_rows)
+            if trained
+            else (),  # zero-shot is shown, and never ranked
             inputs=stage.inputs,
         )
         out = job.run.rows(name, SELECT)
-        costs = decode(lm, task, out, advance)
+        costs = decode(
+            lm,
+            task,
+            out,
+            advance,
+            lambda ids, margin: job.run.event(
+                "margin_widened", candidate=name, rows=ids, tie_margin=margin
+            ),
+        )
         return Outcome((out,), {"rows": len(rows), "answers": len(rows)}, costs)
 
     return Work(stage, name, len(rows), "rows", make)
@@ -217,6 +229,15 @@ def spread(rows: Sequence[Row], count: int) -> tuple[Row, ...]:
         seen[row.source] = seen.get(row.source, 0) + 1
     chosen = sorted(place for _, place in sorted(turns)[:count])
     return tuple(rows[place] for place in chosen)
+
+
+def taught_answers(train: Sequence[Row]) -> tuple[Prediction, ...]:
+    """What the model was trained to write, of the rows that are annotated in full."""
+    return tuple(
+        Prediction(row.answer.labels, row.answer.vad, row.answer.rationale)
+        for row in train
+        if row.answer.labels is not None and row.answer.vad is not None
+    )
 
 
 def _hints(job: CandidateRun, rows: Sequence[Row]) -> dict[str, Prediction]:

@@ -6,27 +6,21 @@ whether it must, is for the engine and the pipeline.
 
 import json
 import os
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 
 from emoloom.config import Config, Recipe
 from emoloom.contract.schema import write_answer
-from emoloom.decoding.canonical import Decoded, decode_canonical
-from emoloom.decoding.drafts import contract_drafter
-from emoloom.decoding.verified import DecodeSettings, decode_rows
 from emoloom.errors import UserError
 from emoloom.models.causal_lm import CausalLM, load_causal_lm
 from emoloom.models.certificate import Certificate
 from emoloom.models.preflight import certify
 from emoloom.records import VAD, LabelSpace, Prediction, Row
 from emoloom.runs.directory import (
-    append_json_line,
-    read_complete_lines,
     write_folder_atomic,
     write_json_atomic,
     write_jsonl_atomic,
@@ -187,93 +181,3 @@ def train(lm: CausalLM, job: TrainJob, folder: Path, advance: Advance) -> dict[s
 def with_adapter(lm: CausalLM, folder: Path) -> CausalLM:
     """The base model with the candidate's checkpoint merged in."""
     return load_adapter(lm, folder / "checkpoint")
-
-
-@dataclass(frozen=True, slots=True)
-class DecodeJob:
-    """What decoding one row set needs."""
-
-    rows: tuple[Row, ...]
-    """Rows to be answered."""
-    certificate: Certificate
-    """Of the base model."""
-    canonical: bool
-    """True for one forward a token, by definition; False for the verified decoder."""
-    settings: DecodeSettings
-    """Sizes."""
-    hints: Mapping[str, Prediction]
-    """First drafts by row id."""
-    inputs: str
-    """Fingerprint of all that affects an answer: rows kept from before must have the same."""
-
-
-def decode(lm: CausalLM, job: DecodeJob, out: Path, advance: Advance) -> dict[str, float]:
-    """Answer every row; rows finished before an interrupt are not decoded again.
-
-    Each answer is appended to a partial file as soon as it is finished; the file of outputs, in
-    the order of the rows, appears whole at the end.
-
-    Returns:
-        Costs: rows, forwards, tokens computed, near-ties, truncated texts.
-    """
-    partial = out.with_suffix(f".{job.inputs[:16]}.partial")
-    for other in set(out.parent.glob(f"{out.stem}.*.partial")) - {partial}:
-        other.unlink()
-    wanted = {row.id for row in job.rows}
-    done = {line["id"]: line for line in _kept(partial) if line["id"] in wanted}
-    write_jsonl_atomic(partial, done.values())
-    advance(len(done))
-    left = [(row.id, row.text) for row in job.rows if row.id not in done]
-    with closing(_decoder(lm, job, left)) as answers:
-        for answer in answers:
-            done[answer.id] = _line(answer)
-            append_json_line(partial, done[answer.id])
-            advance(1)
-    lines = [done[row.id] for row in job.rows]
-    write_jsonl_atomic(out, [{"id": line["id"], "output": line["output"]} for line in lines])
-    partial.unlink()
-    return {"rows": len(lines), **{key: sum(line[key] for line in lines) for key in _COSTS}}
-
-
-def _kept(partial: Path) -> list[dict[str, Any]]:
-    """Answers of an interrupted call; none where the file is damaged, so they are made again."""
-    try:
-        lines = read_complete_lines(partial)
-    except ValueError:
-        return []
-    return lines if all(_is_line(line) for line in lines) else []
-
-
-def _is_line(value: object) -> bool:
-    return (
-        isinstance(value, dict)
-        and value.keys() == {"id", "output", *_COSTS}
-        and all(isinstance(value[key], str) for key in ("id", "output"))
-        and all(isinstance(value[key], int) for key in _COSTS)
-    )
-
-
-_COSTS = ("forwards", "tokens_computed", "near_ties", "truncated")
-
-
-def _decoder(
-    lm: CausalLM, job: DecodeJob, rows: Sequence[tuple[str, str]]
-) -> Generator[Decoded, None, None]:
-    if job.canonical:
-        limit = job.settings.max_new_tokens
-        for row_id, text in rows:
-            yield decode_canonical(lm, row_id, text, limit)
-    else:
-        drafter = contract_drafter(lm.prompter, job.hints)
-        yield from decode_rows(lm, rows, job.certificate, job.settings, drafter)
-
-
-def _line(answer: Decoded) -> dict[str, object]:
-    return {
-        "id": answer.id,
-        "output": answer.output,
-        "forwards": answer.forwards,
-        "tokens_computed": answer.tokens_computed,
-        "near_ties": answer.near_ties,
-        "truncated": int(answer.truncated),
-    }

@@ -1,0 +1,62 @@
+"""The command line's sub-commands: what can be named in a config, and whether it can be used."""
+
+from typing import Annotated
+
+import typer
+
+from emoloom.errors import ExitCode
+
+models_app = typer.Typer(help="Model sources.", no_args_is_help=True, rich_markup_mode=None)
+data_app = typer.Typer(help="Corpora.", no_args_is_help=True, rich_markup_mode=None)
+
+Source = Annotated[
+    str, typer.Argument(metavar="SRC", help="Name, hf:..., pypi:..., folder or .gguf.")
+]
+
+
+@models_app.command("list")
+def models_list() -> None:
+    """Models that can be named in a config as they are."""
+    from emoloom.sources.model_files import list_models
+
+    for model in list_models():
+        typer.echo(f"{model.name}\t{model.display_name}\t{model.licence}\t{model.note}")
+
+
+@models_app.command("get")
+def models_get(source: Source) -> None:
+    """Fetch and convert a model once; the last line is the path of its folder."""
+    from emoloom.sources.model_files import get_model, parse_source
+
+    files = get_model(parse_source(source), say=lambda text: typer.echo(text, err=True))
+    typer.echo(f"{files.display_name} ({files.licence})", err=True)
+    typer.echo(files.folder)
+
+
+@models_app.command("check")
+def models_check(
+    source: Source,
+    labels: Annotated[
+        str, typer.Option("--labels", metavar="SPACE", help="Label space: name or file.")
+    ] = "goemotions28",
+    as_json: Annotated[bool, typer.Option("--json", help="The whole certificate as JSON.")] = False,
+) -> None:
+    """Certify a model: may it be ranked, and how far is packing exact? Exit code 2 if refused."""
+    from emoloom.filters import check_model
+    from emoloom.models.certificate import explain
+    from emoloom.runs.directory import dumps
+
+    found = check_model(source, labels, say=lambda text: typer.echo(text, err=True))
+    typer.echo(dumps(found.to_dict(), indent=2) if as_json else explain(found))
+    raise typer.Exit(ExitCode.USER_ERROR if found.verdict == "refused" else ExitCode.DONE)
+
+
+@data_app.command("list")
+def data_list() -> None:
+    """Corpora that can be named in a config."""
+    from emoloom.corpora.registry import get_corpus, list_corpora
+
+    for name in list_corpora():
+        corpus = get_corpus(name)
+        where = "shipped" if corpus.shipped else f"needs path: {corpus.needs}"
+        typer.echo(f"{name}\t{corpus.title}\t{corpus.licence}\t{where}")
