@@ -84,15 +84,14 @@ def test_without_a_mismatch_nothing_is_widened(prompter, tmp_path):
     costs, widened, outputs = run(prompter, 5e-6, tmp_path)
     assert outputs == [LINE] * 3
     assert widened == []
-    assert (costs["audited_rows"], costs["mismatches"], costs["tie_margin"]) == (2, 0, 1e-5)
-    assert 0 < costs["mismatch_bound"] < 0.1
+    assert (costs["audited_rows"], costs["audit_mismatches"], costs["tie_margin"]) == (2, 0, 1e-5)
 
 
 def test_a_mismatch_widens_the_margin_until_the_answers_are_canonical(prompter, tmp_path):
     costs, widened, outputs = run(prompter, 5e-5, tmp_path)
     assert outputs == [LINE] * 3
     assert widened == [("r0, r2", pytest.approx(8e-5))]
-    assert costs["mismatches"] == 2
+    assert costs["audit_mismatches"] == 2
     assert costs["tie_margin"] == pytest.approx(8e-5)
     assert costs["audited_rows"] == 2
 

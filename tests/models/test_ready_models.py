@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 
 from emoloom.contract.prompt import render_instruction
 from emoloom.decoding.canonical import Decoded, decode_canonical
+from emoloom.decoding.drafts import contract_drafter
 from emoloom.decoding.verified import DecodeSettings, decode_rows
 from emoloom.models.causal_lm import CausalLM, load_causal_lm
 from emoloom.models.certificate import Certificate
@@ -276,7 +277,8 @@ def decoded_twice(
     rows = [(f"r{number}", text) for number, text in enumerate(texts)]
     hints = {row_id: hint(row_id) for row_id, _ in rows[::2]}
     settings = DecodeSettings(MAX_NEW_TOKENS, pack_rows=4)
-    verified = {one.id: one for one in decode_rows(lm, rows, certificate, settings, hints)}
+    drafter = contract_drafter(lm.prompter, hints)
+    verified = {one.id: one for one in decode_rows(lm, rows, certificate, settings, drafter)}
     return [(decode_canonical(lm, *one, MAX_NEW_TOKENS), verified[one[0]]) for one in rows]
 
 

@@ -61,7 +61,7 @@ def test_the_demo_with_few_rows(tmp_path: Path, capsys: pytest.CaptureFixture[st
     costs = json.loads((run / "costs.json").read_text(encoding="utf-8"))
     decoded = costs["decode"]["smollm2-135m.sft"]
     assert decoded["forwards_per_row"] < 20
-    assert (decoded["audited_rows"], decoded["mismatches"]) == (1, 0)
+    assert (decoded["audited_rows"], decoded["audit_mismatches"]) == (1, 0)
     assert "only candidate that was ranked" in screened.verdict
     assert (run / "report.html").stat().st_size > 50_000
     assert "train smollm2-135m.sft: 12 steps" in capsys.readouterr().err

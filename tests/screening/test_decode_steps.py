@@ -72,8 +72,7 @@ def test_answers_stand_in_the_order_of_the_rows_whatever_finishes_first(
         "tie_margin": 0.01,
         "audited_rows": 0,
         "audited_tokens": 0,
-        "mismatches": 0,
-        "mismatch_bound": 1.0,
+        "audit_mismatches": 0,
     }
     assert [path.name for path in out.parent.iterdir()] == ["select.jsonl"]
 

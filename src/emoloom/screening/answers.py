@@ -198,7 +198,7 @@ def _decode_work(job: CandidateRun) -> Work:
             settings=DecodeSettings(
                 decoding.max_new_tokens, decoding.pack_rows, decoding.pack_tokens
             ),
-            hints=_hints(job, rows) if trained else {},
+            hints=draft_hints(job, rows) if trained else {},
             taught=taught_answers(job.rows.train) if trained else (),
             audit=rows_to_audit([row.id for row in rows], decoding.audit_share, decoding.audit_rows)
             if trained
@@ -240,7 +240,7 @@ def taught_answers(train: Sequence[Row]) -> tuple[Prediction, ...]:
     )
 
 
-def _hints(job: CandidateRun, rows: Sequence[Row]) -> dict[str, Prediction]:
+def draft_hints(job: CandidateRun, rows: Sequence[Row]) -> dict[str, Prediction]:
     """First drafts: TF-IDF's labels, and the weak-supervision formulas for VAD and cues."""
     answers, ids = read_answers(job.run, "tf-idf", job.space)
     labels = {

@@ -98,8 +98,7 @@ def decode(
         "tie_margin": job.certificate.tie_margin,
         "audited_rows": checked.rows,
         "audited_tokens": checked.tokens,
-        "mismatches": mismatches,
-        "mismatch_bound": checked.bound,
+        "audit_mismatches": mismatches,
     }
 
 
