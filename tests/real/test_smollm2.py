@@ -5,6 +5,7 @@ import pytest
 from emoloom.contract.prompt import render_instruction
 from emoloom.corpora.labels import load_space
 from emoloom.decoding.canonical import decode_canonical
+from emoloom.decoding.drafts import contract_drafter
 from emoloom.decoding.verified import DecodeSettings, decode_rows
 from emoloom.models.causal_lm import CausalLM, load_causal_lm
 from emoloom.models.preflight import certify
@@ -83,7 +84,8 @@ def test_verified_is_canonical(lm):
     hint = Prediction(("joy",), VAD(0.83, 0.55, 0.61), "cues: love, puppy")
     for hints in ({}, {row_id: hint for row_id, _ in rows[::2]}):
         settings = DecodeSettings(MAX_NEW_TOKENS, pack_rows=4)
-        verified = list(decode_rows(lm, rows, certificate, settings, hints))
+        drafter = contract_drafter(lm.prompter, hints)
+        verified = list(decode_rows(lm, rows, certificate, settings, drafter))
         assert sorted(answer.id for answer in verified) == sorted(canonical)
         for answer in verified:
             assert answer.ids == canonical[answer.id].ids, answer.id
