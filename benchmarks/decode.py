@@ -12,6 +12,7 @@ taken with a stopping criterion that ends each row there.
 import argparse
 import json
 import resource
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -83,6 +84,7 @@ def timed(name: str, rows: Sequence[Row], work: Callable[[], dict[str, str]]) ->
     answers = work()
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{name}: {len(rows)} rows in {seconds:.1f} s", file=sys.stderr, flush=True)
     return Timed(name, len(rows), seconds, answers, peak)
 
 
