@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -170,16 +171,15 @@ def main() -> None:
     of_row = sum(a.prompt_tokens + len(a.ids) for a in decoded) / len(rows)
     few = rows[: given.slow_rows]
     one = timed("verified, one row at a time", few, lambda: ours(few, pack_rows=1))
+    plan = [(True, batch, few if batch == 1 else rows) for batch in given.batches]
+    plan += [(False, batch, few) for batch in (8, 16) if batch <= len(few)]
     peers = [
         timed(
             f"generate(use_cache={cache}), batch {batch}",
             part,
-            lambda p=part, b=batch, c=cache: generate(lm, p, b, cache=c),
+            partial(generate, lm, part, batch, cache=cache),
         )
-        for cache, part in ((True, rows), (False, few))
-        for batch in given.batches
-        if (cache or 8 <= batch <= 16) and (batch > 1 or cache)
-        for part in [few if batch == 1 else part]
+        for cache, batch, part in plan
     ]
     ways = (verified, one, *peers)
     head = len(lm.prompter.head_ids)

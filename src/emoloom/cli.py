@@ -82,6 +82,9 @@ app.add_typer(data_app, name="data")
 Labels = Annotated[
     str, typer.Option("--labels", metavar="SPACE", help="Label space: name or file.")
 ]
+LexiconPath = Annotated[
+    Path | None, typer.Option("--lexicon", metavar="FILE", help="A lexicon of your own.")
+]
 ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML config of a screen.")]
 
 
@@ -154,11 +157,7 @@ def parse(labels: Labels = "goemotions28") -> None:
 
 
 @app.command("weak-vad")
-def weak_vad(
-    lexicon: Annotated[
-        Path | None, typer.Option("--lexicon", metavar="FILE", help="A lexicon of your own.")
-    ] = None,
-) -> None:
+def weak_vad(lexicon: LexiconPath = None) -> None:
     """Read texts on stdin, one a line; print the lexicon's VAD of each (weak scale, unmapped)."""
     from emoloom.filters import weak_vad_line
     from emoloom.supervision.lexicon import load_lexicon
@@ -197,11 +196,7 @@ def appraise(
 
 
 @app.command()
-def flip(
-    lexicon: Annotated[
-        Path | None, typer.Option("--lexicon", metavar="FILE", help="A lexicon of your own.")
-    ] = None,
-) -> None:
+def flip(lexicon: LexiconPath = None) -> None:
     """Read texts on stdin, one a line; print each with its polarity turned over, or why not."""
     from emoloom.filters import flip_line
     from emoloom.supervision.lexicon import load_lexicon

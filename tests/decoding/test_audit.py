@@ -42,14 +42,6 @@ def test_rows_are_chosen_by_their_ids_alone(share, least, count):
     assert rows_to_audit(ids[:3], 0.01, 8) == rows_to_audit(ids[:3], 1.0, 0)
 
 
-def test_the_bound_is_that_of_no_event_in_n():
-    """scipy.stats.binomtest(0, n).proportion_ci(0.90).high, SciPy 1.17: one-sided 95%."""
-    assert Audit(2, 90, ()).bound == pytest.approx(0.0327380, abs=1e-6)
-    assert Audit(8, 360, ()).bound == pytest.approx(0.0082869, abs=1e-6)
-    assert Audit(0, 0, ()).bound == 1.0
-    assert Audit(2, 90, ("r1",)).bound == 1.0
-
-
 def test_an_audit_names_the_rows_that_differ(prompter):
     lm, _ = scripted(prompter, dict.fromkeys(TEXTS, prompter.answer(LINE).ids))
     texts = {row.id: row.text for row in ROWS}
@@ -73,33 +65,37 @@ def run(prompter, gap: float, folder: Path) -> tuple[dict[str, float], list, lis
     job = DecodeJob(
         ROWS, packs(tie_margin=1e-5), False, DecodeSettings(60), {}, (), ("r0", "r2"), "0" * 20
     )
-    widened: list[tuple[str, float]] = []
+    events: list[tuple[str, dict]] = []
     out = folder / "select.jsonl"
-    costs = decode(lm, job, out, lambda _: None, lambda ids, m: widened.append((ids, m)))
+    costs = decode(
+        lm, job, out, lambda _: None, lambda name, **details: events.append((name, details))
+    )
     assert [path.name for path in folder.iterdir()] == ["select.jsonl"]
-    return costs, widened, [line["output"] for line in read_complete_lines(out)]
+    return costs, events, [line["output"] for line in read_complete_lines(out)]
 
 
 def test_without_a_mismatch_nothing_is_widened(prompter, tmp_path):
-    costs, widened, outputs = run(prompter, 5e-6, tmp_path)
+    costs, events, outputs = run(prompter, 5e-6, tmp_path)
     assert outputs == [LINE] * 3
-    assert widened == []
+    assert events == []
     assert (costs["audited_rows"], costs["audit_mismatches"], costs["tie_margin"]) == (2, 0, 1e-5)
 
 
 def test_a_mismatch_widens_the_margin_until_the_answers_are_canonical(prompter, tmp_path):
-    costs, widened, outputs = run(prompter, 5e-5, tmp_path)
+    costs, events, outputs = run(prompter, 5e-5, tmp_path)
     assert outputs == [LINE] * 3
-    assert widened == [("r0, r2", pytest.approx(8e-5))]
+    ((name, details),) = events
+    assert name == "margin_widened"
+    assert details == {"rows": ["r0", "r2"], "tie_margin": pytest.approx(8e-5)}
     assert costs["audit_mismatches"] == 2
     assert costs["tie_margin"] == pytest.approx(8e-5)
     assert costs["audited_rows"] == 2
 
 
 def test_a_packed_forward_that_is_simply_wrong_ends_in_canonical_decoding(prompter, tmp_path):
-    costs, widened, outputs = run(prompter, 5.0, tmp_path)
+    costs, events, outputs = run(prompter, 5.0, tmp_path)
     assert outputs == [LINE] * 3
-    assert len(widened) == 4
+    assert [name for name, _ in events] == ["margin_widened"] * 4
     assert costs["audited_rows"] == 0  # what is canonical needs no audit
     assert costs["near_ties"] == 0
 

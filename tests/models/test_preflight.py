@@ -12,7 +12,7 @@ from architectures import CONFIGS, OTHER_CONFIGS, tiny_model
 from emoloom.contract.prompt import make_prompter
 from emoloom.models import comparisons
 from emoloom.models.causal_lm import CausalLM, full_forward, packed_forward, ready
-from emoloom.models.certificate import Certificate, Check
+from emoloom.models.certificate import Certificate, Check, explain
 from emoloom.models.logits import Logits
 from emoloom.models.packing import make_pack
 from emoloom.models.preflight import MIN_POSITIONS, TIE_FACTOR, certify
@@ -306,3 +306,24 @@ def test_probing_with_nothing_is_our_own_mistake(prompter):
     lm = CausalLM(SimpleNamespace(), prompter, "none")
     with pytest.raises(AssertionError):
         certify(lm, [], [ANSWER], MAX_NEW_TOKENS)
+
+
+class BrokenCache(FullAttention):
+    """A Llama that says something else as soon as it reads a cache."""
+
+    def __call__(self, **inputs):
+        output = self.model(**inputs)
+        if inputs.get("past_key_values") is not None:
+            output.logits = output.logits.flip(-1)
+        return output
+
+    def forward(self, input_ids, attention_mask=None, position_ids=None): ...
+
+
+def test_a_broken_cache_only_warns(prompter):
+    lm = candidate(prompter, CONFIGS["llama"]())
+    found = certificate(CausalLM(BrokenCache(lm.model), prompter, "broken cache"))
+    assert found.verdict == "packed"
+    assert [check.name for check in found.warnings] == ["cached equals uncached"]
+    assert "warning, for other uses: not cached equals uncached" in found.reason
+    assert "warning cached equals uncached" in explain(found)

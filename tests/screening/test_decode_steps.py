@@ -40,7 +40,7 @@ def rows() -> SharedRows:
 
 
 def fake_decoder(calls: list, forwards: int = 2):
-    def decode_rows(lm, rows, certificate, settings, hints) -> Iterator[Decoded]:
+    def decode_rows(lm, rows, certificate, settings, drafter, on_shrink) -> Iterator[Decoded]:
         calls.append([row_id for row_id, _ in rows])
         for row_id, text in rows:
             yield Decoded(row_id, f"out {text}", (1,), forwards, 9, 30, 1, truncated=False)
@@ -56,7 +56,7 @@ def test_answers_stand_in_the_order_of_the_rows_whatever_finishes_first(
     tmp_path, rows, monkeypatch
 ):
     def backwards(lm, given, *_):
-        yield from fake_decoder([])(lm, given[::-1], None, None, None)
+        yield from fake_decoder([])(lm, given[::-1], None, None, None, None)
 
     monkeypatch.setattr(decoding_steps, "decode_rows", backwards)
     out = tmp_path / "rows" / "select.jsonl"
@@ -156,7 +156,7 @@ def test_each_answer_is_on_the_disk_before_the_next_is_asked_for(tmp_path, rows,
     out = tmp_path / "select.jsonl"
 
     def watching(lm, given, *_):
-        for answer in fake_decoder([])(lm, given, None, None, None):
+        for answer in fake_decoder([])(lm, given, None, None, None, None):
             (partial,) = tmp_path.glob("*.partial")
             seen.append(len(partial.read_text(encoding="utf-8").splitlines()))
             yield answer
@@ -171,7 +171,7 @@ def test_the_decoder_is_closed_when_the_work_stops(tmp_path, rows, monkeypatch):
 
     def closing(lm, given, *_):
         try:
-            yield from fake_decoder([])(lm, given, None, None, None)
+            yield from fake_decoder([])(lm, given, None, None, None, None)
         finally:
             closed.append(True)
 

@@ -8,11 +8,12 @@ import pytest
 import torch
 from transformers import GPT2Config
 
-from architectures import CONFIGS, tiny_model
+from architectures import CONFIGS, OTHER_CONFIGS, tiny_model
 from emoloom.contract.parse import parse_output
 from emoloom.decoding.canonical import decode_canonical
 from emoloom.models.causal_lm import CausalLM
 from emoloom.models.logits import ModelError
+from emoloom.models.preflight import certify
 from emoloom.records import VAD, Prediction
 from emoloom.training.fit import (
     FitSettings,
@@ -24,7 +25,7 @@ from emoloom.training.fit import (
     packed_loss,
     single_loss,
 )
-from tiny_lm import SPACE, make_examples, make_tiny, reload, row, train_rows, varied_rows
+from tiny_lm import EXAMPLE, SPACE, make_examples, make_tiny, reload, row, train_rows, varied_rows
 
 PACKED = 10_000
 SHORT = FitSettings(seed=3, epochs=2, batch_rows=4, learning_rate=1e-2, lora_rank=8)
@@ -164,6 +165,29 @@ def test_every_architecture_trains(folder, architecture):
     wrapper = add_adapter(lm, settings)
     log = list(fit(lm, wrapper, make_examples(lm, train_rows()), PACKED, settings))
     assert log[-1].loss < log[0].loss - 0.5
+
+
+@pytest.mark.parametrize("architecture", ["bloom", "mamba"])
+def test_what_may_not_be_packed_trains_row_by_row(folder, architecture, monkeypatch):
+    """The certificate's verdict holds in training too."""
+    prompter = reload(folder).prompter
+    config = OTHER_CONFIGS[architecture]()
+    config.vocab_size = len(prompter.tokenizer)
+    lm = CausalLM(tiny_model(config), prompter, architecture)
+    found = certify(lm, ["I love this."], [EXAMPLE], 24)
+    assert (found.verdict, found.packed_up_to) == ("canonical only", 0)
+
+    def packed(*_) -> None:
+        raise AssertionError("packed after all")
+
+    monkeypatch.setattr("emoloom.training.fit.packed_forward", packed)
+    settings = replace(SHORT, epochs=8)
+    wrapper = add_adapter(lm, settings)
+    examples = make_examples(lm, train_rows())
+    log = list(fit(lm, wrapper, examples, found.packed_up_to, settings))
+    assert log[-1].loss < log[0].loss
+    with pytest.raises(AssertionError, match="packed after all"):
+        next(iter(fit(lm, wrapper, examples, PACKED, settings)))
 
 
 PACKINGS = {

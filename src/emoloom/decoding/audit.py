@@ -23,17 +23,6 @@ class Audit:
     mismatches: tuple[str, ...]
     """Ids of rows whose answers differ."""
 
-    @property
-    def bound(self) -> float:
-        """95% upper bound of the share of tokens that differ, in [0, 1], where none did.
-
-        1 - 0.05^(1/N) (Clopper and Pearson 1934, for no event in N); 1 with no token or a mismatch.
-        Tokens of one answer are not independent: read it as an order of magnitude.
-        """
-        if self.mismatches or not self.tokens:
-            return 1.0
-        return 1.0 - math.pow(0.05, 1.0 / self.tokens)
-
 
 def rows_to_audit(ids: Sequence[str], share: float, least: int) -> tuple[str, ...]:
     """Which rows: fixed by their ids alone, so that a continued run audits the same.

@@ -40,35 +40,6 @@ class Values(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class Guess:
-    """One value for each field, whatever stands before it."""
-
-    labels: tuple[str, ...]
-    """Label names; the first is drafted, the others are tried where another one has begun."""
-    v: str
-    """Two decimals, as the contract writes them."""
-    a: str
-    """Two decimals."""
-    d: str
-    """Two decimals."""
-    rationale: str
-    """As the contract writes it."""
-
-    @staticmethod
-    def of(hint: Prediction) -> "Guess":
-        """A guess from any other predictor's answer."""
-        v, a, d = (f"{value:.2f}" for value in hint.vad.as_tuple())
-        return Guess(hint.labels, v, a, d, hint.rationale)
-
-    def value(self, name: str, before: Fields, begun: str) -> str:  # noqa: ARG002
-        """The guess; of labels, the first that goes on from what has begun."""
-        if name == "labels":
-            fitting = (label for label in self.labels if label.startswith(begun))
-            return next(fitting, "")
-        return {"v": self.v, "a": self.a, "d": self.d, "rationale": self.rationale}[name]
-
-
 def fields_of(answer: Prediction) -> dict[str, str]:
     """An answer's fields as a line writes them."""
     numbers = (f"{value:.2f}" for value in answer.vad.as_tuple())

@@ -16,9 +16,6 @@ import torch
 from emoloom.models.causal_lm import CausalLM, full_forward, pack_rows, packed_forward
 from emoloom.models.logits import Logits, find_split, join
 
-TIE_FACTOR = 8.0
-"""The near-tie margin is this many times the largest error of a top-8 logit difference."""
-
 MOST = torch.finfo(torch.float64).max
 """Stands for an infinite gap: JSON has no infinity."""
 
@@ -33,8 +30,6 @@ class Gap:
     """Of any logit."""
     top8: float
     """Of the difference between the largest logit and any of the next seven."""
-    near: int
-    """Positions whose two largest logits are no further apart than eight times `top8`."""
     positions: int
     """Positions compared."""
 
@@ -64,19 +59,16 @@ def packing_gap(lm: CausalLM, rows: Sequence[Sequence[int]], singles: Sequence[L
 def gap_between(other: Logits, single: Logits) -> Gap:
     """Compare piece by piece, so that no vocabulary is too large."""
     largest = top8 = 0.0
-    smallest: list[torch.Tensor] = []
     for ours, theirs in zip(single.pieces(), _like(other, single), strict=True):
         single_kV, other_kV = ours.spelled(), theirs.spelled()
         if not bool(torch.isfinite(other_kV).all()):
-            return Gap(MOST, MOST, len(single), len(single))
+            return Gap(MOST, MOST, len(single))
         top_k8, index_k8 = single_kV.topk(min(8, single_kV.shape[-1]), dim=-1)
         same_k8 = other_kV.gather(-1, index_k8)
         moved_k8 = (same_k8 - same_k8[:, :1]) - (top_k8 - top_k8[:, :1])
         largest = max(largest, float((other_kV - single_kV).abs().max()))
         top8 = max(top8, float(moved_k8.abs().max()))
-        smallest.append(top_k8[:, 0] - top_k8[:, 1])
-    near = int((torch.cat(smallest) <= TIE_FACTOR * top8).sum())
-    return Gap(largest, top8, near, len(single))
+    return Gap(largest, top8, len(single))
 
 
 def causality_gap(lm: CausalLM, row: Sequence[int], whole: Logits) -> float:

@@ -6,6 +6,7 @@ instruction, rows, settings, packages, threads. Pack sizes are left out: they ch
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 
 from emoloom import __version__
 from emoloom.config import Config
@@ -211,9 +212,7 @@ def _decode_work(job: CandidateRun) -> Work:
             task,
             out,
             advance,
-            lambda ids, margin: job.run.event(
-                "margin_widened", candidate=name, rows=ids, tie_margin=margin
-            ),
+            partial(job.run.event, candidate=name),
         )
         return Outcome((out,), {"rows": len(rows), "answers": len(rows)}, costs)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,9 @@ class DecodeJob:
     """Fingerprint of all that affects an answer: rows kept from before must have the same."""
 
 
+Event = Callable[..., None]
+"""Told an event's name and, by keyword, its details."""
+
 MOST_WIDENINGS = 3
 """Times that the near-tie margin is widened before a candidate is decoded canonically."""
 
@@ -56,7 +60,7 @@ def decode(
     job: DecodeJob,
     out: Path,
     advance: Advance,
-    report: Callable[[str, float], None] = lambda _what, _margin: None,
+    event: Event = lambda _name, **_details: None,
 ) -> dict[str, float]:
     """Answer every row, and audit; rows finished before an interrupt are not decoded again.
 
@@ -69,12 +73,12 @@ def decode(
         job: rows and settings.
         out: the file of outputs.
         advance: told of each finished row.
-        report: told of each widening: the rows that differed, and the new margin.
+        event: told of each widening of the margin, and of each shrinking of the packs.
 
     Returns:
         Costs: rows, forwards, tokens computed, near-ties, truncated texts, and of the audit.
     """
-    lines = _answered(lm, job, out, advance)
+    lines = _answered(lm, job, out, advance, event)
     checked = _audited(lm, job, lines)
     widenings = mismatches = 0
     while checked.mismatches:
@@ -87,8 +91,8 @@ def decode(
             canonical=widenings > MOST_WIDENINGS,
             inputs=fingerprint([job.inputs, wider, widenings]),
         )
-        report(", ".join(checked.mismatches), wider)
-        lines = _answered(lm, job, out, lambda _: None)
+        event("margin_widened", rows=list(checked.mismatches), tie_margin=wider)
+        lines = _answered(lm, job, out, lambda _: None, event)
         checked = _audited(lm, job, lines)
     write_jsonl_atomic(out, [{"id": line["id"], "output": line["output"]} for line in lines])
     _partial(out, job).unlink()
@@ -106,20 +110,22 @@ def _partial(out: Path, job: DecodeJob) -> Path:
     return out.with_suffix(f".{job.inputs[:16]}.partial")
 
 
-def _answered(lm: CausalLM, job: DecodeJob, out: Path, advance: Advance) -> list[dict[str, Any]]:
+def _answered(
+    lm: CausalLM, job: DecodeJob, out: Path, advance: Advance, event: Event
+) -> list[dict[str, Any]]:
     """A line for each row, in order."""
-    partial = _partial(out, job)
-    for other in set(out.parent.glob(f"{out.stem}.*.partial")) - {partial}:
+    kept = _partial(out, job)
+    for other in set(out.parent.glob(f"{out.stem}.*.partial")) - {kept}:
         other.unlink()
     wanted = {row.id for row in job.rows}
-    done = {line["id"]: line for line in _kept(partial) if line["id"] in wanted}
-    write_jsonl_atomic(partial, done.values())
+    done = {line["id"]: line for line in _kept(kept) if line["id"] in wanted}
+    write_jsonl_atomic(kept, done.values())
     advance(len(done))
     left = [(row.id, row.text) for row in job.rows if row.id not in done]
-    with closing(_decoder(lm, job, left)) as answers:
+    with closing(_decoder(lm, job, left, event)) as answers:
         for answer in answers:
             done[answer.id] = _line(answer)
-            append_json_line(partial, done[answer.id])
+            append_json_line(kept, done[answer.id])
             advance(1)
     return [done[row.id] for row in job.rows]
 
@@ -132,10 +138,10 @@ def _audited(lm: CausalLM, job: DecodeJob, lines: Sequence[dict[str, Any]]) -> A
     return audit(lm, texts, outputs, job.settings.max_new_tokens)
 
 
-def _kept(partial: Path) -> list[dict[str, Any]]:
+def _kept(path: Path) -> list[dict[str, Any]]:
     """Answers of an interrupted call; none where the file is damaged, so they are made again."""
     try:
-        lines = read_complete_lines(partial)
+        lines = read_complete_lines(path)
     except ValueError:
         return []
     return lines if all(_is_line(line) for line in lines) else []
@@ -154,7 +160,7 @@ _COSTS = ("forwards", "tokens_computed", "near_ties", "truncated")
 
 
 def _decoder(
-    lm: CausalLM, job: DecodeJob, rows: Sequence[tuple[str, str]]
+    lm: CausalLM, job: DecodeJob, rows: Sequence[tuple[str, str]], event: Event
 ) -> Generator[Decoded, None, None]:
     if job.canonical:
         limit = job.settings.max_new_tokens
@@ -162,7 +168,10 @@ def _decoder(
             yield decode_canonical(lm, row_id, text, limit)
     else:
         drafter = contract_drafter(lm.prompter, job.hints, job.taught)
-        yield from decode_rows(lm, rows, job.certificate, job.settings, drafter)
+        shrunk = partial(event, "pack_shrunk")
+        yield from decode_rows(
+            lm, rows, job.certificate, job.settings, drafter, lambda t: shrunk(pack_tokens=t)
+        )
 
 
 def _line(answer: Decoded) -> dict[str, object]:

@@ -93,19 +93,29 @@ def batches(count: int, settings: FitSettings) -> list[tuple[int, ...]]:
 
 
 def add_adapter(lm: CausalLM, settings: FitSettings) -> Any:
-    """Put fresh LoRA matrices into the model (in place) and return the peft wrapper."""
+    """Put fresh LoRA matrices into the model (in place) and return the peft wrapper.
+
+    Raises:
+        ModelError: peft has no adapter for this architecture.
+    """
     from peft import LoraConfig, get_peft_model
 
+    state_space = "mamba" in str(getattr(lm.model.config, "model_type", ""))
     config = LoraConfig(
         r=settings.lora_rank,
         lora_alpha=2 * settings.lora_rank,
         lora_dropout=0.0,
         target_modules="all-linear",
+        # peft refuses this one in state-space models, whose kernels read its weight directly.
+        exclude_modules=["out_proj"] if state_space else None,
         task_type="CAUSAL_LM",
     )
-    with torch.random.fork_rng(), quiet_transformers():
-        torch.manual_seed(settings.seed)
-        return get_peft_model(lm.model, config)
+    try:
+        with torch.random.fork_rng(), quiet_transformers():
+            torch.manual_seed(settings.seed)
+            return get_peft_model(lm.model, config)
+    except ValueError as error:  # an architecture that peft refuses
+        raise ModelError(f"{lm.name} takes no LoRA adapter: {error}") from error
 
 
 def fit(
@@ -220,6 +230,7 @@ def save_adapter(wrapper: Any, folder: Path, base: str) -> None:
         config.base_model_name_or_path = base
         # peft holds a set, whose order differs from process to process.
         config.target_modules = sorted(config.target_modules)
+        config.exclude_modules = sorted(config.exclude_modules or ()) or None
     wrapper.save_pretrained(folder, safe_serialization=True, save_embedding_layers=False)
     (folder / "README.md").unlink(missing_ok=True)
 
