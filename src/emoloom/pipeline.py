@@ -30,6 +30,7 @@ from emoloom.runs.record import add_licences, close_run, open_run, refuse_foreig
 from emoloom.screening.answers import CandidateRun, candidate_work, floor_work, read_answers
 from emoloom.screening.candidates import Candidate, list_candidates
 from emoloom.screening.entries import Status
+from emoloom.screening.extras import Extras, extras_work, read_extras
 from emoloom.screening.facts import (
     SourceHashes,
     made_from,
@@ -106,11 +107,12 @@ def screen(config_path: Path, out: Path | None, progress: Progress) -> Screened:
             rows = draw_rows(context, sources)
             rule = fix_rule(context, rows)
             chosen = list_candidates(config)
-            write_plan(run, config, chosen, rows)
+            extras = make_extras(context, rows)
+            write_plan(run, config, chosen, rows, len(extras.flips))
             files = fetch_models(context, chosen)
             add_licences(run, {f.display_name: f.licence for f in files.values()})
             floors = answer_with_floors(context, rows)
-            answered = answer_with_candidates(context, rows, chosen, files)
+            answered = answer_with_candidates(context, rows, extras, chosen, files)
             board = write_leaderboard(context, rows, rule, [*floors, *answered])
             stopped = any(entry.status == "not_done" for entry in answered)
             close_run(run, "stopped_by_budget" if stopped else "done")
@@ -182,6 +184,14 @@ def draw_rows(context: Context, sources: SourceHashes) -> SharedRows:
     return rows
 
 
+def make_extras(context: Context, rows: SharedRows) -> Extras:
+    """Flipped rows and the appraisal verifier, where a recipe needs them."""
+    say = context.progress.say
+    for unit in extras_work(context.run, context.config, rows, context.space, context.lexicon, say):
+        context.engine.do(unit)
+    return read_extras(context.run, context.config, context.space)
+
+
 def fix_rule(context: Context, rows: SharedRows) -> RankingRule:
     """The ranking rule, fixed before any candidate is trained."""
     ranking = context.config.ranking
@@ -217,6 +227,7 @@ def answer_with_floors(context: Context, rows: SharedRows) -> list[ScoredCandida
 def answer_with_candidates(
     context: Context,
     rows: SharedRows,
+    extras: Extras,
     chosen: Sequence[Candidate],
     files: dict[str, ModelFiles],
 ) -> list[ScoredCandidate]:
@@ -224,7 +235,17 @@ def answer_with_candidates(
     scored: list[ScoredCandidate] = []
     for candidate in chosen:
         model = files[candidate.model.name]
-        status, reason = _answer(context, rows, candidate, model)
+        job = CandidateRun(
+            candidate,
+            model,
+            context.config,
+            context.run,
+            context.space,
+            context.lexicon,
+            rows,
+            extras,
+        )
+        status, reason = _answer(context, job)
         done = status == "scored"
         answers, ids = (
             read_answers(context.run, candidate.name, context.space) if done else (None, ())
@@ -244,18 +265,11 @@ def answer_with_candidates(
     return scored
 
 
-def _answer(
-    context: Context, rows: SharedRows, candidate: Candidate, model: ModelFiles
-) -> tuple[Status, str]:
+def _answer(context: Context, job: CandidateRun) -> tuple[Status, str]:
     """Do what one candidate needs; how it ended, and why where it did not end well."""
     status: Status
-    units = candidate_work(
-        CandidateRun(
-            candidate, model, context.config, context.run, context.space, context.lexicon, rows
-        )
-    )
     try:
-        for unit in units:
+        for unit in candidate_work(job):
             context.engine.do(unit)
     except (ModelError, UserError) as error:
         status, reason = "failed", str(error)
@@ -263,8 +277,8 @@ def _answer(
         status, reason = "not_done", str(error)
     else:
         return "scored", ""
-    context.run.event(status, candidate=candidate.name, message=reason)
-    context.progress.say(f"{candidate.name}: {reason}")
+    context.run.event(status, candidate=job.candidate.name, message=reason)
+    context.progress.say(f"{job.candidate.name}: {reason}")
     return status, reason
 
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 
 from emoloom import __version__
-from emoloom.config import Config
+from emoloom.config import RECIPES, Config
 from emoloom.contract.parse import parse_output
 from emoloom.contract.prompt import instruction_sha256
 from emoloom.decoding.audit import rows_to_audit
@@ -29,21 +29,25 @@ from emoloom.runs.provenance import package_versions
 from emoloom.runs.work import Advance, Outcome, Work
 from emoloom.screening.candidates import (
     Candidate,
-    TrainJob,
-    fit_settings,
     load,
     preflight,
     read_certificate,
-    train,
     with_adapter,
 )
 from emoloom.screening.decoding_steps import DecodeJob, decode
+from emoloom.screening.extras import Extras
 from emoloom.screening.floors import floor_outputs
 from emoloom.screening.row_sets import SharedRows, mean_human_vad
+from emoloom.screening.training_steps import (
+    TrainJob,
+    fit_settings,
+    mixture_of,
+    train,
+    train_steps,
+)
 from emoloom.sources.model_files import ModelFiles
 from emoloom.supervision.lexicon import Lexicon
 from emoloom.supervision.weak_vad import rationale, weak_vad
-from emoloom.training.fit import batches
 
 SELECT = "select"
 
@@ -90,6 +94,7 @@ class CandidateRun:
     space: LabelSpace
     lexicon: Lexicon
     rows: SharedRows
+    extras: Extras
 
     def stage(self, name: str, *inputs: object) -> Stage:
         """A stage of this candidate that depends on the model, the prompt and `inputs`."""
@@ -121,7 +126,7 @@ def candidate_work(job: CandidateRun) -> Iterator[Work]:
     certificate = read_certificate(folder / "preflight.json")
     if certificate.verdict == "refused":
         raise ModelError(f"{job.model.display_name} is refused: {certificate.reason}")
-    if job.candidate.recipe == "sft":
+    if job.candidate.trained:
         yield _train_work(job)
     yield _decode_work(job)
 
@@ -147,35 +152,50 @@ def _preflight_work(job: CandidateRun) -> Work:
 
 def _train_work(job: CandidateRun) -> Work:
     folder = job.run.candidate(job.candidate.name)
-    settings = fit_settings(job.config)
+    recipe, config = job.candidate.recipe, job.config
+    settings, mixture = fit_settings(config, recipe), mixture_of(config, recipe)
     certificate = read_certificate(folder / "preflight.json")
-
-    def make(advance: Advance) -> Outcome:
-        task = TrainJob(
-            rows=job.rows.train,
-            fill_vad=mean_human_vad(job.rows.train) or VAD(0.5, 0.5, 0.5),
-            packed_up_to=certificate.packed_up_to,
-            settings=settings,
-            base=job.model.source,
-        )
-        counts = train(load(job.model, job.config, job.space), task, folder, advance)
-        checkpoint = tuple(sorted((folder / "checkpoint").iterdir()))
-        return Outcome((folder / "steps.jsonl", *checkpoint), counts)
-
+    flips = job.extras.flips if "flip" in RECIPES[recipe] else ()
+    appraised = settings.weights.appraisal > 0
+    rows = (*job.rows.train, *flips)
     stage = job.stage(
         "train",
         job.rows.hashes["train"],
         {k: v for k, v in asdict(settings).items() if k != "pack_tokens"},
         certificate.packed_up_to,
+        job.extras.hashes["flips"] if "flip" in RECIPES[recipe] else "",
+        job.extras.hashes["verifier"] if appraised else "",
+        None if mixture is None else asdict(mixture),
+        [job.lexicon.sha256, asdict(job.rows.scale)] if settings.weights.charts else [],
     )
-    steps = len(batches(len(job.rows.train), settings))
-    return Work(stage, job.candidate.name, steps, "steps", make)
+
+    def make(advance: Advance) -> Outcome:
+        task = TrainJob(
+            rows=rows,
+            fill_vad=mean_human_vad(job.rows.train) or VAD(0.5, 0.5, 0.5),
+            packed_up_to=certificate.packed_up_to,
+            settings=settings,
+            base=job.model.source,
+            lexicon=job.lexicon,
+            scale=job.rows.scale,
+            verifier=job.extras.verifier if appraised else None,
+            theory=config.training.appraisal.theory,
+            mixture=mixture,
+            checkpoint_steps=config.training.checkpoint_steps,
+            inputs=stage.inputs,
+        )
+        event = partial(job.run.event, candidate=job.candidate.name)
+        counts = train(load(job.model, config, job.space), task, folder, advance, event)
+        checkpoint = tuple(sorted((folder / "checkpoint").iterdir()))
+        return Outcome((folder / "steps.jsonl", *checkpoint), counts)
+
+    return Work(stage, job.candidate.name, train_steps(config, len(rows)), "steps", make)
 
 
 def _decode_work(job: CandidateRun) -> Work:
     name, decoding = job.candidate.name, job.config.decoding
     folder = job.run.candidate(name)
-    trained = job.candidate.recipe == "sft"
+    trained = job.candidate.trained
     adapter = sha256_file(folder / "checkpoint" / "adapter_model.safetensors") if trained else ""
     rows = job.rows.select if trained else spread(job.rows.select, job.config.zero_shot.rows)
     certificate = read_certificate(folder / "preflight.json")
