@@ -28,7 +28,6 @@ from emoloom.models.logits import ModelError, NonFiniteError, greedy
 from emoloom.models.memory import out_of_memory
 from emoloom.models.packing import fill_packs
 
-
 FIRST_ROWS = 4
 """Rows in the first pack. Each finished row makes room for one more: drafts learn from answers, and
 rows that start together learn nothing of one another (ours)."""
