@@ -26,25 +26,7 @@ from emoloom.models.preflight import certify
 from emoloom.sources.tiny import write_random_llama
 
 ANSWER = '{"labels":["joy"],"vad":{"v":0.83,"a":0.55,"d":0.61},"rationale":"cues: love"}'
-WORDS = [
-    "I",
-    "love",
-    "this",
-    "puppy",
-    "miss",
-    "my",
-    "mother",
-    "he",
-    "lied",
-    "to",
-    "me",
-    "again",
-    "the",
-    "meeting",
-    "is",
-    "on",
-    "Tuesday",
-]
+WORDS = ("I love this puppy", "he lied to me again", "the meeting is on Tuesday", "what a day")
 USUAL = (1000, 16, 32)
 """Rows, tokens of an answer, rows of a pack."""
 
@@ -53,7 +35,7 @@ def texts(count: int) -> Iterator[tuple[str, str]]:
     """Rows made as they are needed: nothing holds them all."""
     chance = random.Random(1)  # noqa: S311
     for number in range(count):
-        yield f"r{number}", " ".join(chance.choices(WORDS, k=chance.randint(1, 14)))
+        yield f"r{number}", " ".join(chance.choices(WORDS, k=chance.randint(1, 4)))
 
 
 def point(rows: int, answer_tokens: int, pack_rows: int) -> dict[str, Any]:
