@@ -223,6 +223,10 @@ class DecodingConfig(_Settings):
     max_new_tokens: int = Field(96, ge=8, le=1024, description="Longest answer in tokens.")
     pack_rows: int = Field(32, ge=1, le=1024, description="Rows in one packed forward.")
     pack_tokens: int = Field(3200, ge=64, le=65536, description="Tokens in one packed forward.")
+    dtype: Literal["float32", "bfloat16"] = Field(
+        "float32",
+        description="Precision of the model's body; with many near-ties float32 is used.",
+    )
     audit_share: float = Field(
         0.01, ge=0, le=1, description="Share of a candidate's rows decoded again canonically."
     )

@@ -294,7 +294,10 @@ def write_leaderboard(
             ("instruction", instruction_sha256(context.space)[:8]),
             ("set", "select"),
             ("rows", f"{len(rows.select)}@{rows.hashes['select'][:8]}"),
-            ("decoding", f"kv-off,greedy,max_new={config.decoding.max_new_tokens}"),
+            (
+                "decoding",
+                f"kv-off,greedy,max_new={config.decoding.max_new_tokens},{config.decoding.dtype}",
+            ),
             *rule.signature_pairs(),
         )
     )

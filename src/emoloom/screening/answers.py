@@ -205,6 +205,7 @@ def _decode_work(job: CandidateRun) -> Work:
         job.rows.hashes[SELECT],
         [row.id for row in rows],
         [decoding.decoder, decoding.max_new_tokens, decoding.audit_share, decoding.audit_rows],
+        decoding.dtype,
         certificate.to_dict(),
     )
 
@@ -225,6 +226,8 @@ def _decode_work(job: CandidateRun) -> Work:
             if trained
             else (),  # zero-shot is shown, and never ranked
             inputs=stage.inputs,
+            tuned=trained,
+            dtype=decoding.dtype,
         )
         out = job.run.rows(name, SELECT)
         costs = decode(
