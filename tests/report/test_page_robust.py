@@ -12,6 +12,8 @@ from page_reader import Page, page_of
 
 from emoloom.report import page as report_page
 from emoloom.report.page import write_report
+from emoloom.runs.record import FORMAT
+from tiny_screen import assert_user_error, call
 
 
 @pytest.fixture(scope="module")
@@ -165,3 +167,27 @@ def test_names_from_files_never_lead_out_of_the_run_folder(run: Path) -> None:
     board["entries"][0]["name"] = "../../secret"
     write(run / "leaderboard.json", board)
     assert "KEY" not in write_report(run).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("layout", "said"),
+    [
+        (FORMAT + 1, f"written by a newer emoloom; got: run format {FORMAT + 1}; allowed: up to"),
+        ("1", 'no layout that can be read; got: run format "1"; allowed: up to'),
+        (None, "no layout that can be read; got: run format null"),
+        (True, "no layout that can be read; got: run format true"),
+        (0, "no layout that can be read; got: run format 0"),
+    ],
+)
+def test_a_layout_that_is_not_ours_is_refused_and_the_page_stays(
+    run: Path, layout: object, said: str
+) -> None:
+    page = write_report(run)
+    before = page.read_bytes()
+    settings = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    write(run / "run.json", settings | {"format": layout, "name": "another"})
+    assert_user_error(call("report", run), said, "do: upgrade emoloom")
+    assert page.read_bytes() == before
+    write(run / "run.json", settings | {"format": FORMAT, "name": "another"})
+    assert call("report", run).code == 0
+    assert page.read_bytes() != before
