@@ -1,6 +1,7 @@
 """A whole screen, one call a stage, read from top to bottom.
 
-config -> rows -> rule and plan -> floors -> candidates -> leaderboard -> manifest -> report
+config -> models -> rows -> rule and plan -> floors -> candidates -> leaderboard -> manifest
+-> report
 """
 
 from collections.abc import Sequence
@@ -34,6 +35,7 @@ from emoloom.screening.extras import Extras, extras_work, read_extras
 from emoloom.screening.facts import (
     SourceHashes,
     made_from,
+    model_licences,
     run_facts,
     run_identity,
     source_hashes,
@@ -103,14 +105,14 @@ def screen(config_path: Path, out: Path | None, progress: Progress) -> Screened:
     with run.lock():
         context = open_context(config, run, progress)
         try:
+            chosen = list_candidates(config)
+            files = fetch_models(context, chosen)
+            add_licences(run, model_licences(files.values()))
             sources = source_hashes(config.data)
             rows = draw_rows(context, sources)
             rule = fix_rule(context, rows)
-            chosen = list_candidates(config)
             extras = make_extras(context, rows)
             write_plan(run, config, chosen, rows, len(extras.flips))
-            files = fetch_models(context, chosen)
-            add_licences(run, {f.display_name: f.licence for f in files.values()})
             floors = answer_with_floors(context, rows)
             answered = answer_with_candidates(context, rows, extras, chosen, files)
             board = write_leaderboard(context, rows, rule, [*floors, *answered])
@@ -207,7 +209,11 @@ def fix_rule(context: Context, rows: SharedRows) -> RankingRule:
 
 
 def fetch_models(context: Context, chosen: Sequence[Candidate]) -> dict[str, ModelFiles]:
-    """Every model on this disk, by its name: what cannot be had is said before any training."""
+    """Every model on this disk, by its name.
+
+    Before the first stage: what cannot be had is said while the folder is still free for a config
+    that was mended.
+    """
     models = {candidate.model.name: candidate.model for candidate in chosen}
     return {name: get_model(model, say=context.progress.say) for name, model in models.items()}
 

@@ -36,7 +36,7 @@ from emoloom.screening.candidates import (
 )
 from emoloom.screening.decoding_steps import DecodeJob, decode
 from emoloom.screening.extras import Extras
-from emoloom.screening.floors import floor_outputs
+from emoloom.screening.floors import FloorInputs, floor_outputs
 from emoloom.screening.row_sets import SharedRows, mean_human_vad
 from emoloom.screening.training_steps import (
     TrainJob,
@@ -72,7 +72,8 @@ def floor_work(
     """Answers of one floor."""
 
     def make(advance: Advance) -> Outcome:
-        outputs = floor_outputs(name, rows.train, rows.select, space, lexicon, rows.scale, seed)
+        made_from = FloorInputs(rows.train, space, lexicon, rows.scale, seed)
+        outputs = floor_outputs(name, made_from, rows.select)
         out = run.rows(name, SELECT)
         write_jsonl_atomic(out, [{"id": o.id, "output": o.output} for o in outputs])
         advance(len(outputs))

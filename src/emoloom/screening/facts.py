@@ -1,6 +1,6 @@
 """What run.json and the manifest say a run is, and was made from."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from emoloom import __version__
@@ -40,6 +40,15 @@ def run_facts(config: Config, space: LabelSpace, lexicon: Lexicon) -> dict[str, 
         "instruction_sha256": instruction_sha256(space),
         "licences": [*licences, {"what": lexicon.name, "licence": lexicon.licence}],
     }
+
+
+def model_licences(files: Iterable[ModelFiles]) -> list[dict[str, str]]:
+    """For run.json: each model's licence, and its terms where it has any."""
+    return [
+        {"what": model.display_name, "licence": model.licence}
+        | ({} if model.terms is None else {"terms": model.terms})
+        for model in files
+    ]
 
 
 SourceHashes = dict[str, dict[str, str]]
@@ -83,6 +92,7 @@ def made_from(
                 "source": model.source,
                 "is": model.display_name,
                 "licence": model.licence,
+                "terms": model.terms,
                 "weights_sha256": model.weights_sha256,
                 "weight_file_sha256": model.weight_file_sha256,
                 "tokenizer_sha256": model.tokenizer_sha256,
