@@ -201,6 +201,9 @@ class TrainingConfig(_Settings):
     checkpoint_steps: int = Field(
         25, ge=1, description="Steps between two checkpoints, from which a killed run goes on."
     )
+    mirror_pairs: Path | None = Field(
+        None, description="Mirror pairs of labels of your own, for Valence Flip."
+    )
     appraisal: AppraisalConfig = AppraisalConfig()
     weights: WeightsConfig = WeightsConfig()
     mixture: MixtureConfig = MixtureConfig()

@@ -28,10 +28,16 @@ from emoloom.runs.directory import (
 )
 from emoloom.runs.provenance import write_manifest
 from emoloom.runs.record import add_licences, close_run, open_run, refuse_foreign_files
-from emoloom.screening.answers import CandidateRun, candidate_work, floor_work, read_answers
+from emoloom.screening.answers import (
+    CandidateRun,
+    candidate_work,
+    floor_work,
+    has_heads,
+    read_answers,
+)
 from emoloom.screening.candidates import Candidate, list_candidates
 from emoloom.screening.entries import Status
-from emoloom.screening.extras import Extras, extras_work, read_extras
+from emoloom.screening.extras import Extras, check_recipes, extras_work, read_extras
 from emoloom.screening.facts import (
     SourceHashes,
     made_from,
@@ -41,6 +47,7 @@ from emoloom.screening.facts import (
     source_hashes,
 )
 from emoloom.screening.floors import FLOORS
+from emoloom.screening.head_answers import SUFFIX
 from emoloom.screening.leaderboard import (
     Leaderboard,
     ScoredCandidate,
@@ -160,6 +167,8 @@ def check(config_path: Path) -> Config:
         list_candidates(config)
     except UserError as error:
         raise ConfigError(str(config_path), [f"models: {error}"], do=MEND) from error
+    if faults := check_recipes(config, load_space(config.labels)):
+        raise ConfigError(str(config_path), faults, do=MEND)
     return config
 
 
@@ -268,7 +277,17 @@ def answer_with_candidates(
                 row_ids=ids,
             )
         )
+        if done and has_heads(job):
+            scored.append(_head_alone(context, candidate, model))
     return scored
+
+
+def _head_alone(context: Context, candidate: Candidate, model: ModelFiles) -> ScoredCandidate:
+    """The heads as a floor: is generating worth it?"""
+    name = candidate.name + SUFFIX
+    answers, ids = read_answers(context.run, name, context.space)
+    shown = model.display_name
+    return ScoredCandidate(name, "floor", shown, "head alone", "scored", "", answers, ids)
 
 
 def _answer(context: Context, job: CandidateRun) -> tuple[Status, str]:

@@ -5,7 +5,7 @@ instruction, rows, settings, packages, threads. Pack sizes are left out: they ch
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 
 from emoloom import __version__
@@ -37,6 +37,7 @@ from emoloom.screening.candidates import (
 from emoloom.screening.decoding_steps import DecodeJob, decode
 from emoloom.screening.extras import Extras
 from emoloom.screening.floors import FloorInputs, floor_outputs
+from emoloom.screening.head_answers import HEADS, SUFFIX, head_outputs
 from emoloom.screening.row_sets import SharedRows, mean_human_vad
 from emoloom.screening.training_steps import (
     TrainJob,
@@ -129,6 +130,8 @@ def candidate_work(job: CandidateRun) -> Iterator[Work]:
         raise ModelError(f"{job.model.display_name} is refused: {certificate.reason}")
     if job.candidate.trained:
         yield _train_work(job)
+        if has_heads(job):
+            yield _heads_work(job)
     yield _decode_work(job)
 
 
@@ -191,6 +194,32 @@ def _train_work(job: CandidateRun) -> Work:
         return Outcome((folder / "steps.jsonl", *checkpoint), counts)
 
     return Work(stage, job.candidate.name, train_steps(config, len(rows)), "steps", make)
+
+
+def has_heads(job: CandidateRun) -> bool:
+    """Whether the candidate's recipe trains heads, which then are a floor of their own."""
+    return job.candidate.trained and fit_settings(job.config, job.candidate.recipe).weights.heads
+
+
+def _heads_work(job: CandidateRun) -> Work:
+    """Answers of the heads alone, in a folder of their own, like any floor's."""
+    name, folder = job.candidate.name + SUFFIX, job.run.candidate(job.candidate.name)
+    checkpoint = folder / "checkpoint"
+    packed_up_to = read_certificate(folder / "preflight.json").packed_up_to
+    hashes = [sha256_file(path) for path in sorted(checkpoint.glob("*.safetensors"))]
+    base = job.stage("heads", hashes, job.rows.hashes[SELECT], packed_up_to, job.lexicon.sha256)
+    stage = replace(base, folder=job.run.candidate(name), name=SELECT)
+
+    def make(advance: Advance) -> Outcome:
+        lm = with_adapter(load(job.model, job.config, job.space), folder)
+        outputs = head_outputs(
+            lm, checkpoint / HEADS, job.rows.select, job.lexicon, packed_up_to, advance
+        )
+        out = job.run.rows(name, SELECT)
+        write_jsonl_atomic(out, [{"id": o.id, "output": o.output} for o in outputs])
+        return Outcome((out,), {"rows": len(job.rows.select), "answers": len(outputs)})
+
+    return Work(stage, name, len(job.rows.select), "rows", make)
 
 
 def _decode_work(job: CandidateRun) -> Work:
@@ -264,7 +293,11 @@ def taught_answers(train: Sequence[Row]) -> tuple[Prediction, ...]:
 
 
 def draft_hints(job: CandidateRun, rows: Sequence[Row]) -> dict[str, Prediction]:
-    """First drafts: TF-IDF's labels, and the weak-supervision formulas for VAD and cues."""
+    """First drafts: the heads' answers; without heads TF-IDF's labels and the weak formulas."""
+    if has_heads(job):
+        answers, ids = read_answers(job.run, job.candidate.name + SUFFIX, job.space)
+        pairs = zip(ids, answers, strict=True)
+        return {row_id: one for row_id, one in pairs if isinstance(one, Prediction)}
     answers, ids = read_answers(job.run, "tf-idf", job.space)
     labels = {
         row_id: answer.labels

@@ -5,12 +5,14 @@ Made once for the whole screen, kept in the run's `data` folder.
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 from emoloom import __version__
 from emoloom.config import RECIPES, AppraisalConfig, Config, Part
 from emoloom.corpora.readers import read_rows
 from emoloom.corpora.splits import remove_overlap
+from emoloom.errors import UserError
 from emoloom.records import LabelSpace, Row
 from emoloom.runs.directory import (
     RunDirectory,
@@ -52,6 +54,49 @@ def parts_in_force(config: Config) -> frozenset[Part]:
     return wanted - {"appraisal"} if config.training.weights.appraisal == 0 else wanted
 
 
+def check_recipes(config: Config, space: LabelSpace) -> list[str]:
+    """What the recipes of a screen lack, one line each: known before any work is done."""
+    parts, training = parts_in_force(config), config.training
+    faults = []
+    for part, path, load in (
+        ("flip", "training.mirror_pairs", partial(load_mirror_pairs, space, training.mirror_pairs)),
+        (
+            "appraisal",
+            "training.appraisal.theory",
+            partial(load_theory_table, space, training.appraisal.theory),
+        ),
+    ):
+        if part in parts:
+            try:
+                load()
+            except UserError as error:
+                faults.append(f"{path}: {error}")
+    return faults + (_pool_faults(config) if "mixture" in parts else [])
+
+
+def _pool_faults(config: Config) -> list[str]:
+    """Pool A must be corpora of the screen, and something must be left for pool B."""
+    corpora = [part.corpus for part in config.data.train]
+    pool_a = pool_a_of(config)
+    unknown = sorted(set(pool_a) - set(corpora))
+    if unknown:
+        return [
+            f"training.mixture.pool_a: {unknown[0]!r} is no corpus of data.train "
+            f"(allowed: {', '.join(corpora)})"
+        ]
+    if set(corpora) <= set(pool_a):
+        return [
+            "training.mixture: pool B is empty: every corpus of data.train is in pool A "
+            f"({', '.join(pool_a)}); add a corpus, or leave out the recipes with a mixture"
+        ]
+    return []
+
+
+def pool_a_of(config: Config) -> tuple[str, ...]:
+    """Corpora of pool A of the mixture."""
+    return config.training.mixture.pool_a or (config.data.train[0].corpus,)
+
+
 def extras_work(
     run: RunDirectory,
     config: Config,
@@ -63,7 +108,7 @@ def extras_work(
     """The units that make what the recipes of this screen need; none for plain fine-tuning."""
     parts = parts_in_force(config)
     if "flip" in parts:
-        yield _flip_work(run, rows, space, lexicon)
+        yield _flip_work(run, config, rows, space, lexicon)
     if "appraisal" in parts:
         yield _verifier_work(run, config.training.appraisal, rows, space, say)
 
@@ -83,9 +128,11 @@ def read_extras(run: RunDirectory, config: Config, space: LabelSpace) -> Extras:
     return Extras(flips, verifier, hashes)
 
 
-def _flip_work(run: RunDirectory, rows: SharedRows, space: LabelSpace, lexicon: Lexicon) -> Work:
+def _flip_work(
+    run: RunDirectory, config: Config, rows: SharedRows, space: LabelSpace, lexicon: Lexicon
+) -> Work:
     out, counts_file = run.data("flips"), run.root / "data" / "flips.json"
-    mirrors = load_mirror_pairs(space)
+    mirrors = load_mirror_pairs(space, config.training.mirror_pairs)
 
     def make(advance: Advance) -> Outcome:
         flipped = flip_rows(rows.train, mirrors, lexicon, rows.scale)
@@ -101,7 +148,8 @@ def _flip_work(run: RunDirectory, rows: SharedRows, space: LabelSpace, lexicon: 
         advance(len(rows.train))
         return Outcome((out, counts_file), counts)
 
-    inputs = [rows.hashes, asdict(rows.scale), space.labels, lexicon.sha256, __version__]
+    pairs = sorted(mirrors.mirror.items())
+    inputs = [rows.hashes, asdict(rows.scale), space.labels, pairs, lexicon.sha256, __version__]
     stage = Stage(run.root, "flips", fingerprint(inputs))
     return Work(stage, "-", len(rows.train), "rows", make, budgeted=False)
 

@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from emoloom.config import RECIPES, Config, Recipe
+from emoloom.errors import UserError
 from emoloom.models.causal_lm import CausalLM
+from emoloom.models.logits import ModelError
 from emoloom.records import VAD, Row
 from emoloom.runs.directory import write_folder_atomic, write_jsonl_atomic
 from emoloom.runs.work import Advance
+from emoloom.screening.extras import pool_a_of
+from emoloom.screening.head_answers import HEADS
 from emoloom.supervision.appraisal import Verifier
 from emoloom.supervision.lexicon import Lexicon
 from emoloom.supervision.theory import atom_profile, load_theory_table
@@ -28,9 +32,6 @@ from emoloom.training.terms import Reader, Weights
 
 Event = Callable[..., None]
 """Told an event's name and, by keyword, its details."""
-
-HEADS = "heads.safetensors"
-"""Name of the heads' file beside the adapter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ def mixture_of(config: Config, recipe: Recipe) -> Mixture | None:
         return None
     given = config.training.mixture
     return Mixture(
-        given.pool_a or (config.data.train[0].corpus,),
+        pool_a_of(config),
         MixtureSettings(
             tau0=given.tau0,
             entropy_low=given.entropy_low,
@@ -171,7 +172,11 @@ def _take_steps(training: Training, job: TrainJob, folder: Path, advance: Advanc
     kept = folder / "training"
     advance(restore_checkpoint(training, kept, job.inputs))
     while not training.finished:
-        training.step()
+        try:
+            training.step()
+        except ModelError:
+            write_jsonl_atomic(folder / "steps.jsonl", [_line(asdict(s)) for s in training.log])
+            raise
         done = len(training.log)
         try:
             advance(1)
@@ -187,7 +192,13 @@ def _charts(lm: CausalLM, job: TrainJob) -> Charts:
     if job.verifier is not None:
         space = lm.prompter.space
         profile = atom_profile(space, load_theory_table(space, job.theory))
-    return make_charts(lm.prompter, job.rows, job.lexicon, job.scale, profile)
+    charts = make_charts(lm.prompter, job.rows, job.lexicon, job.scale, profile)
+    if job.settings.weights.vad_preserving and not len(charts.words.token_ids_W):
+        raise UserError(
+            f"the lexicon {job.lexicon.name} has no word that {lm.name} writes as one token",
+            do="give a lexicon of the texts' language, or leave out recipes with vad_preserving",
+        )
+    return charts
 
 
 def _heads(lm: CausalLM, job: TrainJob) -> Heads:

@@ -106,6 +106,7 @@ class Training:
             if not math.isfinite(value):
                 raise ModelError(
                     f"{self.lm.name}: {what} is {value} at step {number} (rows {_names(chosen)})"
+                    f"; terms: {_said(measured.terms)}"
                 )
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
@@ -269,6 +270,10 @@ def _home(key: str, parameter: torch.nn.Parameter) -> torch.device:
 
 def _names(chosen: Sequence[Example]) -> str:
     return ", ".join(example.id for example in chosen)
+
+
+def _said(terms: Mapping[str, float]) -> str:
+    return ", ".join(f"{part} {value:g}" for part, value in terms.items())
 
 
 def _counted(draw: Draw) -> dict[str, int]:

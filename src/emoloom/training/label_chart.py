@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from emoloom.contract.prompt import Prompter
 from emoloom.contract.schema import write_answer
+from emoloom.errors import UserError
 from emoloom.records import VAD, LabelSpace, Prediction, Row
 
 _ANY_VAD = VAD(0.5, 0.5, 0.5)
@@ -41,9 +42,20 @@ def label_chart(prompter: Prompter, counts: Mapping[str, int]) -> LabelChart:
         prompter: of the model to be trained.
         counts: training rows of each label; the mass of a shared token is divided in proportion
             to them, each label counted once more so that none has no part (ours).
+
+    Raises:
+        UserError: the tokenizer writes two labels with the same tokens.
     """
     labels = prompter.space.labels
     ids = [_answer_ids(prompter, label) for label in labels]
+    for label, one in zip(labels, ids, strict=True):
+        same = labels[ids.index(one)]
+        if same != label:
+            raise UserError(
+                "two labels are the same tokens for this model",
+                got=f"{same} and {label}",
+                do="rename one of them, or leave this model out",
+            )
     place = _common_length(ids)
     tokens = sorted({one[place] for one in ids})
     shares = np.zeros((len(tokens), len(labels)), dtype=np.float32)
