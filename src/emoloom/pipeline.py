@@ -1,7 +1,6 @@
 """A whole screen, one call a stage, read from top to bottom.
 
-config -> models -> rows -> rule and plan -> floors -> candidates -> leaderboard -> manifest
--> report
+config -> models -> rows -> rule, plan -> floors -> candidates -> leaderboard -> manifest, report
 """
 
 from collections.abc import Sequence
@@ -218,11 +217,7 @@ def fix_rule(context: Context, rows: SharedRows) -> RankingRule:
 
 
 def fetch_models(context: Context, chosen: Sequence[Candidate]) -> dict[str, ModelFiles]:
-    """Every model on this disk, by its name.
-
-    Before the first stage: what cannot be had is said while the folder is still free for a config
-    that was mended.
-    """
+    """Every model on this disk, by name; before a stage is done, so that a config may be mended."""
     models = {candidate.model.name: candidate.model for candidate in chosen}
     return {name: get_model(model, say=context.progress.say) for name, model in models.items()}
 
