@@ -11,6 +11,7 @@ from emoloom.records import VAD, Answer, Row
 from emoloom.runs.directory import RunDirectory, sha256_file
 from emoloom.screening.facts import source_hashes
 from emoloom.screening.row_sets import (
+    Drawing,
     build_row_sets,
     mean_human_vad,
     read_part,
@@ -249,7 +250,7 @@ def work(official, lexicon, tmp_path):
     run = RunDirectory(tmp_path / "run")
 
     def make():
-        return row_set_work(run, data, source_hashes(data), SPACE, lexicon, 5)
+        return row_set_work(run, Drawing(data, source_hashes(data), 5), SPACE, lexicon)
 
     return run, data, make
 

@@ -39,6 +39,7 @@ from emoloom.screening.candidates import (
 )
 from emoloom.screening.decoding_steps import DecodeJob, decode
 from emoloom.screening.floors import floor_outputs
+from emoloom.screening.polarity_set import POLARITY
 from emoloom.screening.row_sets import SharedRows, mean_human_vad
 from emoloom.sources.model_files import ModelFiles
 from emoloom.supervision.lexicon import Lexicon
@@ -49,10 +50,10 @@ SELECT = "select"
 
 
 def read_answers(
-    run: RunDirectory, name: str, space: LabelSpace
+    run: RunDirectory, name: str, space: LabelSpace, row_set: str = SELECT
 ) -> tuple[tuple[Prediction | ParseFailure, ...], tuple[str, ...]]:
-    """Parsed answers of a candidate or floor on `select`, and the ids of their rows."""
-    lines = read_complete_lines(run.rows(name, SELECT))
+    """Parsed answers of a candidate or floor on a row set, and the ids of their rows."""
+    lines = read_complete_lines(run.rows(name, row_set))
     answers = tuple(parse_output(line["output"], space) for line in lines)
     return answers, tuple(line["id"] for line in lines)
 
@@ -65,18 +66,22 @@ def floor_work(
     lexicon: Lexicon,
     seed: int,
 ) -> Work:
-    """Answers of one floor."""
+    """Answers of one floor on `select` and on the polarity pairs, from one fit."""
+    asked = (*rows.select, *rows.polarity)
 
     def make(advance: Advance) -> Outcome:
-        outputs = floor_outputs(name, rows.train, rows.select, space, lexicon, rows.scale, seed)
-        out = run.rows(name, SELECT)
-        write_jsonl_atomic(out, [{"id": o.id, "output": o.output} for o in outputs])
+        outputs = floor_outputs(name, rows.train, asked, space, lexicon, rows.scale, seed)
+        lines = [{"id": o.id, "output": o.output} for o in outputs]
+        parts = {SELECT: lines[: len(rows.select)], POLARITY: lines[len(rows.select) :]}
+        outs = {run.rows(name, row_set): part for row_set, part in parts.items() if part}
+        for out, part in outs.items():
+            write_jsonl_atomic(out, part)
         advance(len(outputs))
-        return Outcome((out,), {"rows": len(rows.select), "answers": len(outputs)})
+        return Outcome(tuple(outs), {"rows": len(asked), "answers": len(outputs)})
 
     inputs = [name, rows.hashes, lexicon.sha256, seed, __version__, package_versions()]
     stage = Stage(run.candidate(name), SELECT, fingerprint(inputs))
-    return Work(stage, name, len(rows.select), "rows", make, budgeted=False)
+    return Work(stage, name, len(asked), "rows", make, budgeted=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +128,13 @@ def candidate_work(job: CandidateRun) -> Iterator[Work]:
         raise ModelError(f"{job.model.display_name} is refused: {certificate.reason}")
     if job.candidate.recipe == "sft":
         yield _train_work(job)
-    yield _decode_work(job)
+    yield _decode_work(job, SELECT)
+
+
+def pair_work(job: CandidateRun) -> Iterator[Work]:
+    """Answers to the polarity pairs, after `candidate_work`; none where none are to be asked."""
+    if job.candidate.kind == "candidate" and job.rows.polarity:
+        yield _decode_work(job, POLARITY)
 
 
 def _preflight_work(job: CandidateRun) -> Work:
@@ -172,17 +183,18 @@ def _train_work(job: CandidateRun) -> Work:
     return Work(stage, job.candidate.name, steps, "steps", make)
 
 
-def _decode_work(job: CandidateRun) -> Work:
+def _decode_work(job: CandidateRun, row_set: str) -> Work:
     name, decoding = job.candidate.name, job.config.decoding
     folder = job.run.candidate(name)
     trained = job.candidate.recipe == "sft"
     adapter = sha256_file(folder / "checkpoint" / "adapter_model.safetensors") if trained else ""
-    rows = job.rows.select if trained else spread(job.rows.select, job.config.zero_shot.rows)
+    asked = job.rows.polarity if row_set == POLARITY else job.rows.select
+    rows = asked if trained else spread(asked, job.config.zero_shot.rows)
     certificate = read_certificate(folder / "preflight.json")
     stage = job.stage(
-        SELECT,
+        row_set,
         adapter,
-        job.rows.hashes[SELECT],
+        job.rows.hashes[row_set],
         [row.id for row in rows],
         [decoding.decoder, decoding.max_new_tokens, decoding.audit_share, decoding.audit_rows],
         certificate.to_dict(),
@@ -199,14 +211,14 @@ def _decode_work(job: CandidateRun) -> Work:
             settings=DecodeSettings(
                 decoding.max_new_tokens, decoding.pack_rows, decoding.pack_tokens
             ),
-            hints=draft_hints(job, rows) if trained else {},
+            hints=draft_hints(job, rows, row_set) if trained else {},
             taught=taught_answers(job.rows.train) if trained else (),
             audit=rows_to_audit([row.id for row in rows], decoding.audit_share, decoding.audit_rows)
             if trained
             else (),  # zero-shot is shown, and never ranked
             inputs=stage.inputs,
         )
-        out = job.run.rows(name, SELECT)
+        out = job.run.rows(name, row_set)
         costs = decode(
             lm,
             task,
@@ -239,9 +251,11 @@ def taught_answers(train: Sequence[Row]) -> tuple[Prediction, ...]:
     )
 
 
-def draft_hints(job: CandidateRun, rows: Sequence[Row]) -> dict[str, Prediction]:
+def draft_hints(
+    job: CandidateRun, rows: Sequence[Row], row_set: str = SELECT
+) -> dict[str, Prediction]:
     """First drafts: TF-IDF's labels, and the weak-supervision formulas for VAD and cues."""
-    answers, ids = read_answers(job.run, "tf-idf", job.space)
+    answers, ids = read_answers(job.run, "tf-idf", job.space, row_set)
     labels = {
         row_id: answer.labels
         for row_id, answer in zip(ids, answers, strict=True)

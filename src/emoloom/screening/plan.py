@@ -7,6 +7,7 @@ from typing import Any
 from emoloom.config import Config
 from emoloom.runs.directory import RunDirectory, write_json_atomic
 from emoloom.screening.candidates import Candidate
+from emoloom.screening.polarity_set import POLARITY
 from emoloom.screening.row_sets import SharedRows
 
 
@@ -22,9 +23,13 @@ def make_plan(config: Config, chosen: Sequence[Candidate], rows: SharedRows) -> 
         else:
             decoded = min(decoded, config.zero_shot.rows)
         stages.append({"stage": "select", "candidate": candidate.name, "units": decoded})
+    if rows.polarity:
+        asked = [candidate.name for candidate in chosen if candidate.kind == "candidate"]
+        stages += [{"stage": POLARITY, "candidate": c, "units": len(rows.polarity)} for c in asked]
     return {
         "train_rows": len(rows.train),
         "select_rows": len(rows.select),
+        "polarity_rows": len(rows.polarity),
         "stages": stages,
         "learning_rate": "fixed: one value for every candidate",
         "wall_seconds": config.budget.wall_seconds,
