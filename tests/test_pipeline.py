@@ -31,12 +31,13 @@ FLOORS = ("constant", "lexicon", "tf-idf")
 
 def test_the_run_folder_holds_what_the_design_lists(finished_run):
     top = (
-        "run.json manifest.json plan.json events.jsonl costs.json report.html .lock done/data.json"
+        "run.json manifest.json plan.json events.jsonl costs.json report.html .lock done/data.json "
+        "done/polarity.json"
     )
     wanted = {
         *top.split(),
         *(f"leaderboard.{suffix}" for suffix in ("json", "csv", "md")),
-        *(f"data/{name}.jsonl" for name in ("train", "select", "rejected")),
+        *(f"data/{name}.jsonl" for name in ("train", "select", "polarity", "rejected")),
         *(f"data/{name}.json" for name in ("scale", "counts")),
     }
     for name in (*FLOORS, "one.sft", "one.zero-shot"):
@@ -47,6 +48,8 @@ def test_the_run_folder_holds_what_the_design_lists(finished_run):
     trained = ("steps.jsonl", "done/train.json", "checkpoint/adapter_config.json")
     wanted |= {f"candidates/one.sft/{f}" for f in trained}
     wanted.add("candidates/one.sft/checkpoint/adapter_model.safetensors")
+    wanted |= {f"candidates/{name}/rows/polarity.jsonl" for name in (*FLOORS, "one.sft")}
+    wanted.add("candidates/one.sft/done/polarity.json")
     assert set(tree(finished_run.folder)) == wanted
 
 
@@ -57,7 +60,8 @@ def test_the_licences_of_corpora_lexicon_and_model_are_recorded(finished_run):
     assert licences["emobank-sample"] == "CC BY-SA 4.0"
     assert licences["glasgow-actdata"].startswith("CC BY 4.0")
     assert licences["random two-layer Llama (for tests)"] == "Apache-2.0"
-    assert len(licences) == len(record["licences"]) == 4
+    assert licences["goemotions-polarity"] == "CC BY 4.0"
+    assert len(licences) == len(record["licences"]) == 5
 
 
 def test_a_models_terms_are_said_recorded_and_shown(tmp_path, monkeypatch):
@@ -103,7 +107,13 @@ def test_rows_answers_and_scores_agree_in_number_and_order(finished_run):
 def test_times_live_in_costs_alone(finished_run):
     costs = json.loads((finished_run.folder / "costs.json").read_text(encoding="utf-8"))
     assert [f"{e['stage']} {e['candidate']}" for e in costs["stages"]] == STAGES
-    assert costs["decode"]["one.sft"]["rows"] == 8
+    assert {name: found["rows"] for name, found in costs["decode"].items()} == {
+        "one.sft": 8,
+        "one.zero-shot": 2,
+    }
+    assert {name: found["rows"] for name, found in costs["decode_polarity"].items()} == {
+        "one.sft": 4
+    }
     timed = ("seconds", "rate", "peak_memory", "forwards", "near_ties")
     for name, content in tree(finished_run.folder, UNSTEADY).items():
         if name == "plan.json" or not name.endswith((".json", ".jsonl", ".csv")):
@@ -126,7 +136,8 @@ def test_the_manifest_is_an_in_toto_statement_and_every_digest_is_right(finished
     assert set(names) == {n for n in tree(folder, unsteady) if "done" not in Path(n).parts}
     made_from = manifest["predicate"]
     assert len(made_from["models"]["one"]["weights_sha256"]) == 64
-    assert set(made_from["data"]) == {"goemotions-sample", "emobank-sample"}
+    corpora = {"goemotions-sample", "emobank-sample", "goemotions-polarity"}
+    assert set(made_from["data"]) == corpora
     assert made_from["config"]["ranking"]["min_positives"] == 20, "defaults are in force too"
     assert str(folder) not in (folder / "manifest.json").read_text(encoding="utf-8")
 
@@ -181,7 +192,10 @@ DEPENDS = {
     "data/scale.json": "data -",
     "data/counts.json": "data -",
     "done/data.json": "data -",
+    "data/polarity.jsonl": "polarity -",
+    "done/polarity.json": "polarity -",
     "candidates/constant/rows/select.jsonl": "select constant",
+    "candidates/constant/rows/polarity.jsonl": "select constant",
     "candidates/tf-idf/rows/select.jsonl": "select tf-idf",
     "candidates/lexicon/done/select.json": "select lexicon",
     "candidates/one.sft/preflight.json": "preflight one.sft",
@@ -190,6 +204,8 @@ DEPENDS = {
     "candidates/one.sft/checkpoint/adapter_model.safetensors": "train one.sft",
     "candidates/one.sft/done/train.json": "train one.sft",
     "candidates/one.sft/rows/select.jsonl": "select one.sft",
+    "candidates/one.sft/rows/polarity.jsonl": "polarity one.sft",
+    "candidates/one.sft/done/polarity.json": "polarity one.sft",
     "candidates/one.zero-shot/preflight.json": "preflight one.zero-shot",
     "candidates/one.zero-shot/rows/select.jsonl": "select one.zero-shot",
     "candidates/one.sft/scores.json": None,

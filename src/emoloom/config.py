@@ -56,7 +56,7 @@ Recipe = Literal[
 
 Checks = Mapping[str, Callable[[Any], object]]
 """What a value is held against beyond its form, by kind: `labels`, `lexicon`, `model`, `train`,
-`select`. A check raises `UserError`."""
+`select`, `polarity`. A check raises `UserError`."""
 
 MEND = "mend each line and run `emoloom check`"
 
@@ -253,6 +253,14 @@ class RankingConfig(_Settings):
         return self
 
 
+class PolarityConfig(_Settings):
+    """Pairs of a text and its flip that every trained candidate and floor answers; never ranks."""
+
+    pairs: Annotated[int, _held_against("polarity")] = Field(
+        50, ge=0, description="Pairs asked, two rows each, half of each polarity; 0 for none."
+    )
+
+
 class BudgetConfig(_Settings):
     """What the screen may spend. Exceeding it stops the screen with a valid report."""
 
@@ -284,6 +292,7 @@ class Config(_Settings):
     zero_shot: ZeroShotConfig = ZeroShotConfig()
     decoding: DecodingConfig = DecodingConfig()
     ranking: RankingConfig = RankingConfig()
+    polarity: PolarityConfig = PolarityConfig()
     budget: BudgetConfig = BudgetConfig()
 
     def in_force(self) -> dict[str, Any]:

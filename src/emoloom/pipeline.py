@@ -1,6 +1,7 @@
 """A whole screen, one call a stage, read from top to bottom.
 
-config -> models -> rows -> rule, plan -> floors -> candidates -> leaderboard -> manifest, report
+config -> models -> rows -> rule, plan -> floors -> candidates -> polarity pairs -> leaderboard
+-> manifest, report
 """
 
 from collections.abc import Sequence
@@ -9,16 +10,18 @@ from functools import partial
 from pathlib import Path
 
 from emoloom.config import MEND, Config, load_config
-from emoloom.contract.prompt import instruction_sha256
-from emoloom.contract.schema import CONTRACT_VERSION
 from emoloom.corpora.labels import load_space
-from emoloom.engines.local import BudgetStop, LocalEngine
+from emoloom.engines.answering import (
+    add_polarity,
+    answer_with_candidates,
+    answer_with_floors,
+    candidate_runs,
+)
+from emoloom.engines.context import Context
+from emoloom.engines.local import LocalEngine
 from emoloom.engines.progress import Progress
 from emoloom.errors import ConfigError, ExitCode, UserError
 from emoloom.metrics.resampling import Bootstrap
-from emoloom.metrics.signature import Signature
-from emoloom.models.logits import ModelError
-from emoloom.records import LabelSpace
 from emoloom.report.page import write_report
 from emoloom.runs.directory import (
     RunDirectory,
@@ -27,15 +30,7 @@ from emoloom.runs.directory import (
 )
 from emoloom.runs.provenance import write_manifest
 from emoloom.runs.record import add_licences, close_run, open_run, refuse_foreign_files
-from emoloom.screening.answers import (
-    CandidateRun,
-    candidate_work,
-    floor_work,
-    has_heads,
-    read_answers,
-)
 from emoloom.screening.candidates import Candidate, list_candidates
-from emoloom.screening.entries import Status
 from emoloom.screening.extras import Extras, check_recipes, extras_work, read_extras
 from emoloom.screening.facts import (
     SourceHashes,
@@ -43,21 +38,26 @@ from emoloom.screening.facts import (
     model_licences,
     run_facts,
     run_identity,
+    run_signature,
     source_hashes,
 )
-from emoloom.screening.floors import FLOORS
-from emoloom.screening.head_answers import SUFFIX
 from emoloom.screening.leaderboard import (
     Leaderboard,
     ScoredCandidate,
     build_leaderboard,
-    to_csv,
-    to_json,
-    to_markdown,
 )
+from emoloom.screening.leaderboard_texts import to_csv, to_json, to_markdown
 from emoloom.screening.plan import write_plan
+from emoloom.screening.polarity_set import (
+    check_pairs,
+    held_out_rows,
+    pair_hashes,
+    pair_set_work,
+    with_pairs,
+)
 from emoloom.screening.ranking import RankingRule, RankingSettings, ranking_rule
 from emoloom.screening.row_sets import (
+    Drawing,
     SharedRows,
     mean_human_vad,
     read_part,
@@ -65,7 +65,7 @@ from emoloom.screening.row_sets import (
     row_set_work,
 )
 from emoloom.sources.model_files import ModelFiles, get_model, parse_source
-from emoloom.supervision.lexicon import Lexicon, load_lexicon
+from emoloom.supervision.lexicon import load_lexicon
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +80,6 @@ class Screened:
     """The leaderboard as Markdown."""
     verdict: str
     """One sentence."""
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What every stage needs."""
-
-    config: Config
-    run: RunDirectory
-    engine: LocalEngine
-    progress: Progress
-    space: LabelSpace
-    lexicon: Lexicon
 
 
 def screen(config_path: Path, out: Path | None, progress: Progress) -> Screened:
@@ -114,16 +102,17 @@ def screen(config_path: Path, out: Path | None, progress: Progress) -> Screened:
             chosen = list_candidates(config)
             files = fetch_models(context, chosen)
             add_licences(run, model_licences(files.values()))
-            sources = source_hashes(config.data)
+            sources = source_hashes(config.data) | pair_hashes(config.polarity)
             rows = draw_rows(context, sources)
             rule = fix_rule(context, rows)
             extras = make_extras(context, rows)
             write_plan(run, config, chosen, rows, len(extras.flips))
             floors = answer_with_floors(context, rows)
-            answered = answer_with_candidates(context, rows, extras, chosen, files)
-            board = write_leaderboard(context, rows, rule, [*floors, *answered])
-            stopped = any(entry.status == "not_done" for entry in answered)
-            close_run(run, "stopped_by_budget" if stopped else "done")
+            jobs = candidate_runs(context, rows, extras, files)
+            answered = answer_with_candidates(context, jobs)
+            entries = add_polarity(context, rows, [*floors, *answered], jobs)
+            board = write_leaderboard(context, rows, rule, entries)
+            close_run(run, "stopped_by_budget" if context.engine.stopped else "done")
             facts = made_from(config, context.space, context.lexicon, sources, files)
             write_manifest(run, facts)
             write_report(run.root)
@@ -135,14 +124,13 @@ def screen(config_path: Path, out: Path | None, progress: Progress) -> Screened:
             run.event("failed", message=str(error))
             close_run(run, "failed")
             raise
-    return Screened(_exit_code(answered), run.root, to_markdown(board), board.verdict)
+    code = ExitCode.BUDGET if context.engine.stopped else _exit_code(answered)
+    return Screened(code, run.root, to_markdown(board), board.verdict)
 
 
 def _exit_code(answered: Sequence[ScoredCandidate]) -> ExitCode:
     """A failed candidate is said in the report; that every one failed is for the user to mend."""
     ends = {entry.status for entry in answered}
-    if "not_done" in ends:
-        return ExitCode.BUDGET
     return ExitCode.USER_ERROR if ends == {"failed"} else ExitCode.DONE
 
 
@@ -160,6 +148,7 @@ def check(config_path: Path) -> Config:
             "model": parse_source,
             "train": partial(read_part, split="train"),
             "select": partial(read_part, split="dev"),
+            "polarity": check_pairs,
         },
     )
     try:
@@ -183,12 +172,14 @@ def open_context(config: Config, run: RunDirectory, progress: Progress) -> Conte
 
 
 def draw_rows(context: Context, sources: SourceHashes) -> SharedRows:
-    """Draw the row sets that all candidates share, once."""
-    config, folder = context.config, context.run.root / "data"
-    context.engine.do(
-        row_set_work(context.run, config.data, sources, context.space, context.lexicon, config.seed)
-    )
-    rows = read_row_sets(folder, context.space)
+    """Draw the row sets and the polarity pairs that all candidates share, once."""
+    config, run, space = context.config, context.run, context.space
+    drawing = Drawing(config.data, sources, config.seed, held_out_rows(config.polarity))
+    context.engine.do(row_set_work(run, drawing, space, context.lexicon))
+    rows = read_row_sets(run.root / "data", space)
+    if config.polarity.pairs:
+        context.engine.do(pair_set_work(run, config.polarity, space, config.seed))
+        rows = with_pairs(rows, run, space)
     for warning in rows.warnings:
         context.progress.say(f"warning: {warning}")
     return rows
@@ -222,105 +213,12 @@ def fetch_models(context: Context, chosen: Sequence[Candidate]) -> dict[str, Mod
     return {name: get_model(model, say=context.progress.say) for name, model in models.items()}
 
 
-def answer_with_floors(context: Context, rows: SharedRows) -> list[ScoredCandidate]:
-    """The baselines every candidate must beat, on the same rows in the same contract."""
-    scored = []
-    for name in FLOORS:
-        context.engine.do(
-            floor_work(context.run, name, rows, context.space, context.lexicon, context.config.seed)
-        )
-        answers, ids = read_answers(context.run, name, context.space)
-        scored.append(ScoredCandidate(name, "floor", "-", "floor", "scored", "", answers, ids))
-    return scored
-
-
-def answer_with_candidates(
-    context: Context,
-    rows: SharedRows,
-    extras: Extras,
-    chosen: Sequence[Candidate],
-    files: dict[str, ModelFiles],
-) -> list[ScoredCandidate]:
-    """Certify, train and decode each candidate; a failure stops that one alone."""
-    scored: list[ScoredCandidate] = []
-    for candidate in chosen:
-        model = files[candidate.model.name]
-        job = CandidateRun(
-            candidate,
-            model,
-            context.config,
-            context.run,
-            context.space,
-            context.lexicon,
-            rows,
-            extras,
-        )
-        status, reason = _answer(context, job)
-        done = status == "scored"
-        answers, ids = (
-            read_answers(context.run, candidate.name, context.space) if done else (None, ())
-        )
-        scored.append(
-            ScoredCandidate(
-                name=candidate.name,
-                kind=candidate.kind,
-                model=model.display_name,
-                recipe=candidate.recipe,
-                status=status,
-                reason=reason,
-                answers=answers,
-                row_ids=ids,
-            )
-        )
-        if done and has_heads(job):
-            scored.append(_head_alone(context, candidate, model))
-    return scored
-
-
-def _head_alone(context: Context, candidate: Candidate, model: ModelFiles) -> ScoredCandidate:
-    """The heads as a floor: is generating worth it?"""
-    name = candidate.name + SUFFIX
-    answers, ids = read_answers(context.run, name, context.space)
-    shown = model.display_name
-    return ScoredCandidate(name, "floor", shown, "head alone", "scored", "", answers, ids)
-
-
-def _answer(context: Context, job: CandidateRun) -> tuple[Status, str]:
-    """Do what one candidate needs; how it ended, and why where it did not end well."""
-    status: Status
-    try:
-        for unit in candidate_work(job):
-            context.engine.do(unit)
-    except (ModelError, UserError) as error:
-        status, reason = "failed", str(error)
-    except BudgetStop as error:
-        status, reason = "not_done", str(error)
-    else:
-        return "scored", ""
-    context.run.event(status, candidate=job.candidate.name, message=reason)
-    context.progress.say(f"{job.candidate.name}: {reason}")
-    return status, reason
-
-
 def write_leaderboard(
     context: Context, rows: SharedRows, rule: RankingRule, scored: Sequence[ScoredCandidate]
 ) -> Leaderboard:
     """Score, compare, rank; one file for machines, one for sheets, one for people."""
     config = context.config
-    signature = Signature(
-        (
-            ("contract", CONTRACT_VERSION),
-            ("space", context.space.name),
-            ("instruction", instruction_sha256(context.space)[:8]),
-            ("set", "select"),
-            ("rows", f"{len(rows.select)}@{rows.hashes['select'][:8]}"),
-            (
-                "decoding",
-                f"kv-off,greedy,max_new={config.decoding.max_new_tokens},{config.decoding.dtype}",
-            ),
-            *rule.signature_pairs(),
-        )
-    )
+    signature = run_signature(config, context.space, rows, rule)
     board = build_leaderboard(
         scored, rows.select, context.space, rule, run_name=config.name, signature=signature
     )

@@ -6,7 +6,8 @@ import numpy as np
 
 from emoloom.metrics.signature import Signature
 from emoloom.records import VAD, Answer, LabelSpace, ParseFailure, Prediction, Row
-from emoloom.screening.leaderboard import ScoredCandidate, build_leaderboard, to_json
+from emoloom.screening.leaderboard import ScoredCandidate, build_leaderboard
+from emoloom.screening.leaderboard_texts import to_json
 from emoloom.screening.ranking import ranking_rule
 
 SPACE = LabelSpace("abcd", ("a", "b", "c", "d"))

@@ -19,7 +19,8 @@ from emoloom.errors import UserError
 from emoloom.metrics.resampling import Bootstrap
 from emoloom.metrics.scoring import HUMAN_VAD, score
 from emoloom.records import ParseFailure
-from emoloom.screening.leaderboard import ScoredCandidate, to_json
+from emoloom.screening.leaderboard import ScoredCandidate
+from emoloom.screening.leaderboard_texts import to_json
 from emoloom.screening.ranking import RankingSettings, ranking_rule
 
 

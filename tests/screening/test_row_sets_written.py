@@ -11,6 +11,7 @@ from emoloom.corpora.labels import load_space
 from emoloom.runs.directory import RunDirectory, sha256_file
 from emoloom.screening.facts import source_hashes
 from emoloom.screening.row_sets import (
+    Drawing,
     build_row_sets,
     read_row_sets,
     row_set_work,
@@ -47,7 +48,7 @@ def work(official, lexicon, tmp_path):
     run = RunDirectory(tmp_path / "run")
 
     def make():
-        return row_set_work(run, data, source_hashes(data), SPACE, lexicon, 5)
+        return row_set_work(run, Drawing(data, source_hashes(data), 5), SPACE, lexicon)
 
     return run, data, make
 

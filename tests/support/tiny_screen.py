@@ -38,13 +38,15 @@ SETTINGS = {
         "lora_rank": 4,
     },
     "zero_shot": {"rows": 2},
+    "polarity": {"pairs": 2},
     "decoding": {"max_new_tokens": 12},
     "ranking": {"bootstrap": 100},
 }
-"""One random model, 20 train rows (5 steps), 8 select rows."""
+"""One random model, 20 train rows (5 steps), 8 select rows, 2 polarity pairs (4 rows)."""
 
 STAGES = [
     "data -",
+    "polarity -",
     "select constant",
     "select lexicon",
     "select tf-idf",
@@ -53,6 +55,7 @@ STAGES = [
     "select one.sft",
     "preflight one.zero-shot",
     "select one.zero-shot",
+    "polarity one.sft",
 ]
 """Every stage of that screen, in order."""
 

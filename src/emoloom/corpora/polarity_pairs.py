@@ -18,7 +18,14 @@ POLARITY_DATA = Path(__file__).resolve().parents[1] / "data" / "polarity_pairs"
 FLIP_SUFFIX = "+flip"
 """Marks the id of a pair's second text."""
 
-_SOURCE = "goemotions-polarity"
+POLARITY_SOURCE = "goemotions-polarity"
+"""Source of the pairs' rows."""
+
+POLARITY_LICENCE = "CC BY 4.0"
+"""Of the pairs; the text lies beside them."""
+
+PAIRS_FILE = POLARITY_DATA / "goemotions.jsonl"
+"""The pairs, one a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,7 @@ class PolarityPair:
 
 def load_polarity_pairs() -> tuple[PolarityPair, ...]:
     """The pairs that ship, in the order of their file."""
-    return tuple(_pair(line) for _, line in read_lines(POLARITY_DATA / "goemotions.jsonl"))
+    return tuple(_pair(line) for _, line in read_lines(PAIRS_FILE))
 
 
 def polarity_rows(pairs: Sequence[PolarityPair]) -> tuple[Row, ...]:
@@ -55,7 +62,13 @@ def polarity_rows(pairs: Sequence[PolarityPair]) -> tuple[Row, ...]:
     """
     return tuple(
         Row(
-            row_id, text, Answer(labels, None, ""), _SOURCE, pair.split, None, text_group(pair.text)
+            id=row_id,
+            text=text,
+            answer=Answer(labels, None, ""),
+            source=POLARITY_SOURCE,
+            split=pair.split,
+            vad_source=None,
+            group=text_group(pair.text),
         )
         for pair in pairs
         for row_id, text, labels in (

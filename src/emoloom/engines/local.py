@@ -17,6 +17,7 @@ from typing import Any
 from emoloom.engines.progress import Progress
 from emoloom.runs.directory import RunDirectory, write_json_atomic
 from emoloom.runs.work import Work
+from emoloom.screening.polarity_set import POLARITY
 
 
 class BudgetStop(Exception):  # noqa: N818 (a planned stop, no error)
@@ -31,6 +32,8 @@ class LocalEngine:
     progress: Progress
     wall_seconds: float | None
     started: float = field(default_factory=time.monotonic)
+    stopped: bool = False
+    """Whether the budget has stopped any work."""
 
     def do(self, work: Work) -> bool:
         """Do a unit of work unless it is done.
@@ -71,6 +74,7 @@ class LocalEngine:
         if work.budgeted and self.wall_seconds is not None:
             spent = time.monotonic() - self.started
             if spent >= self.wall_seconds:
+                self.stopped = True
                 raise BudgetStop(
                     f"the budget of {self.wall_seconds:g} s wall time is spent "
                     f"(in {work.stage.name} of {work.candidate})"
@@ -95,7 +99,11 @@ class LocalEngine:
         }
         entry["rate"] = round(entry["units"] / max(seconds, 1e-9), 3)
         stages = [*(e for e in stages if e not in before), entry]
-        write_json_atomic(path, {"stages": stages, "decode": _decode_table(stages)})
+        tables = {
+            key: _decode_table(entry for entry in stages if (entry["stage"] == POLARITY) is pairs)
+            for key, pairs in (("decode", False), ("decode_polarity", True))
+        }
+        write_json_atomic(path, {"stages": stages, **tables})
 
 
 def peak_memory_mb() -> float:

@@ -62,6 +62,8 @@ class PolarityScores:
     """A pair with a failed parse is inconsistent in every part."""
     parsed: PolarityBlock
     """Over the pairs of which both answers parsed."""
+    consistent: Mapping[str, bool]
+    """Pair by pair, by id: whether it is consistent; a failed parse is not."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, keys in fixed order."""
@@ -104,7 +106,8 @@ def score_polarity(
     intervals = {key: _interval(draws, key, settings) for key in measured}
     n = {"strict": len(pairs), "parsed": int(columns_NK[:, 1].sum())}
     strict, parsed = (_block(name, n[name], measured, intervals) for name in ("strict", "parsed"))
-    return PolarityScores(strict, parsed)
+    found = {pair.id: bool(column[2]) for pair, column in zip(pairs, columns, strict=True)}
+    return PolarityScores(strict, parsed, found)
 
 
 def score_polarity_outputs(

@@ -22,6 +22,20 @@ _MAIN = ("macro_f1", "micro_f1", "skill", "one_minus_rmse", "pearson_v", "pearso
 
 
 @dataclass(frozen=True, slots=True)
+class PolarityShares:
+    """Shares of polarity pairs, each in [0, 1]."""
+
+    pairs: int | None
+    """Pairs counted."""
+    consistency: Measure
+    """Valence and labels both turn over."""
+    valence: Measure
+    """The valence turns over."""
+    labels: Measure
+    """The polarity of the labels turns over."""
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One line of the leaderboard, with every part present."""
 
@@ -57,6 +71,8 @@ class Entry:
     """Main metrics over all rows, failed parses counted as wrong."""
     parsed: Mapping[str, Measure]
     """The same over parsed rows."""
+    polarity: Mapping[str, PolarityShares]
+    """Polarity consistency by view, `strict` and `parsed`; without values where not asked."""
     every: Mapping[str, tuple[Pair, Pair]]
     """Metric -> strict and parsed, each as (value, interval) in text."""
 
@@ -124,11 +140,22 @@ def _entry(raw: Record) -> Entry:
         reasons=_counts(raw.get("reasons")),
         strict={key: measure(strict.get(key)) for key in _MAIN},
         parsed={key: measure(parsed.get(key)) for key in _MAIN},
+        polarity={view: _shares(raw.get("polarity"), view) for view in ("strict", "parsed")},
         every={
             key: (_metric(strict.get(key)), _metric(parsed.get(key)))
             for key in dict.fromkeys([*strict, *parsed])
         },
     )
+
+
+def _shares(polarity: object, view: str) -> PolarityShares:
+    block = mapping(mapping(polarity).get(view))
+
+    def share(key: str) -> Measure:
+        return measure(block.get(key), block.get(f"{key}_interval"))
+
+    pairs = _whole(block.get("n"))
+    return PolarityShares(pairs, share("consistency"), share("valence"), share("labels"))
 
 
 def _known(value: object) -> str:

@@ -26,6 +26,7 @@ _LINES = {
     "events.jsonl": "what happened during the run is not known",
     "data/select.jsonl": "texts and gold answers cannot be shown",
     "data/rejected.jsonl": "",
+    "data/polarity.jsonl": "",
 }
 """Files of one JSON object a line, and what the page lacks without them ("": optional)."""
 
@@ -44,6 +45,8 @@ class Candidate:
     """One record per training step, in the order of the file."""
     scores: Record | None
     """The candidate's own scores."""
+    pairs: Mapping[str, str]
+    """Row id -> raw output of the polarity pairs; empty where there is no file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,26 +152,31 @@ def _folders(path: Path) -> list[str]:
 
 def _read_candidate(folder: Path, notes: list[str]) -> Candidate:
     where = f"candidates/{folder.name}"
-    rows_path = folder / "rows" / "select.jsonl"
-    rows = _read_lines(rows_path, f"{where}/rows/select.jsonl", notes)
-    outputs = {str(r["id"]): str(r["output"]) for r in rows if "id" in r and "output" in r}
-    if len(outputs) < len(rows):
-        notes.append(
-            f"{where}/rows/select.jsonl: {len(rows) - len(outputs)} of {len(rows)} lines repeat an "
-            "id or lack one; the last line of an id is shown."
-        )
     return Candidate(
-        outputs=outputs,
-        has_rows=rows_path.is_file(),
+        outputs=_read_outputs(folder, "rows/select.jsonl", notes),
+        has_rows=(folder / "rows/select.jsonl").is_file(),
         preflight=_read_object(folder / "preflight.json", f"{where}/preflight.json", notes),
         steps=_read_lines(folder / "steps.jsonl", f"{where}/steps.jsonl", notes),
         scores=_read_object(folder / "scores.json", f"{where}/scores.json", notes),
+        pairs=_read_outputs(folder, "rows/polarity.jsonl", notes),
     )
+
+
+def _read_outputs(folder: Path, name: str, notes: list[str]) -> dict[str, str]:
+    shown = f"candidates/{folder.name}/{name}"
+    rows = _read_lines(folder / name, shown, notes)
+    outputs = {str(r["id"]): str(r["output"]) for r in rows if "id" in r and "output" in r}
+    if len(outputs) < len(rows):
+        notes.append(
+            f"{shown}: {len(rows) - len(outputs)} of {len(rows)} lines repeat an "
+            "id or lack one; the last line of an id is shown."
+        )
+    return outputs
 
 
 def _missing_of_candidates(entries: list[Record], found: Mapping[str, Candidate]) -> list[str]:
     """One sentence per kind of file, naming the entries that lack it."""
-    nothing = Candidate({}, has_rows=False, preflight=None, steps=(), scores=None)
+    nothing = Candidate({}, has_rows=False, preflight=None, steps=(), scores=None, pairs={})
     lacking: dict[str, list[str]] = {}
     for entry in entries:
         name = str(entry["name"])
@@ -178,6 +186,7 @@ def _missing_of_candidates(entries: list[Record], found: Mapping[str, Candidate]
         wanted = {
             "rows/select.jsonl": (scored, candidate.has_rows),
             "scores.json": (scored, candidate.scores is not None),
+            "rows/polarity.jsonl": (scored and bool(entry.get("polarity")), bool(candidate.pairs)),
             "preflight.json": (is_model, candidate.preflight is not None),
             "steps.jsonl": (is_model and scored and trains(entry), bool(candidate.steps)),
         }

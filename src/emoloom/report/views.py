@@ -1,31 +1,23 @@
 """Run folder to what the template shows, section by section. No HTML is made here."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, get_args
+from collections.abc import Mapping, Sequence
+from typing import get_args
 
 from emoloom.contract.parse import explain
 from emoloom.corpora.labels import known_spaces, load_space
 from emoloom.records import FailureReason, LabelSpace
 from emoloom.report import board, plots
 from emoloom.report.charts import Curves, loss_curves
-from emoloom.report.formats import finite, flatten, number, percent, plural
+from emoloom.report.costs import costs_view
+from emoloom.report.formats import flatten, plural
 from emoloom.report.head import head_view
 from emoloom.report.inputs import Record, RunInputs, listed, mapping
+from emoloom.report.polarity import polarity_view
 from emoloom.report.rows import DecodedRows, decode_rows
+from emoloom.report.tables import Table, table_of
 
 REJECTED_SHOWN = 20
 """Rejected lines listed in the page."""
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A plain table of JSON values."""
-
-    columns: tuple[str, ...]
-    """Names of the fields, in the order first met."""
-    rows: tuple[tuple[Any, ...], ...]
-    """One value per column; None where the record lacks the field."""
 
 
 def build_view(inputs: RunInputs) -> Record:
@@ -44,22 +36,16 @@ def build_view(inputs: RunInputs) -> Record:
         "board": board.board_view(leaderboard, entries),
         "scores_so_far": _scores_so_far(inputs) if not entries else [],
         "plots": plots.plots_view(inputs, entries, decoded),
+        "polarity": polarity_view(inputs, entries, space),
         "failures": _failures(entries, decoded),
         "decoded": decoded,
         "curves": _curves(inputs, names),
         "certificates": _certificates(inputs, names),
         "settings": _settings(run),
         "data": _data(inputs),
-        "costs": _costs(inputs),
+        "costs": costs_view(inputs.objects["costs.json"]),
         "events": [_event(record) for record in inputs.lines["events.jsonl"]],
     }
-
-
-def table_of(records: Sequence[Record], first: Iterable[str] = ()) -> Table:
-    """Records as a table; `first` names the columns to put first where they occur."""
-    found = dict.fromkeys(key for record in records for key in record)
-    columns = tuple(dict.fromkeys([*(key for key in first if key in found), *found]))
-    return Table(columns, tuple(tuple(r.get(key) for key in columns) for r in records))
 
 
 def _space(leaderboard: Record, run: Record) -> LabelSpace | None:
@@ -175,33 +161,6 @@ def _data(inputs: RunInputs) -> Record:
         "plan": [(k, v) for k, v in flatten(plan) if not k.startswith("stages")] if plan else [],
         "stages": table_of(listed(plan.get("stages")), ("stage", "candidate", "units")),
     }
-
-
-def _costs(inputs: RunInputs) -> Record:
-    costs = inputs.objects["costs.json"]
-    decode = [{"candidate": k, **mapping(v)} for k, v in mapping(costs.get("decode")).items()]
-    return {
-        "stages": table_of(listed(costs.get("stages")), ("stage", "candidate", "units", "seconds")),
-        "decode": table_of(decode, ("candidate", "rows", "forwards", "forwards_per_row")),
-        "audits": [(str(r["candidate"]), a) for r in decode if (a := _audit(r))],
-    }
-
-
-def _audit(record: Record) -> str:
-    """The claim that an audit supports: mismatches in N tokens, with a bound when there are none.
-
-    With no mismatch in N tokens the one-sided 95% bound of the rate is 1 - 0.05^(1/N).
-    """
-    tokens, mismatches = (
-        finite(record.get("audited_tokens")),
-        finite(record.get("audit_mismatches")),
-    )
-    if not tokens or tokens < 1 or mismatches is None:
-        return ""
-    if mismatches:
-        return f"{number(mismatches, 0)} mismatches in {number(tokens, 0)} audited tokens"
-    bound = percent(1 - 0.05 ** (1 / tokens)) if tokens < 3000 else "0.1%"
-    return f"no mismatch in {tokens:,.0f} audited tokens (95% bound: at most {bound})"
 
 
 def _event(record: Record) -> Record:

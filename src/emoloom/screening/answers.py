@@ -7,6 +7,7 @@ instruction, rows, settings, packages, threads. Pack sizes are left out: they ch
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from emoloom import __version__
 from emoloom.config import RECIPES, Config
@@ -15,7 +16,7 @@ from emoloom.contract.prompt import instruction_sha256
 from emoloom.decoding.audit import rows_to_audit
 from emoloom.decoding.verified import DecodeSettings
 from emoloom.models.logits import ModelError
-from emoloom.records import VAD, LabelSpace, ParseFailure, Prediction, Row
+from emoloom.records import VAD, LabelSpace, Output, ParseFailure, Prediction, Row
 from emoloom.runs.directory import (
     RunDirectory,
     Stage,
@@ -38,6 +39,7 @@ from emoloom.screening.decoding_steps import DecodeJob, decode
 from emoloom.screening.extras import Extras
 from emoloom.screening.floors import FloorInputs, floor_outputs
 from emoloom.screening.head_answers import HEADS, SUFFIX, head_outputs
+from emoloom.screening.polarity_set import POLARITY
 from emoloom.screening.row_sets import SharedRows, mean_human_vad
 from emoloom.screening.training_steps import (
     TrainJob,
@@ -54,12 +56,24 @@ SELECT = "select"
 
 
 def read_answers(
-    run: RunDirectory, name: str, space: LabelSpace
+    run: RunDirectory, name: str, space: LabelSpace, row_set: str = SELECT
 ) -> tuple[tuple[Prediction | ParseFailure, ...], tuple[str, ...]]:
-    """Parsed answers of a candidate or floor on `select`, and the ids of their rows."""
-    lines = read_complete_lines(run.rows(name, SELECT))
+    """Parsed answers of a candidate or floor on a row set, and the ids of their rows."""
+    lines = read_complete_lines(run.rows(name, row_set))
     answers = tuple(parse_output(line["output"], space) for line in lines)
     return answers, tuple(line["id"] for line in lines)
+
+
+def _write_parts(
+    run: RunDirectory, name: str, rows: SharedRows, outputs: Sequence[Output]
+) -> tuple[Path, ...]:
+    """Outputs on `select`, then on the polarity pairs, each to its file; returns the files."""
+    lines = [{"id": one.id, "output": one.output} for one in outputs]
+    parts = {SELECT: lines[: len(rows.select)], POLARITY: lines[len(rows.select) :]}
+    outs = {run.rows(name, row_set): part for row_set, part in parts.items() if part}
+    for out, part in outs.items():
+        write_jsonl_atomic(out, part)
+    return tuple(outs)
 
 
 def floor_work(
@@ -70,19 +84,19 @@ def floor_work(
     lexicon: Lexicon,
     seed: int,
 ) -> Work:
-    """Answers of one floor."""
+    """Answers of one floor on `select` and on the polarity pairs, from one fit."""
+    asked = (*rows.select, *rows.polarity)
 
     def make(advance: Advance) -> Outcome:
         made_from = FloorInputs(rows.train, space, lexicon, rows.scale, seed)
-        outputs = floor_outputs(name, made_from, rows.select)
-        out = run.rows(name, SELECT)
-        write_jsonl_atomic(out, [{"id": o.id, "output": o.output} for o in outputs])
+        outputs = floor_outputs(name, made_from, asked)
+        outs = _write_parts(run, name, rows, outputs)
         advance(len(outputs))
-        return Outcome((out,), {"rows": len(rows.select), "answers": len(outputs)})
+        return Outcome(outs, {"rows": len(asked), "answers": len(outputs)})
 
     inputs = [name, rows.hashes, lexicon.sha256, seed, __version__, package_versions()]
     stage = Stage(run.candidate(name), SELECT, fingerprint(inputs))
-    return Work(stage, name, len(rows.select), "rows", make, budgeted=False)
+    return Work(stage, name, len(asked), "rows", make, budgeted=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +146,13 @@ def candidate_work(job: CandidateRun) -> Iterator[Work]:
         yield _train_work(job)
         if has_heads(job):
             yield _heads_work(job)
-    yield _decode_work(job)
+    yield _decode_work(job, SELECT)
+
+
+def pair_work(job: CandidateRun) -> Iterator[Work]:
+    """Answers to the polarity pairs, after `candidate_work`; none where none are to be asked."""
+    if job.candidate.kind == "candidate" and job.rows.polarity:
+        yield _decode_work(job, POLARITY)
 
 
 def _preflight_work(job: CandidateRun) -> Work:
@@ -207,32 +227,31 @@ def _heads_work(job: CandidateRun) -> Work:
     checkpoint = folder / "checkpoint"
     packed_up_to = read_certificate(folder / "preflight.json").packed_up_to
     hashes = [sha256_file(path) for path in sorted(checkpoint.glob("*.safetensors"))]
-    base = job.stage("heads", hashes, job.rows.hashes[SELECT], packed_up_to, job.lexicon.sha256)
+    asked = (*job.rows.select, *job.rows.polarity)
+    base = job.stage("heads", hashes, job.rows.hashes, packed_up_to, job.lexicon.sha256)
     stage = replace(base, folder=job.run.candidate(name), name=SELECT)
 
     def make(advance: Advance) -> Outcome:
         lm = with_adapter(load(job.model, job.config, job.space), folder)
-        outputs = head_outputs(
-            lm, checkpoint / HEADS, job.rows.select, job.lexicon, packed_up_to, advance
-        )
-        out = job.run.rows(name, SELECT)
-        write_jsonl_atomic(out, [{"id": o.id, "output": o.output} for o in outputs])
-        return Outcome((out,), {"rows": len(job.rows.select), "answers": len(outputs)})
+        outputs = head_outputs(lm, checkpoint / HEADS, asked, job.lexicon, packed_up_to, advance)
+        outs = _write_parts(job.run, name, job.rows, outputs)
+        return Outcome(outs, {"rows": len(asked), "answers": len(outputs)})
 
-    return Work(stage, name, len(job.rows.select), "rows", make)
+    return Work(stage, name, len(asked), "rows", make)
 
 
-def _decode_work(job: CandidateRun) -> Work:
+def _decode_work(job: CandidateRun, row_set: str) -> Work:
     name, decoding = job.candidate.name, job.config.decoding
     folder = job.run.candidate(name)
     trained = job.candidate.trained
     adapter = sha256_file(folder / "checkpoint" / "adapter_model.safetensors") if trained else ""
-    rows = job.rows.select if trained else spread(job.rows.select, job.config.zero_shot.rows)
+    asked = job.rows.polarity if row_set == POLARITY else job.rows.select
+    rows = asked if trained else spread(asked, job.config.zero_shot.rows)
     certificate = read_certificate(folder / "preflight.json")
     stage = job.stage(
-        SELECT,
+        row_set,
         adapter,
-        job.rows.hashes[SELECT],
+        job.rows.hashes[row_set],
         [row.id for row in rows],
         [decoding.decoder, decoding.max_new_tokens, decoding.audit_share, decoding.audit_rows],
         decoding.dtype,
@@ -250,7 +269,7 @@ def _decode_work(job: CandidateRun) -> Work:
             settings=DecodeSettings(
                 decoding.max_new_tokens, decoding.pack_rows, decoding.pack_tokens
             ),
-            hints=draft_hints(job, rows) if trained else {},
+            hints=draft_hints(job, rows, row_set) if trained else {},
             taught=taught_answers(job.rows.train) if trained else (),
             audit=rows_to_audit([row.id for row in rows], decoding.audit_share, decoding.audit_rows)
             if trained
@@ -259,7 +278,7 @@ def _decode_work(job: CandidateRun) -> Work:
             tuned=trained,
             dtype=decoding.dtype,
         )
-        out = job.run.rows(name, SELECT)
+        out = job.run.rows(name, row_set)
         costs = decode(
             lm,
             task,
@@ -292,13 +311,15 @@ def taught_answers(train: Sequence[Row]) -> tuple[Prediction, ...]:
     )
 
 
-def draft_hints(job: CandidateRun, rows: Sequence[Row]) -> dict[str, Prediction]:
+def draft_hints(
+    job: CandidateRun, rows: Sequence[Row], row_set: str = SELECT
+) -> dict[str, Prediction]:
     """First drafts: the heads' answers; without heads TF-IDF's labels and the weak formulas."""
     if has_heads(job):
-        answers, ids = read_answers(job.run, job.candidate.name + SUFFIX, job.space)
+        answers, ids = read_answers(job.run, job.candidate.name + SUFFIX, job.space, row_set)
         pairs = zip(ids, answers, strict=True)
         return {row_id: one for row_id, one in pairs if isinstance(one, Prediction)}
-    answers, ids = read_answers(job.run, "tf-idf", job.space)
+    answers, ids = read_answers(job.run, "tf-idf", job.space, row_set)
     labels = {
         row_id: answer.labels
         for row_id, answer in zip(ids, answers, strict=True)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from emoloom.errors import UserError
 from emoloom.metrics.classification import FloatArray
+from emoloom.metrics.polarity import PolarityScores
 from emoloom.metrics.resampling import Interval, percentile_interval, resample
 from emoloom.metrics.row_table import row_table
 from emoloom.metrics.scoring import (
@@ -44,6 +45,8 @@ class ScoredCandidate:
     """Parsed outputs, one for each of `row_ids`; None where there are none."""
     row_ids: tuple[str, ...]
     """The rows answered, in any order."""
+    polarity: PolarityScores | None = None
+    """Polarity consistency; None where the pairs were not answered. Never ranks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,11 @@ class ScoredEntry:
     """Whether it is scored, and on all rows."""
     per_label: tuple[dict[str, Any], ...]
     """Strict scores of each label, in the order of the space, as `metrics.scoring.per_label`."""
+
+    @property
+    def polarity(self) -> PolarityScores | None:
+        """Polarity consistency; None unless it is scored."""
+        return self.source.polarity if self.source.status == "scored" else None
 
     @property
     def score(self) -> float | None:
@@ -121,11 +129,16 @@ class Entry:
             "reasons": dict(scores.reasons),
             "strict": self.scored.block("strict"),
             "parsed": self.scored.block("parsed"),
+            "polarity": None if self.scored.polarity is None else self.scored.polarity.to_dict(),
         }
 
     def scores_file(self) -> dict[str, Any]:
-        """The JSON object of the entry's own `scores.json`: its line, then scores by label."""
-        return self.to_dict() | {"per_label": list(self.scored.per_label)}
+        """The JSON object of the entry's own `scores.json`: its line, scores by label, pairs."""
+        pairs = self.scored.polarity
+        return self.to_dict() | {
+            "per_label": list(self.scored.per_label),
+            "polarity_pairs": {} if pairs is None else dict(pairs.consistent),
+        }
 
 
 def score_entries(

@@ -7,10 +7,14 @@ from emoloom import __version__
 from emoloom.config import Config, DataConfig
 from emoloom.contract.prompt import instruction_sha256, render_instruction
 from emoloom.contract.schema import CONTRACT_VERSION
+from emoloom.corpora.polarity_pairs import POLARITY_LICENCE, POLARITY_SOURCE
 from emoloom.corpora.registry import get_corpus, read_corpus
+from emoloom.metrics.signature import Signature
 from emoloom.records import LabelSpace
 from emoloom.runs.directory import fingerprint
 from emoloom.runs.provenance import code_sha256, machine, package_versions
+from emoloom.screening.ranking import RankingRule
+from emoloom.screening.row_sets import SharedRows
 from emoloom.sources.model_files import ModelFiles
 from emoloom.supervision.lexicon import Lexicon
 
@@ -28,6 +32,8 @@ def run_facts(config: Config, space: LabelSpace, lexicon: Lexicon) -> dict[str, 
     """For run.json: what the run is, for people and for the report."""
     corpora = dict.fromkeys(part.corpus for part in (*config.data.train, *config.data.select))
     licences = [{"what": name, "licence": get_corpus(name).licence} for name in corpora]
+    if config.polarity.pairs:
+        licences.append({"what": POLARITY_SOURCE, "licence": POLARITY_LICENCE})
     return {
         "name": config.name,
         "config": config.in_force(),
@@ -49,6 +55,27 @@ def model_licences(files: Iterable[ModelFiles]) -> list[dict[str, str]]:
         | ({} if model.terms is None else {"terms": model.terms})
         for model in files
     ]
+
+
+def run_signature(
+    config: Config, space: LabelSpace, rows: SharedRows, rule: RankingRule
+) -> Signature:
+    """Every setting that can change a number of the leaderboard."""
+    decoding = config.decoding
+    sets = [("rows", f"{len(rows.select)}@{rows.hashes['select'][:8]}")]
+    if rows.polarity:
+        sets.append(("polarity", f"{len(rows.polarity)}@{rows.hashes['polarity'][:8]}"))
+    return Signature(
+        (
+            ("contract", CONTRACT_VERSION),
+            ("space", space.name),
+            ("instruction", instruction_sha256(space)[:8]),
+            ("set", "select"),
+            *sets,
+            ("decoding", f"kv-off,greedy,max_new={decoding.max_new_tokens},{decoding.dtype}"),
+            *rule.signature_pairs(),
+        )
+    )
 
 
 SourceHashes = dict[str, dict[str, str]]

@@ -6,6 +6,7 @@ from typing import Any
 from emoloom.config import RECIPES, Config
 from emoloom.runs.directory import RunDirectory, write_json_atomic
 from emoloom.screening.candidates import Candidate
+from emoloom.screening.polarity_set import POLARITY
 from emoloom.screening.row_sets import SharedRows
 from emoloom.screening.training_steps import train_steps
 
@@ -25,10 +26,14 @@ def make_plan(
         else:
             decoded = min(decoded, config.zero_shot.rows)
         stages.append({"stage": "select", "candidate": candidate.name, "units": decoded})
+    if rows.polarity:
+        asked = [candidate.name for candidate in chosen if candidate.kind == "candidate"]
+        stages += [{"stage": POLARITY, "candidate": c, "units": len(rows.polarity)} for c in asked]
     return {
         "train_rows": len(rows.train),
         "flipped_rows": flips,
         "select_rows": len(rows.select),
+        "polarity_rows": len(rows.polarity),
         "stages": stages,
         "learning_rate": "fixed: one value for every candidate",
         "wall_seconds": config.budget.wall_seconds,

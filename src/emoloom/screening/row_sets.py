@@ -12,7 +12,7 @@ from emoloom import __version__
 from emoloom.config import DataConfig, RowsConfig
 from emoloom.corpora.readers import ReadResult, read_rows
 from emoloom.corpora.registry import get_corpus, read_corpus
-from emoloom.corpora.splits import conflicting_duplicates, draw, positives, remove_overlap
+from emoloom.corpora.splits import Overlap, conflicting_duplicates, draw, positives, remove_overlap
 from emoloom.errors import UserError
 from emoloom.records import VAD, LabelSpace, Rejected, Row
 from emoloom.runs.directory import (
@@ -24,17 +24,12 @@ from emoloom.runs.directory import (
     write_jsonl_atomic,
 )
 from emoloom.runs.work import Advance, Outcome, Work
+from emoloom.screening.lexicon_fit import fit_scale, hit_rate, is_human, warnings
 from emoloom.supervision.lexicon import Lexicon
-from emoloom.supervision.weak_vad import AffineMap, fit_affine, rationale, weak_vad
-
-MIN_AFFINE_ROWS = 10
-"""Fewer human-rated train rows than this cannot carry a map; the weak scale is used as it is."""
+from emoloom.supervision.weak_vad import AffineMap, rationale, weak_vad
 
 VAD_DECIMALS = 4
 """Decimals of weak VAD in the row files; answers write two."""
-
-MIN_HIT_RATE = 0.10
-"""Below this share of tokens found, the lexicon does not know the language of the texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +62,8 @@ class SharedRows:
     """For the user."""
     hashes: dict[str, str]
     """sha256 of each row file."""
+    polarity: tuple[Row, ...] = ()
+    """Polarity pairs, two rows each; none where they are switched off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,20 +92,28 @@ def read_part(settings: RowsConfig, split: str) -> ReadResult:
     return read
 
 
-def row_set_work(
-    run: RunDirectory,
-    data: DataConfig,
-    sources: Mapping[str, Mapping[str, str]],
-    space: LabelSpace,
-    lexicon: Lexicon,
-    seed: int,
-) -> Work:
-    """Draw the row sets and write them under `data/`; `sources` is from `facts.source_hashes`."""
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What the row sets are drawn from, and how."""
+
+    data: DataConfig
+    """Which corpora, and how many rows."""
+    sources: Mapping[str, Mapping[str, str]]
+    """Hashes of their files, from `facts.source_hashes`."""
+    seed: int
+    """Of the draws."""
+    held_out: tuple[Row, ...] = ()
+    """Rows of no set here, whose texts and groups must not stand in train."""
+
+
+def row_set_work(run: RunDirectory, drawing: Drawing, space: LabelSpace, lexicon: Lexicon) -> Work:
+    """Draw the row sets and write them under `data/`."""
+    data, seed, held_out = drawing.data, drawing.seed, drawing.held_out
     folder = run.root / "data"
     names = ("train.jsonl", "select.jsonl", "rejected.jsonl", "scale.json", "counts.json")
 
     def make(advance: Advance) -> Outcome:
-        sets = build_row_sets(data, space, lexicon, seed)
+        sets = build_row_sets(data, space, lexicon, seed, held_out)
         write_jsonl_atomic(folder / "train.jsonl", [row.to_dict() for row in sets.train])
         write_jsonl_atomic(folder / "select.jsonl", [row.to_dict() for row in sets.select])
         write_jsonl_atomic(folder / "rejected.jsonl", [asdict(line) for line in sets.rejected])
@@ -121,7 +126,8 @@ def row_set_work(
         )
 
     settings = data.model_dump(mode="json")
-    inputs = [settings, sources, seed, space.labels, lexicon.sha256, __version__]
+    inputs = [settings, drawing.sources, seed, space.labels, lexicon.sha256, __version__]
+    inputs += [[row.text for row in held_out]]
     stage = Stage(run.root, "data", fingerprint(inputs))
     return Work(stage, "-", 2, "row sets", make, budgeted=False)
 
@@ -131,23 +137,36 @@ def read_row_sets(folder: Path, space: LabelSpace) -> SharedRows:
     scale = json.loads((folder / "scale.json").read_text(encoding="utf-8"))
     counts = json.loads((folder / "counts.json").read_text(encoding="utf-8"))
     return SharedRows(
-        train=_read_back(folder / "train.jsonl", space),
-        select=_read_back(folder / "select.jsonl", space),
+        train=read_back(folder / "train.jsonl", space),
+        select=read_back(folder / "select.jsonl", space),
         scale=AffineMap(tuple(scale["slope"]), tuple(scale["intercept"])),
         warnings=tuple(counts["warnings"]),
         hashes={name: sha256_file(folder / f"{name}.jsonl") for name in ("train", "select")},
     )
 
 
-def _read_back(path: Path, space: LabelSpace) -> tuple[Row, ...]:
+def read_back(path: Path, space: LabelSpace) -> tuple[Row, ...]:
     """Rows that we wrote: were one of them turned away now, it would be lost in silence."""
     read = read_rows(path, space)
     assert not read.rejected, f"{path}: {read.rejected[0]}"
     return read.rows
 
 
-def build_row_sets(data: DataConfig, space: LabelSpace, lexicon: Lexicon, seed: int) -> RowSets:
+def build_row_sets(
+    data: DataConfig,
+    space: LabelSpace,
+    lexicon: Lexicon,
+    seed: int,
+    held_out: Sequence[Row] = (),
+) -> RowSets:
     """Read, remove overlap from train, draw, and supervise weakly.
+
+    Args:
+        data: Which corpora, and how many rows.
+        space: The label space in force.
+        lexicon: For cues and weak VAD.
+        seed: Of the draws.
+        held_out: Rows of no set here, whose texts and groups must not stand in train.
 
     Raises:
         UserError: a corpus cannot be read, has another label space, or has too few rows.
@@ -156,9 +175,10 @@ def build_row_sets(data: DataConfig, space: LabelSpace, lexicon: Lexicon, seed: 
     select_parts = [_read(settings, "dev", space) for settings in data.select]
     pools = [part.read.rows for part in select_parts]
     overlaps = [remove_overlap(part.read.rows, *pools) for part in train_parts]
+    apart = [remove_overlap(overlap.kept, held_out) for overlap in overlaps]
     drawn = [
         _draw(part.settings, overlap.kept, (seed, 0, index))
-        for index, (part, overlap) in enumerate(zip(train_parts, overlaps, strict=True))
+        for index, (part, overlap) in enumerate(zip(train_parts, apart, strict=True))
     ]
     select = tuple(
         row
@@ -169,14 +189,14 @@ def build_row_sets(data: DataConfig, space: LabelSpace, lexicon: Lexicon, seed: 
     if not raw_train:
         raise UserError(
             "no train row is left",
-            got=f"{sum(len(overlap.removed) for overlap in overlaps)} rows, all in `select` too",
+            got=f"{_removed(overlaps) + _removed(apart)} rows, all in "
+            + ("`select` or the polarity pairs too" if _removed(apart) else "`select` too"),
             do="give train rows of other texts",
         )
     _check_ids([*raw_train, *select])
-    scale = _fit_scale(raw_train, lexicon)
+    scale = fit_scale(raw_train, lexicon)
     train = tuple(supervise(row, lexicon, scale) for row in raw_train)
-    removed = sum(len(overlap.removed) for overlap in overlaps)
-    hit_rate = _hit_rate([*train, *select], lexicon)
+    known = hit_rate([*train, *select], lexicon)
     return RowSets(
         train=train,
         select=select,
@@ -188,11 +208,12 @@ def build_row_sets(data: DataConfig, space: LabelSpace, lexicon: Lexicon, seed: 
             "sets": {"train": _counts(train), "select": _counts(select)},
             "lines_read": sum(part.read.lines_in for part in (*train_parts, *select_parts)),
             "rejected": sum(len(part.read.rejected) for part in (*train_parts, *select_parts)),
-            "removed_from_train": removed,
+            "removed_from_train": _removed(overlaps),
+            "removed_from_train_as_polarity_pairs": _removed(apart),
             "conflicting_duplicates_in_train": conflicting_duplicates(train),
-            "lexicon_hit_rate": round(hit_rate, 4),
+            "lexicon_hit_rate": round(known, 4),
             "select_positives": positives(select, space),
-            "warnings": _warnings(hit_rate, lexicon),
+            "warnings": warnings(known, lexicon),
         },
     )
 
@@ -213,15 +234,11 @@ def supervise(row: Row, lexicon: Lexicon, scale: AffineMap) -> Row:
 
 def mean_human_vad(rows: Sequence[Row]) -> VAD | None:
     """Mean of the human-rated VAD of rows, the reference of `skill`; None where there is none."""
-    rated = [row.answer.vad.as_tuple() for row in rows if row.answer.vad and _is_human(row)]
+    rated = [row.answer.vad.as_tuple() for row in rows if row.answer.vad and is_human(row)]
     if not rated:
         return None
     v, a, d = np.mean(np.array(rated), axis=0).tolist()
     return VAD(v, a, d)
-
-
-def _is_human(row: Row) -> bool:
-    return row.vad_source == "human"
 
 
 def _read(settings: RowsConfig, split: str, space: LabelSpace) -> _Part:
@@ -257,36 +274,11 @@ def _check_ids(rows: Sequence[Row]) -> None:
         seen.add(row.id)
 
 
-def _fit_scale(rows: Sequence[Row], lexicon: Lexicon) -> AffineMap:
-    pairs = [
-        (weak_vad(row.text, lexicon).vad, row.answer.vad)
-        for row in rows
-        if row.answer.vad is not None and _is_human(row)
-    ]
-    if len(pairs) < MIN_AFFINE_ROWS:
-        return AffineMap.identity()
-    try:
-        return fit_affine([weak for weak, _ in pairs], [human for _, human in pairs])
-    except UserError:
-        # The lexicon knows no word of any row; the hit rate warns of it.
-        return AffineMap.identity()
-
-
-def _hit_rate(rows: Sequence[Row], lexicon: Lexicon) -> float:
-    found = [weak_vad(row.text, lexicon) for row in rows]
-    return sum(weak.hits for weak in found) / max(1, sum(weak.tokens for weak in found))
+def _removed(overlaps: Sequence[Overlap]) -> int:
+    return sum(len(overlap.removed) for overlap in overlaps)
 
 
 def _counts(rows: Sequence[Row]) -> dict[str, int]:
     names = sorted({row.source for row in rows})
     counts = {name: sum(row.source == name for row in rows) for name in names}
     return {**counts, "all": len(rows)}
-
-
-def _warnings(hit_rate: float, lexicon: Lexicon) -> list[str]:
-    if hit_rate >= MIN_HIT_RATE:
-        return []
-    return [
-        f"the lexicon {lexicon.name} knows only {hit_rate:.1%} of the tokens "
-        f"(below {MIN_HIT_RATE:.0%}): are the texts English?"
-    ]

@@ -1,0 +1,43 @@
+"""What the run cost, stage by stage, and what its audits support."""
+
+from emoloom.report.formats import finite, number, percent
+from emoloom.report.inputs import Record, listed, mapping
+from emoloom.report.tables import table_of
+
+
+def costs_view(costs: Record) -> Record:
+    """Stages, decoding of the select rows and of the polarity pairs, and what the audits say."""
+    decode, pairs = _decoding(costs.get("decode")), _decoding(costs.get("decode_polarity"))
+    first = ("candidate", "rows", "forwards", "forwards_per_row")
+    return {
+        "stages": table_of(listed(costs.get("stages")), ("stage", "candidate", "units", "seconds")),
+        "decode": table_of(decode, first),
+        "polarity": table_of(pairs, first),
+        "audits": [
+            (str(record["candidate"]), f"{audit}{where}")
+            for records, where in ((decode, ""), (pairs, ", polarity pairs"))
+            for record in records
+            if (audit := _audit(record))
+        ],
+    }
+
+
+def _decoding(table: object) -> list[Record]:
+    return [{"candidate": name, **mapping(cost)} for name, cost in mapping(table).items()]
+
+
+def _audit(record: Record) -> str:
+    """The claim that an audit supports: mismatches in N tokens, with a bound when there are none.
+
+    With no mismatch in N tokens the one-sided 95% bound of the rate is 1 - 0.05^(1/N).
+    """
+    tokens, mismatches = (
+        finite(record.get("audited_tokens")),
+        finite(record.get("audit_mismatches")),
+    )
+    if not tokens or tokens < 1 or mismatches is None:
+        return ""
+    if mismatches:
+        return f"{number(mismatches, 0)} mismatches in {number(tokens, 0)} audited tokens"
+    bound = percent(1 - 0.05 ** (1 / tokens)) if tokens < 3000 else "0.1%"
+    return f"no mismatch in {tokens:,.0f} audited tokens (95% bound: at most {bound})"

@@ -1,0 +1,51 @@
+"""How well the lexicon fits these rows: the map to the human scale, and the tokens it knows."""
+
+from collections.abc import Sequence
+
+from emoloom.errors import UserError
+from emoloom.records import Row
+from emoloom.supervision.lexicon import Lexicon
+from emoloom.supervision.weak_vad import AffineMap, fit_affine, weak_vad
+
+MIN_AFFINE_ROWS = 10
+"""Fewer human-rated train rows than this cannot carry a map; the weak scale is used as it is."""
+
+MIN_HIT_RATE = 0.10
+"""Below this share of tokens found, the lexicon does not know the language of the texts."""
+
+
+def is_human(row: Row) -> bool:
+    """Whether people rated the row's VAD."""
+    return row.vad_source == "human"
+
+
+def fit_scale(rows: Sequence[Row], lexicon: Lexicon) -> AffineMap:
+    """The map from weak to human VAD of the rated rows; no change where it cannot be fitted."""
+    pairs = [
+        (weak_vad(row.text, lexicon).vad, row.answer.vad)
+        for row in rows
+        if row.answer.vad is not None and is_human(row)
+    ]
+    if len(pairs) < MIN_AFFINE_ROWS:
+        return AffineMap.identity()
+    try:
+        return fit_affine([weak for weak, _ in pairs], [human for _, human in pairs])
+    except UserError:
+        # The lexicon knows no word of any row; the hit rate warns of it.
+        return AffineMap.identity()
+
+
+def hit_rate(rows: Sequence[Row], lexicon: Lexicon) -> float:
+    """Share of the rows' tokens that the lexicon knows, in [0, 1]."""
+    found = [weak_vad(row.text, lexicon) for row in rows]
+    return sum(weak.hits for weak in found) / max(1, sum(weak.tokens for weak in found))
+
+
+def warnings(known: float, lexicon: Lexicon) -> list[str]:
+    """What a user should be told of that share."""
+    if known >= MIN_HIT_RATE:
+        return []
+    return [
+        f"the lexicon {lexicon.name} knows only {known:.1%} of the tokens "
+        f"(below {MIN_HIT_RATE:.0%}): are the texts English?"
+    ]
