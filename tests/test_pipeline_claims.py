@@ -200,10 +200,10 @@ def test_a_candidate_that_fails_at_work_fails_alone(finished_run, tmp_path, monk
 
     train, error = answers.train, {"ModelError": ModelError, "UserError": UserError}[kind]
 
-    def fail_on_two(lm, job, folder, advance):
+    def fail_on_two(lm, job, folder, advance, event):
         if job.base == "random:tiny@2":
             raise error("loss is nan at step 2")
-        return train(lm, job, folder, advance)
+        return train(lm, job, folder, advance, event)
 
     monkeypatch.setattr(answers, "train", fail_on_two)
     models = [{"source": f"random:tiny@{seed}", "name": f"m{seed}"} for seed in (2, 1)]

@@ -27,7 +27,7 @@ from emoloom.training.schedule import FitSettings
 from emoloom.training.terms import Reader, Weights
 
 OFF = dict.fromkeys(asdict(Weights()), 0.0)
-STEPS = 10
+STEPS = 12
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def agreement(predicted, atoms, profile, labels) -> float:
 
 
 def by_one_term(lm: CausalLM, rows, sets, certificate, term: str, appraisals) -> Training:
-    settings = FitSettings(seed=1, epochs=STEPS, batch_rows=8, learning_rate=1e-3)
+    settings = FitSettings(seed=1, epochs=STEPS, batch_rows=8, learning_rate=5e-4)
     add_adapter(lm, settings)
     profile = atom_profile(lm.prompter.space)
     charts = make_charts(lm.prompter, sets.train, load_lexicon(), sets.scale, profile)

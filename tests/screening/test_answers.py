@@ -9,19 +9,19 @@ from emoloom.corpora.labels import load_space
 from emoloom.decoding.verified import DecodeSettings
 from emoloom.models.certificate import Certificate, Check
 from emoloom.models.logits import ModelError
+from emoloom.recipes import RECIPES
 from emoloom.records import VAD, Answer, Row
 from emoloom.runs.directory import (
     RunDirectory,
     write_json_atomic,
 )
 from emoloom.screening import answers, candidates
-from emoloom.screening.answers import (
-    CandidateRun,
-    candidate_work,
-)
-from emoloom.screening.candidates import fit_settings, list_candidates
+from emoloom.screening.answers import CandidateRun, candidate_work
+from emoloom.screening.candidates import list_candidates
+from emoloom.screening.extras import Extras
 from emoloom.screening.plan import make_plan
 from emoloom.screening.row_sets import SharedRows
+from emoloom.screening.training_steps import fit_settings
 from emoloom.sources.model_files import ModelFiles
 from emoloom.supervision.lexicon import load_lexicon
 from emoloom.supervision.weak_vad import AffineMap
@@ -162,11 +162,15 @@ def test_another_adapter_or_certificate_redoes_the_answers(job):
 
 def test_every_training_setting_is_in_the_fingerprint():
     """A new field of the trainer must not be forgotten between config and fingerprint."""
-    settings = asdict(fit_settings(config_with()))
+    settings = asdict(fit_settings(config_with(), "sft"))
     training = config_with().training.model_dump()
-    given = {name: training[name] for name in settings if name in training}
+    given = {name: training[name] for name in settings if name in training and name != "weights"}
     assert {name: settings[name] for name in given} == given
-    assert set(training) - set(settings) == {"max_text_tokens"}
+    # Rows, files and pools have inputs of their own; checkpoints change no byte.
+    apart = {"max_text_tokens", "checkpoint_steps", "appraisal", "mirror_pairs", "mixture"}
+    assert set(training) - set(settings) == apart
+    whole = asdict(fit_settings(config_with(), "full-recipe"))["weights"]
+    assert whole == {"lm": 1.0, **training["weights"]}
     assert {f.name for f in fields(DecodeSettings)} == {
         "max_new_tokens",
         "pack_rows",
@@ -188,7 +192,7 @@ def test_zero_shot_is_not_trained_and_decodes_its_rows(job, rows):
 def test_the_plan_counts_what_the_work_counts(job, rows):
     config = config_with(zero_shot={"rows": 3}, training={"batch_rows": 4, "epochs": 3})
     chosen = list_candidates(config)
-    plan = make_plan(config, chosen, rows)
+    plan = make_plan(config, chosen, rows, 0)
     counted = []
     for candidate in chosen:
         one = replace(job, candidate=candidate, config=config)
@@ -242,3 +246,49 @@ def test_a_certificate_reads_back(tmp_path):
     write_json_atomic(tmp_path / "preflight.json", CERTIFICATE.to_dict())
     assert candidates.read_certificate(tmp_path / "preflight.json") == CERTIFICATE
     assert json.loads((tmp_path / "preflight.json").read_text(encoding="utf-8"))["checks"]
+
+
+def test_the_plan_of_every_recipe_counts_what_the_work_counts(job, rows):
+    """Flipped rows make more steps, heads answer as a floor of their own."""
+    flips = tuple(replace(row(n), id=f"f{n}") for n in range(20, 26))
+    config = config_with(recipes=[name for name in RECIPES if name != "sft+appraisal"])
+    config = config.model_copy(
+        update={"training": config.training.model_copy(update={"batch_rows": 4})}
+    )
+    chosen = list_candidates(config)
+    plan = make_plan(config, chosen, rows, len(flips))
+    counted = []
+    for candidate in chosen:
+        extras = Extras(flips, None, {"flips": "hf", "verifier": "hv"})
+        one = replace(job, candidate=candidate, config=config, extras=extras)
+        write_certificate(one)
+        counted += [(w.stage.name, w.candidate, w.units) for w in candidate_work(one)]
+    assert counted == [(s["stage"], s["candidate"], s["units"]) for s in plan["stages"]]
+    assert ("train", "one.sft", 2) in counted
+    assert ("train", "one.sft+flip", 3) in counted
+    assert ("select", "one.full-recipe.head", 4) in counted
+
+
+@pytest.mark.parametrize(
+    ("recipe", "setting"),
+    [
+        ("sft+vad", {"weights": {"vad_preserving": 0.7}}),
+        ("sft+heads", {"weights": {"labels": 0.7}}),
+        ("sft+appraisal", {"weights": {"appraisal": 0.7}}),
+        ("sft+mixture", {"mixture": {"tau0": 2.0}}),
+        ("sft", {"dtype": "bfloat16"}),
+    ],
+)
+def test_a_setting_of_a_recipe_redoes_its_training_and_no_other(job, recipe, setting):
+    extras = Extras((), None, {"flips": "hf", "verifier": "hv"})
+    for name in RECIPES:
+        plain = config_with(recipes=[name])
+        other = config_with(recipes=[name], training={**SETTINGS["training"], **setting})
+        one = replace(job, candidate=list_candidates(plain)[0], config=plain, extras=extras)
+        write_certificate(one)
+        before = {w.candidate + w.stage.name: w.stage.inputs for w in candidate_work(one)}
+        changed_config = replace(one, config=other)
+        after = {w.candidate + w.stage.name: w.stage.inputs for w in candidate_work(changed_config)}
+        redone = {key.removeprefix(f"one.{name}") for key in before if before[key] != after[key]}
+        hit = name in (recipe, "full-recipe") or recipe == "sft"
+        assert redone == ({"train"} if hit else set()), name

@@ -11,11 +11,9 @@ from emoloom.runs.directory import (
     RunDirectory,
     write_jsonl_atomic,
 )
-from emoloom.screening.answers import (
-    floor_work,
-    read_answers,
-    spread,
-)
+from emoloom.screening.answers import spread
+from emoloom.screening.floor_work import floor_work
+from emoloom.screening.outputs import read_answers
 from emoloom.screening.row_sets import SharedRows
 from emoloom.supervision.lexicon import load_lexicon
 from emoloom.supervision.weak_vad import AffineMap

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from leaderboard_cases import ROWS, answered, built, entrant
 
-from emoloom.config import DataConfig, PolarityConfig, RowsConfig
+from emoloom.config_sections import DataConfig, PolarityConfig, RowsConfig
 from emoloom.contract.schema import write_answer
 from emoloom.corpora.labels import load_space
 from emoloom.corpora.polarity_pairs import FLIP_SUFFIX, load_polarity_pairs

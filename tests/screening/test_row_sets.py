@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from emoloom.config import DataConfig, RowsConfig
+from emoloom.config_sections import DataConfig, RowsConfig
 from emoloom.corpora.labels import load_space
 from emoloom.errors import UserError
 from emoloom.records import VAD, Answer, Row

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from emoloom.config import DataConfig, RowsConfig
+from emoloom.config_sections import DataConfig, RowsConfig
 from emoloom.corpora.labels import load_space
 from emoloom.runs.directory import RunDirectory, sha256_file
 from emoloom.screening.facts import source_hashes

@@ -9,19 +9,14 @@ from emoloom.errors import UserError
 from emoloom.metrics.resampling import Bootstrap
 from emoloom.models.logits import ModelError
 from emoloom.runs.work import Work
-from emoloom.screening.answers import (
-    CandidateRun,
-    candidate_work,
-    floor_work,
-    has_heads,
-    pair_work,
-    read_answers,
-)
+from emoloom.screening.answers import CandidateRun, candidate_work, has_heads, pair_work
 from emoloom.screening.candidates import list_candidates
 from emoloom.screening.entries import ScoredCandidate, Status
 from emoloom.screening.extras import Extras
+from emoloom.screening.floor_work import floor_work
 from emoloom.screening.floors import FLOORS
 from emoloom.screening.head_answers import SUFFIX
+from emoloom.screening.outputs import read_answers
 from emoloom.screening.polarity_set import pair_scores
 from emoloom.screening.row_sets import SharedRows
 from emoloom.sources.model_files import ModelFiles

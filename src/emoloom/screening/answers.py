@@ -5,25 +5,22 @@ instruction, rows, settings, packages, threads. Pack sizes are left out: they ch
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from pathlib import Path
 
 from emoloom import __version__
-from emoloom.config import RECIPES, Config
-from emoloom.contract.parse import parse_output
+from emoloom.config import Config
 from emoloom.contract.prompt import instruction_sha256
 from emoloom.decoding.audit import rows_to_audit
 from emoloom.decoding.verified import DecodeSettings
 from emoloom.models.logits import ModelError
-from emoloom.records import VAD, LabelSpace, Output, ParseFailure, Prediction, Row
+from emoloom.recipes import RECIPES
+from emoloom.records import VAD, LabelSpace, Prediction, Row
 from emoloom.runs.directory import (
     RunDirectory,
     Stage,
     fingerprint,
-    read_complete_lines,
     sha256_file,
-    write_jsonl_atomic,
     write_text_atomic,
 )
 from emoloom.runs.provenance import package_versions
@@ -37,8 +34,8 @@ from emoloom.screening.candidates import (
 )
 from emoloom.screening.decoding_steps import DecodeJob, decode
 from emoloom.screening.extras import Extras
-from emoloom.screening.floors import FloorInputs, floor_outputs
 from emoloom.screening.head_answers import HEADS, SUFFIX, head_outputs
+from emoloom.screening.outputs import SELECT, read_answers, write_parts
 from emoloom.screening.polarity_set import POLARITY
 from emoloom.screening.row_sets import SharedRows, mean_human_vad
 from emoloom.screening.training_steps import (
@@ -47,56 +44,11 @@ from emoloom.screening.training_steps import (
     mixture_of,
     train,
     train_steps,
+    trains_heads,
 )
 from emoloom.sources.model_files import ModelFiles
 from emoloom.supervision.lexicon import Lexicon
 from emoloom.supervision.weak_vad import rationale, weak_vad
-
-SELECT = "select"
-
-
-def read_answers(
-    run: RunDirectory, name: str, space: LabelSpace, row_set: str = SELECT
-) -> tuple[tuple[Prediction | ParseFailure, ...], tuple[str, ...]]:
-    """Parsed answers of a candidate or floor on a row set, and the ids of their rows."""
-    lines = read_complete_lines(run.rows(name, row_set))
-    answers = tuple(parse_output(line["output"], space) for line in lines)
-    return answers, tuple(line["id"] for line in lines)
-
-
-def _write_parts(
-    run: RunDirectory, name: str, rows: SharedRows, outputs: Sequence[Output]
-) -> tuple[Path, ...]:
-    """Outputs on `select`, then on the polarity pairs, each to its file; returns the files."""
-    lines = [{"id": one.id, "output": one.output} for one in outputs]
-    parts = {SELECT: lines[: len(rows.select)], POLARITY: lines[len(rows.select) :]}
-    outs = {run.rows(name, row_set): part for row_set, part in parts.items() if part}
-    for out, part in outs.items():
-        write_jsonl_atomic(out, part)
-    return tuple(outs)
-
-
-def floor_work(
-    run: RunDirectory,
-    name: str,
-    rows: SharedRows,
-    space: LabelSpace,
-    lexicon: Lexicon,
-    seed: int,
-) -> Work:
-    """Answers of one floor on `select` and on the polarity pairs, from one fit."""
-    asked = (*rows.select, *rows.polarity)
-
-    def make(advance: Advance) -> Outcome:
-        made_from = FloorInputs(rows.train, space, lexicon, rows.scale, seed)
-        outputs = floor_outputs(name, made_from, asked)
-        outs = _write_parts(run, name, rows, outputs)
-        advance(len(outputs))
-        return Outcome(outs, {"rows": len(asked), "answers": len(outputs)})
-
-    inputs = [name, rows.hashes, lexicon.sha256, seed, __version__, package_versions()]
-    stage = Stage(run.candidate(name), SELECT, fingerprint(inputs))
-    return Work(stage, name, len(asked), "rows", make, budgeted=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +62,7 @@ class CandidateRun:
     space: LabelSpace
     lexicon: Lexicon
     rows: SharedRows
-    extras: Extras
+    extras: Extras = field(default_factory=Extras)
 
     def stage(self, name: str, *inputs: object) -> Stage:
         """A stage of this candidate that depends on the model, the prompt and `inputs`."""
@@ -218,7 +170,7 @@ def _train_work(job: CandidateRun) -> Work:
 
 def has_heads(job: CandidateRun) -> bool:
     """Whether the candidate's recipe trains heads, which then are a floor of their own."""
-    return job.candidate.trained and fit_settings(job.config, job.candidate.recipe).weights.heads
+    return trains_heads(job.config, job.candidate.recipe)
 
 
 def _heads_work(job: CandidateRun) -> Work:
@@ -234,7 +186,7 @@ def _heads_work(job: CandidateRun) -> Work:
     def make(advance: Advance) -> Outcome:
         lm = with_adapter(load(job.model, job.config, job.space), folder)
         outputs = head_outputs(lm, checkpoint / HEADS, asked, job.lexicon, packed_up_to, advance)
-        outs = _write_parts(job.run, name, job.rows, outputs)
+        outs = write_parts(job.run, name, job.rows, outputs)
         return Outcome(outs, {"rows": len(asked), "answers": len(outputs)})
 
     return Work(stage, name, len(asked), "rows", make)

@@ -13,12 +13,13 @@ from typing import Literal
 
 import torch
 
-from emoloom.config import ZERO_SHOT, Config, Recipe
+from emoloom.config import Config
 from emoloom.contract.schema import write_answer
 from emoloom.errors import UserError
 from emoloom.models.causal_lm import CausalLM, load_causal_lm
 from emoloom.models.certificate import Certificate
 from emoloom.models.preflight import certify
+from emoloom.recipes import ZERO_SHOT, Recipe
 from emoloom.records import LabelSpace, Prediction, Row
 from emoloom.runs.directory import write_json_atomic
 from emoloom.sources.model_files import ModelFiles, ModelSource, parse_source

@@ -9,10 +9,12 @@ from functools import partial
 from pathlib import Path
 
 from emoloom import __version__
-from emoloom.config import RECIPES, AppraisalConfig, Config, Part
+from emoloom.config import Config
+from emoloom.config_sections import AppraisalConfig
 from emoloom.corpora.readers import read_rows
 from emoloom.corpora.splits import remove_overlap
 from emoloom.errors import UserError
+from emoloom.recipes import RECIPES, Part
 from emoloom.records import LabelSpace, Row
 from emoloom.runs.directory import (
     RunDirectory,

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from emoloom import __version__
-from emoloom.config import Config, DataConfig
+from emoloom.config import Config
+from emoloom.config_sections import DataConfig
 from emoloom.contract.prompt import instruction_sha256, render_instruction
 from emoloom.contract.schema import CONTRACT_VERSION
 from emoloom.corpora.polarity_pairs import POLARITY_LICENCE, POLARITY_SOURCE

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
-from emoloom.config import RECIPES, Config
+from emoloom.config import Config
+from emoloom.recipes import RECIPES
 from emoloom.runs.directory import RunDirectory, write_json_atomic
 from emoloom.screening.candidates import Candidate
+from emoloom.screening.head_answers import SUFFIX
+from emoloom.screening.outputs import SELECT
 from emoloom.screening.polarity_set import POLARITY
 from emoloom.screening.row_sets import SharedRows
-from emoloom.screening.training_steps import train_steps
+from emoloom.screening.training_steps import train_steps, trains_heads
 
 
 def make_plan(
@@ -23,12 +26,17 @@ def make_plan(
             flipped = flips if "flip" in RECIPES[candidate.recipe] else 0
             steps = train_steps(config, len(rows.train) + flipped)
             stages.append({"stage": "train", "candidate": candidate.name, "units": steps})
+            if trains_heads(config, candidate.recipe):
+                head, answered = candidate.name + SUFFIX, decoded + len(rows.polarity)
+                stages.append({"stage": SELECT, "candidate": head, "units": answered})
         else:
             decoded = min(decoded, config.zero_shot.rows)
-        stages.append({"stage": "select", "candidate": candidate.name, "units": decoded})
+        stages.append({"stage": SELECT, "candidate": candidate.name, "units": decoded})
     if rows.polarity:
-        asked = [candidate.name for candidate in chosen if candidate.kind == "candidate"]
-        stages += [{"stage": POLARITY, "candidate": c, "units": len(rows.polarity)} for c in asked]
+        asked = [candidate.name for candidate in chosen if candidate.trained]
+        stages += [
+            {"stage": POLARITY, "candidate": c, "units": len(rows.polarity)} for c in trained
+        ]
     return {
         "train_rows": len(rows.train),
         "flipped_rows": flips,

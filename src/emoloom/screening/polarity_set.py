@@ -7,7 +7,7 @@ from itertools import chain, zip_longest
 import numpy as np
 
 from emoloom import __version__
-from emoloom.config import PolarityConfig
+from emoloom.config_sections import PolarityConfig
 from emoloom.corpora.polarity_pairs import (
     PAIRS_FILE,
     POLARITY_SOURCE,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from emoloom import __version__
-from emoloom.config import DataConfig, RowsConfig
+from emoloom.config_sections import DataConfig, RowsConfig
 from emoloom.corpora.readers import ReadResult, read_rows
 from emoloom.corpora.registry import get_corpus, read_corpus
 from emoloom.corpora.splits import Overlap, conflicting_duplicates, draw, positives, remove_overlap

@@ -6,10 +6,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from emoloom.config import RECIPES, Config, Recipe
+from emoloom.config import Config
 from emoloom.errors import UserError
 from emoloom.models.causal_lm import CausalLM
 from emoloom.models.logits import ModelError
+from emoloom.recipes import RECIPES, Recipe
 from emoloom.records import VAD, Row
 from emoloom.runs.directory import write_folder_atomic, write_jsonl_atomic
 from emoloom.runs.work import Advance
@@ -97,6 +98,11 @@ def fit_settings(config: Config, recipe: Recipe) -> FitSettings:
         dtype=training.dtype,
         recompute=training.recompute,
     )
+
+
+def trains_heads(config: Config, recipe: Recipe) -> bool:
+    """Whether a recipe trains heads, which then are a floor of their own."""
+    return recipe in RECIPES and fit_settings(config, recipe).weights.heads
 
 
 def mixture_of(config: Config, recipe: Recipe) -> Mixture | None:

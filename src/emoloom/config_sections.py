@@ -1,0 +1,228 @@
+"""The sections of a config: frozen settings, each with its unit and meaning."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from emoloom.errors import UserError
+
+OURS = "ours"
+"""Type of the faults that are worded here and not by pydantic."""
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+
+
+class Settings(BaseModel):
+    """Frozen; an unknown key is a fault, and so is a value of another type."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
+
+
+_Value = TypeVar("_Value")
+
+
+def held_against(kind: str) -> AfterValidator:
+    """Runs the check of this kind, if there is one, beside all other checks of the config."""
+
+    def check(value: _Value, info: ValidationInfo) -> _Value:
+        try:
+            (info.context or {}).get(kind, bool)(value)
+        except UserError as error:
+            raise PydanticCustomError(OURS, "{why}", {"why": str(error)}) from None
+        return value
+
+    return AfterValidator(check)
+
+
+def distinct(recipes: tuple[str, ...]) -> tuple[str, ...]:
+    """The recipes, if none stands twice."""
+    if len(set(recipes)) < len(recipes):
+        raise PydanticCustomError(OURS, "a recipe stands twice")
+    return recipes
+
+
+class RowsConfig(Settings):
+    """Rows of one corpus in a row set."""
+
+    corpus: str = Field(description="Name of a corpus (`emoloom data list`).")
+    rows: int | None = Field(
+        None, ge=1, description="Rows drawn in natural proportions; all of them when left out."
+    )
+    path: Path | None = Field(
+        None, description="Folder or file of the corpus's official files; not for shipped samples."
+    )
+
+
+class DataConfig(Settings):
+    """Row sets, shared by all candidates."""
+
+    train: tuple[Annotated[RowsConfig, held_against("train")], ...] = Field(
+        min_length=1, description="Drawn from train splits."
+    )
+    select: tuple[Annotated[RowsConfig, held_against("select")], ...] = Field(
+        min_length=1, description="Drawn from dev splits; ranks the candidates."
+    )
+
+
+class ModelConfig(Settings):
+    """One base model."""
+
+    source: Annotated[str, held_against("model")] = Field(
+        description="A built-in name, `hf:org/name@revision`, `pypi:...`, a folder or a .gguf file."
+    )
+    name: str | None = Field(
+        None, pattern=NAME, description="Name in the tables; made from the source if left out."
+    )
+    allow_large: bool = Field(False, description="Allow more than 2 billion parameters.")
+    trust_remote_code: bool = Field(
+        False, description="Fetch and run this model's own Python code: it can do anything."
+    )
+
+
+class WeightsConfig(Settings):
+    """Weights of the loss terms beside `lm`, where a recipe has them; 0 leaves a term out."""
+
+    labels: float = Field(0.1, ge=0, le=100, description="BCE of the labels' head.")
+    vad: float = Field(0.1, ge=0, le=100, description="Euclidean distance of the VAD head.")
+    vad_preserving: float = Field(
+        0.5, ge=0, le=100, description="Distance of the VAD that the generated text implies."
+    )
+    appraisal: float = Field(
+        0.1, ge=0, le=100, description="BCE of the appraisal atoms that the labels imply."
+    )
+
+
+class AppraisalConfig(Settings):
+    """What the appraisal verifier is made of, where a recipe has it."""
+
+    verifier: Path | None = Field(
+        None, description="A saved one (`emoloom appraise --save`); fitted when left out."
+    )
+    crowd_envent: Path | None = Field(None, description="Where you have crowd-enVENT.")
+    isear: Path | None = Field(None, description="Where you have ISEAR.")
+    theory: Path | None = Field(
+        None, description="A theory table of your own, for what nobody rated."
+    )
+
+
+class MixtureConfig(Settings):
+    """A/B mixture with an entropy-aware temperature, where a recipe has it."""
+
+    pool_a: tuple[str, ...] = Field(
+        (), description="Corpora of pool A; the first of `data.train` when left out."
+    )
+    tau0: float = Field(5.0, ge=1, le=100, description="Temperature while the model is unsure.")
+    entropy_low: float = Field(
+        0.3, ge=0, lt=1, description="Share of the largest entropy at which the draw is natural."
+    )
+    entropy_high: float = Field(
+        0.8, gt=0, le=1, description="Share of the largest entropy at which it is the flattest."
+    )
+    most_draws: int = Field(4, ge=1, le=100, description="Draws of one row in an epoch, at most.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.entropy_low >= self.entropy_high:
+            raise PydanticCustomError(OURS, "entropy_low must be below entropy_high")
+        return self
+
+
+class TrainingConfig(Settings):
+    """How every recipe trains: LoRA on answer tokens."""
+
+    epochs: int = Field(1, ge=1, le=100, description="Passes over the train rows.")
+    batch_rows: int = Field(8, ge=1, le=4096, description="Rows in one optimiser step.")
+    pack_tokens: int = Field(
+        1200, ge=64, le=65536, description="Tokens in one packed forward; changes speed, not loss."
+    )
+    learning_rate: float = Field(1e-3, gt=0, lt=1, description="Peak rate of AdamW.")
+    warmup_share: float = Field(0.1, ge=0, le=1, description="Share of steps with a rising rate.")
+    decay_share: float = Field(0.2, ge=0, le=1, description="Share of steps with a falling rate.")
+    lora_rank: int = Field(16, ge=1, le=512, description="Rank of each adapter matrix.")
+    max_text_tokens: int = Field(
+        256, ge=8, le=8192, description="Longer texts are cut at the end, counted and flagged."
+    )
+    dtype: Literal["float32", "bfloat16"] = Field(
+        "float32", description="Of the matrix products; weights and losses stay fp32."
+    )
+    recompute: bool = Field(
+        False, description="Work activations out again going back: less memory, more time."
+    )
+    checkpoint_steps: int = Field(
+        25, ge=1, description="Steps between two checkpoints, from which a killed run goes on."
+    )
+    mirror_pairs: Path | None = Field(
+        None, description="Mirror pairs of labels of your own, for Valence Flip."
+    )
+    appraisal: AppraisalConfig = AppraisalConfig()
+    weights: WeightsConfig = WeightsConfig()
+    mixture: MixtureConfig = MixtureConfig()
+
+
+class ZeroShotConfig(Settings):
+    """The recipe `zero-shot`: shown, not ranked."""
+
+    rows: int = Field(
+        8, ge=1, description="Rows of `select` that are decoded, taken from its corpora in turn."
+    )
+
+
+class DecodingConfig(Settings):
+    """KV-off greedy decoding."""
+
+    decoder: Literal["verified", "canonical"] = Field(
+        "verified", description="Same answers; `canonical` is the slow definition."
+    )
+    max_new_tokens: int = Field(96, ge=8, le=1024, description="Longest answer in tokens.")
+    pack_rows: int = Field(32, ge=1, le=1024, description="Rows in one packed forward.")
+    pack_tokens: int = Field(3200, ge=64, le=65536, description="Tokens in one packed forward.")
+    dtype: Literal["float32", "bfloat16"] = Field(
+        "float32",
+        description="Precision of the model's body; with many near-ties float32 is used.",
+    )
+    audit_share: float = Field(
+        0.01, ge=0, le=1, description="Share of a candidate's rows decoded again canonically."
+    )
+    audit_rows: int = Field(8, ge=0, description="At least so many rows are decoded again.")
+
+
+class RankingConfig(Settings):
+    """How candidates are ranked."""
+
+    labels_weight: float = Field(0.5, ge=0, le=1, description="Weight of strict macro-F1.")
+    vad_weight: float = Field(0.5, ge=0, le=1, description="Weight of strict skill on human VAD.")
+    min_positives: int = Field(
+        20, ge=1, description="Labels with fewer positives in `select` do not rank."
+    )
+    bootstrap: int = Field(2000, ge=100, le=100_000, description="Paired bootstrap draws.")
+
+    @model_validator(mode="after")
+    def _some_weight(self) -> Self:
+        if self.labels_weight + self.vad_weight == 0:
+            raise PydanticCustomError(OURS, "both weights are 0; at least one must be above 0")
+        return self
+
+
+class PolarityConfig(Settings):
+    """Pairs of a text and its flip that every trained candidate and floor answers; never ranks."""
+
+    pairs: Annotated[int, held_against("polarity")] = Field(
+        50, ge=0, description="Pairs asked, two rows each, half of each polarity; 0 for none."
+    )
+
+
+class BudgetConfig(Settings):
+    """What the screen may spend. Exceeding it stops the screen with a valid report."""
+
+    wall_seconds: float | None = Field(
+        None, ge=0, description="Wall time of one call of `emoloom screen`, in seconds."
+    )

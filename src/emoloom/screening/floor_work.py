@@ -1,0 +1,34 @@
+"""The unit of work in which a floor answers the rows."""
+
+from emoloom import __version__
+from emoloom.records import LabelSpace
+from emoloom.runs.directory import RunDirectory, Stage, fingerprint
+from emoloom.runs.provenance import package_versions
+from emoloom.runs.work import Advance, Outcome, Work
+from emoloom.screening.floors import FloorInputs, floor_outputs
+from emoloom.screening.outputs import SELECT, write_parts
+from emoloom.screening.row_sets import SharedRows
+from emoloom.supervision.lexicon import Lexicon
+
+
+def floor_work(
+    run: RunDirectory,
+    name: str,
+    rows: SharedRows,
+    space: LabelSpace,
+    lexicon: Lexicon,
+    seed: int,
+) -> Work:
+    """Answers of one floor on `select` and on the polarity pairs, from one fit."""
+    asked = (*rows.select, *rows.polarity)
+
+    def make(advance: Advance) -> Outcome:
+        made_from = FloorInputs(rows.train, space, lexicon, rows.scale, seed)
+        outputs = floor_outputs(name, made_from, asked)
+        outs = write_parts(run, name, rows, outputs)
+        advance(len(outputs))
+        return Outcome(outs, {"rows": len(asked), "answers": len(outputs)})
+
+    inputs = [name, rows.hashes, lexicon.sha256, seed, __version__, package_versions()]
+    stage = Stage(run.candidate(name), SELECT, fingerprint(inputs))
+    return Work(stage, name, len(asked), "rows", make, budgeted=False)
