@@ -35,7 +35,7 @@ def make_plan(
     if rows.polarity:
         asked = [candidate.name for candidate in chosen if candidate.trained]
         stages += [
-            {"stage": POLARITY, "candidate": c, "units": len(rows.polarity)} for c in trained
+            {"stage": POLARITY, "candidate": c, "units": len(rows.polarity)} for c in asked
         ]
     return {
         "train_rows": len(rows.train),
