@@ -10,56 +10,67 @@ taken with a stopping criterion that ends each row there.
 """
 
 import argparse
+import copy
 import json
 import resource
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import GenerationConfig, StoppingCriteria
+from trained_model import LIMIT, Trained, trained
+from transformers import DynamicCache, GenerationConfig, StoppingCriteria
 
-from emoloom.config import load_config
 from emoloom.contract.parse import object_closed
-from emoloom.corpora.labels import load_space
-from emoloom.decoding.drafts import contract_drafter
+from emoloom.contract.schema import write_answer
 from emoloom.decoding.verified import DecodeSettings, decode_rows
 from emoloom.models.causal_lm import CausalLM
+from emoloom.models.margin import PackSizes, measure_margin
+from emoloom.models.precision import in_bfloat16
 from emoloom.records import Row
-from emoloom.runs.directory import RunDirectory
-from emoloom.screening.answers import CandidateRun, draft_hints, taught_answers
-from emoloom.screening.candidates import list_candidates, load, read_certificate, with_adapter
-from emoloom.screening.row_sets import read_row_sets
-from emoloom.sources.model_files import get_model
-from emoloom.supervision.lexicon import load_lexicon
 
-CONFIG = Path(__file__).with_name("trained.yaml")
-LIMIT = 96
+
+@dataclass(frozen=True)
+class Way:
+    """One way of decoding, as a process of its own is told of it."""
+
+    kind: str
+    """`verified`, `uncached`, `cached` or `prefix` (a cache that begins with the shared head)."""
+    batch: int
+    rows: int
+    dtype: str = "float32"
+
+    @property
+    def name(self) -> str:
+        """For the table."""
+        said = {
+            "verified": "verified, packs of {}",
+            "uncached": "generate(use_cache=False), batch {}",
+            "cached": "generate(use_cache=True), batch {}",
+            "prefix": "generate, the head's cache filled before, batch {}",
+        }
+        return said[self.kind].format(self.batch) + ("" if self.dtype == "float32" else ", bf16")
 
 
 @dataclass(frozen=True)
 class Timed:
-    """One way of decoding."""
+    """What one way took. Its peak memory is its own: no other way ran in its process."""
 
-    name: str
-    rows: int
+    way: Way
     seconds: float
     answers: dict[str, str]
     peak_mb: float
-
-    @property
-    def one_by_one(self) -> bool:
-        """Latency is compared with latency."""
-        return self.name.endswith(("batch 1", "one row at a time"))
+    device_mb: float
+    costs: dict[str, float]
 
     @property
     def rate(self) -> float:
         """Rows a second."""
-        return self.rows / self.seconds
+        return self.way.rows / self.seconds
 
 
 class AtBrace(StoppingCriteria):
@@ -79,39 +90,47 @@ class AtBrace(StoppingCriteria):
         return torch.tensor([k in self.done for k in range(size)], device=input_ids.device)
 
 
-def timed(name: str, rows: Sequence[Row], work: Callable[[], dict[str, str]]) -> Timed:
-    """Run once and take the time."""
-    start = time.perf_counter()
-    answers = work()
-    seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{name}: {len(rows)} rows in {seconds:.1f} s", file=sys.stderr, flush=True)
-    return Timed(name, len(rows), seconds, answers, peak)
+@torch.no_grad()
+def head_cache(lm: CausalLM) -> DynamicCache:
+    """The shared head's keys and values, for one row."""
+    ids_1T = torch.tensor([lm.prompter.head_ids], device=lm.device)
+    return lm.model(input_ids=ids_1T, use_cache=True).past_key_values
 
 
-def generate(lm: CausalLM, rows: Sequence[Row], batch: int, *, cache: bool) -> dict[str, str]:
-    """transformers, greedy, padded on the left, batches of rows of like length."""
-    prompter = lm.prompter
+def generate(lm: CausalLM, rows: Sequence[Row], way: Way) -> dict[str, str]:
+    """transformers, greedy, padded on the left, batches of rows of like length.
+
+    With the head's cache the padding stands between the head and the text.
+    """
+    prompter, batch, head = lm.prompter, way.batch, list(lm.prompter.head_ids)
+    shared = head_cache(lm) if way.kind == "prefix" else None
     ordered = sorted(rows, key=lambda row: len(prompter.prompt(row.text).ids))
     settings = GenerationConfig(
         do_sample=False,
         max_new_tokens=LIMIT,
-        use_cache=cache,
+        use_cache=way.kind != "uncached",
         eos_token_id=sorted(prompter.stop_ids),
         pad_token_id=prompter.end_id,
     )
     answers = {}
     for at in range(0, len(ordered), batch):
         part = ordered[at : at + batch]
-        ids = [[*prompter.head_ids, *prompter.prompt(row.text).ids] for row in part]
-        longest = max(map(len, ids))
-        padded = [[prompter.end_id] * (longest - len(x)) + x for x in ids]
-        mask = [[0] * (longest - len(x)) + [1] * len(x) for x in ids]
+        inner = [list(prompter.prompt(row.text).ids) for row in part]
+        first = [] if shared is None else head
+        ids = inner if shared is not None else [head + row for row in inner]
+        widest = max(map(len, ids))
+        padded = [first + [prompter.end_id] * (widest - len(x)) + x for x in ids]
+        mask = [[1] * len(first) + [0] * (widest - len(x)) + [1] * len(x) for x in ids]
+        longest, more = len(padded[0]), {}
+        if shared is not None:
+            more["past_key_values"] = copy.deepcopy(shared)
+            more["past_key_values"].batch_repeat_interleave(len(part))
         out = lm.model.generate(
             torch.tensor(padded, device=lm.device),
             attention_mask=torch.tensor(mask, device=lm.device),
             generation_config=settings,
             stopping_criteria=[AtBrace(lm, longest)],
+            **more,
         )
         for row, line in zip(part, out[:, longest:].tolist(), strict=True):
             answers[row.id] = _cut(prompter.decode(line))
@@ -126,15 +145,76 @@ def _cut(text: str) -> str:
     return text
 
 
-def _shown(way: Timed, ours: Timed) -> dict[str, Any]:
+def verified(model: Trained, way: Way) -> tuple[dict[str, str], dict[str, float]]:
+    """Ours; in bfloat16 with the margin of the model in bfloat16."""
+    settings, certificate = DecodeSettings(LIMIT, pack_rows=way.batch), model.certificate
+    if way.dtype != "float32":
+        sizes = PackSizes(LIMIT, way.batch, settings.pack_tokens, certificate.packed_up_to)
+        lines = [write_answer(answer) for answer in model.taught[:16]]
+        margin = measure_margin(model.lm, [row.text for row in model.rows], lines, sizes)
+        certificate = replace(certificate, tie_margin=max(margin.value, certificate.tie_margin))
+    pairs = [(row.id, row.text) for row in model.rows]
+    done = list(decode_rows(model.lm, pairs, certificate, settings, model.drafter()))
+    keys = ("forwards", "tokens_computed", "near_ties")
+    costs = {key: sum(getattr(one, key) for one in done) / len(done) for key in keys}
+    costs["tokens_of_a_row"] = sum(one.prompt_tokens + len(one.ids) for one in done) / len(done)
+    return {answer.id: answer.output for answer in done}, costs
+
+
+def measure(run: Path, way: Way) -> Timed:
+    """One way, in this process."""
+    model = trained(run, way.rows)
+    if way.dtype != "float32":
+        half = in_bfloat16(model.lm)
+        assert half is not None, "SmolLM2's output layer can be run apart"
+        model = replace(model, lm=half)
+    costs: dict[str, float] = {}
+    start = time.perf_counter()
+    if way.kind == "verified":
+        answers, costs = verified(model, way)
+    else:
+        answers = generate(model.lm, model.rows, way)
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak_mb = peak / (2**20 if sys.platform == "darwin" else 2**10)
+    on_device = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else 0.0
+    return Timed(way, seconds, answers, peak_mb, on_device, costs)
+
+
+def apart(run: Path, way: Way) -> Timed:
+    """The same in a process of its own."""
+    told = json.dumps(asdict(way))
+    command = [sys.executable, __file__, "--run", str(run), "--way", told]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    found = json.loads(done.stdout.splitlines()[-1])
+    timed = Timed(**{**found, "way": way})
+    print(f"{way.name}: {way.rows} rows in {timed.seconds:.1f} s", file=sys.stderr, flush=True)
+    return timed
+
+
+def table(run: Path, given: argparse.Namespace, dtype: str) -> list[dict[str, Any]]:
+    """Every way in one precision; latency is compared with latency, the rest with packs of 32."""
+    few, rows = min(given.slow_rows, given.rows), given.rows
+    plan = [Way("verified", 32, rows), Way("verified", 1, few)]
+    for kind in ("prefix", "cached"):
+        plan += [Way(kind, batch, few if batch == 1 else rows) for batch in given.batches]
+    plan += [Way("uncached", batch, few) for batch in (8, 16) if batch <= few]
+    ways = [apart(run, replace(way, dtype=dtype)) for way in plan]
+    return [_shown(way, ways[1] if way.way.batch == 1 else ways[0], ways[0]) for way in ways]
+
+
+def _shown(timed: Timed, ours: Timed, all_rows: Timed) -> dict[str, Any]:
     """A line of the result; every answer is compared with ours on the same row."""
+    known = {**ours.answers, **all_rows.answers}
     return {
-        "name": way.name,
-        "rows": way.rows,
-        "rows_per_second": round(way.rate, 3),
-        "ours_is_times": round(ours.rate / way.rate, 2),
-        "same_answers": sum(way.answers[row] == ours.answers[row] for row in way.answers),
-        "peak_mb_so_far": round(way.peak_mb),
+        "name": timed.way.name,
+        "rows": timed.way.rows,
+        "rows_per_second": round(timed.rate, 3),
+        "ours_is_times": round(ours.rate / timed.rate, 2),
+        "same_answers": sum(known.get(row) == said for row, said in timed.answers.items()),
+        "peak_mb": round(timed.peak_mb),
+        "device_mb": round(timed.device_mb),
+        "costs_per_row": {key: round(value, 2) for key, value in timed.costs.items()},
     }
 
 
@@ -143,57 +223,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", type=Path, default=Path("runs/trained"))
     parser.add_argument("--rows", type=int, default=64)
-    parser.add_argument("--slow-rows", type=int, default=16, help="rows of the peers without cache")
+    parser.add_argument("--slow-rows", type=int, default=16, help="rows of the slow peers")
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8, 16, 32, 64])
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--way", help=argparse.SUPPRESS)
     given = parser.parse_args()
-    config, run = load_config(CONFIG), RunDirectory(given.run)
-    space, lexicon = load_space(config.labels), load_lexicon(config.lexicon)
-    sets = read_row_sets(run.root / "data", space)
-    candidate = list_candidates(config)[0]
-    files, folder = get_model(candidate.model), run.candidate(candidate.name)
-    lm = with_adapter(load(files, config, space), folder)
-    certificate = read_certificate(folder / "preflight.json")
-    rows = sets.select[:: max(1, len(sets.select) // given.rows)][: given.rows]
-    hints = draft_hints(CandidateRun(candidate, files, config, run, space, lexicon, sets), rows)
-    decoded = []
-
-    def ours(part: Sequence[Row], **sizes: int) -> dict[str, str]:
-        drafter = contract_drafter(lm.prompter, hints, taught_answers(sets.train))
-        pairs = [(row.id, row.text) for row in part]
-        settings = DecodeSettings(LIMIT, **sizes)
-        decoded[:] = decode_rows(lm, pairs, certificate, settings, drafter)
-        return {answer.id: answer.output for answer in decoded}
-
-    verified = timed("verified", rows, lambda: ours(rows))
-    forwards = sum(answer.forwards for answer in decoded) / len(rows)
-    computed = sum(answer.tokens_computed for answer in decoded) / len(rows)
-    of_row = sum(a.prompt_tokens + len(a.ids) for a in decoded) / len(rows)
-    few = rows[: given.slow_rows]
-    one = timed("verified, one row at a time", few, lambda: ours(few, pack_rows=1))
-    plan = [(True, batch, few if batch == 1 else rows) for batch in given.batches]
-    plan += [(False, batch, few) for batch in (8, 16) if batch <= len(few)]
-    peers = [
-        timed(
-            f"generate(use_cache={cache}), batch {batch}",
-            part,
-            partial(generate, lm, part, batch, cache=cache),
-        )
-        for cache, batch, part in plan
-    ]
-    ways = (verified, one, *peers)
-    head = len(lm.prompter.head_ids)
-    result = {
-        "device": str(lm.device),
-        "threads": torch.get_num_threads(),
-        "rows": len(rows),
-        "forwards_per_row": round(forwards, 2),
-        "tokens_computed_per_row": round(computed),
-        "tokens_of_a_row": round(of_row),
-        "bound_from_the_prefix": round(of_row / (of_row - head), 2),
-        "ways": [_shown(way, one if way.one_by_one else verified) for way in ways],
+    if given.way:
+        print(json.dumps(asdict(measure(given.run, Way(**json.loads(given.way))))))
+        return
+    gpu = torch.cuda.is_available()
+    result: dict[str, Any] = {
+        "device": torch.cuda.get_device_name() if gpu else "cpu",
+        "float32": table(given.run, given, "float32"),
     }
+    if gpu:
+        result["bfloat16"] = table(given.run, given, "bfloat16")
     print(json.dumps(result, indent=2))
+    if not gpu:
+        print("no GPU here: the bf16 table was not made")
     if given.json:
         given.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 

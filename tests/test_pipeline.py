@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from emoloom.errors import ExitCode
 from emoloom.report.page import render_page
 from emoloom.runs.directory import sha256_file
+from emoloom.sources.model_files import parse_source
 from tiny_screen import (
     STAGES,
     UNSTEADY,
@@ -16,6 +18,7 @@ from tiny_screen import (
     lines_of,
     run_screen,
     tree,
+    write_config,
 )
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -59,6 +62,30 @@ def test_the_licences_of_corpora_lexicon_and_model_are_recorded(finished_run):
     assert licences["random two-layer Llama (for tests)"] == "Apache-2.0"
     assert licences["goemotions-polarity"] == "CC BY 4.0"
     assert len(licences) == len(record["licences"]) == 5
+
+
+def test_a_models_terms_are_said_recorded_and_shown(tmp_path, monkeypatch):
+    terms = "Some Terms of Use (https://example.org/terms)"
+    known = parse_source("random:tiny@1")
+    monkeypatch.setattr(
+        "emoloom.screening.candidates.parse_source",
+        lambda text, **given: replace(known, name=given["name"], terms=terms),
+    )
+    config = write_config(tmp_path / "small.yaml", recipes=["zero-shot"])
+    watch = Watch()
+    run_screen(config, tmp_path / "run", watch)
+    assert watch.said.count(f"{known.display_name} is under the {terms}") == 1
+    record = json.loads((tmp_path / "run/run.json").read_text(encoding="utf-8"))
+    stated = {entry["what"]: entry.get("terms") for entry in record["licences"]}
+    assert stated.pop(known.display_name) == terms
+    assert set(stated.values()) == {None}
+    manifest = json.loads((tmp_path / "run/manifest.json").read_text(encoding="utf-8"))
+    assert [m["terms"] for m in manifest["predicate"]["models"].values()] == [terms]
+    page = (tmp_path / "run/report.html").read_text(encoding="utf-8")
+    assert f"<bdi>{terms}</bdi>" in page
+    again = Watch()
+    run_screen(config, tmp_path / "run", again)
+    assert sum(terms in line for line in again.said) == 1
 
 
 def test_rows_answers_and_scores_agree_in_number_and_order(finished_run):

@@ -120,6 +120,22 @@ def test_a_config_mended_after_a_late_fault_may_use_its_folder(finished_run, tmp
     assert_same_results(folder, finished_run.folder)
 
 
+def test_a_setting_that_was_advised_may_follow_in_the_same_folder(
+    finished_run, tmp_path, monkeypatch
+):
+    """A refused model binds the folder to nothing, so that the advice can be taken."""
+    folder = tmp_path / "run"
+    monkeypatch.setattr("emoloom.sources.size.MOST_PARAMETERS", 1000)
+    refused = write_config(tmp_path / "small.yaml")
+    called = call("screen", refused, "--out", folder)
+    assert_user_error_on_stderr(called, "is not a small model", "`allow_large: true`")
+    assert json.loads((folder / "run.json").read_text(encoding="utf-8"))["status"] == "failed"
+    model = {"source": "random:tiny@1", "name": "one", "allow_large": True}
+    run_screen(write_config(tmp_path / "small.yaml", models=[model]), folder)
+    board = (folder / "leaderboard.json").read_bytes()
+    assert board == (finished_run.folder / "leaderboard.json").read_bytes()
+
+
 def assert_user_error_on_stderr(called, *parts: str) -> None:
     """As `assert_user_error`, where progress lines stand before the message."""
     assert_user_error(called, *parts)

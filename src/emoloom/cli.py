@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import typer
 from typer.core import TyperGroup
 
-from emoloom.cli_parts import data_app, models_app
+from emoloom.cli_parts import AllowLarge, TrustRemoteCode, data_app, models_app
 from emoloom.errors import ConfigError, ExitCode, UserError
 
 
@@ -220,12 +220,17 @@ def decode(
     max_new_tokens: Annotated[
         int, typer.Option("--max-new-tokens", min=1, max=1024, help="Longest answer in tokens.")
     ] = 96,
+    *,
+    allow_large: AllowLarge = False,
+    trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Decode rows with the KV cache off."""
     from emoloom.engines.progress import show_progress
     from emoloom.filters import DecodeRequest, decode_file
+    from emoloom.sources.source_strings import parse_source
 
-    request = DecodeRequest(model, decoder, source, output, labels, max_new_tokens)
+    parsed = parse_source(model, allow_large=allow_large, trust_remote_code=trust_remote_code)
+    request = DecodeRequest(parsed, decoder, source, output, labels, max_new_tokens)
     with show_progress() as progress:
         decoded = decode_file(request, progress)
     typer.echo(f"{decoded} rows decoded into {output}", err=True)

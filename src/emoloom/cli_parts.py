@@ -14,6 +14,14 @@ Source = Annotated[
 ]
 
 
+AllowLarge = Annotated[
+    bool, typer.Option("--allow-large", help="Take a model of over 2 billion parameters.")
+]
+TrustRemoteCode = Annotated[
+    bool, typer.Option("--trust-remote-code", help="Run the model's own Python code.")
+]
+
+
 @models_app.command("list")
 def models_list() -> None:
     """Models that can be named in a config as they are."""
@@ -24,11 +32,14 @@ def models_list() -> None:
 
 
 @models_app.command("get")
-def models_get(source: Source) -> None:
+def models_get(
+    source: Source, allow_large: AllowLarge = False, trust_remote_code: TrustRemoteCode = False
+) -> None:
     """Fetch and convert a model once; the last line is the path of its folder."""
     from emoloom.sources.model_files import get_model, parse_source
 
-    files = get_model(parse_source(source), say=lambda text: typer.echo(text, err=True))
+    parsed = parse_source(source, allow_large=allow_large, trust_remote_code=trust_remote_code)
+    files = get_model(parsed, say=lambda text: typer.echo(text, err=True))
     typer.echo(f"{files.display_name} ({files.licence})", err=True)
     typer.echo(files.folder)
 
@@ -40,13 +51,17 @@ def models_check(
         str, typer.Option("--labels", metavar="SPACE", help="Label space: name or file.")
     ] = "goemotions28",
     as_json: Annotated[bool, typer.Option("--json", help="The whole certificate as JSON.")] = False,
+    allow_large: AllowLarge = False,
+    trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Certify a model: may it be ranked, and how far is packing exact? Exit code 2 if refused."""
     from emoloom.filters import check_model
     from emoloom.models.certificate import explain
     from emoloom.runs.directory import dumps
+    from emoloom.sources.model_files import parse_source
 
-    found = check_model(source, labels, say=lambda text: typer.echo(text, err=True))
+    parsed = parse_source(source, allow_large=allow_large, trust_remote_code=trust_remote_code)
+    found = check_model(parsed, labels, say=lambda text: typer.echo(text, err=True))
     typer.echo(dumps(found.to_dict(), indent=2) if as_json else explain(found))
     raise typer.Exit(ExitCode.USER_ERROR if found.verdict == "refused" else ExitCode.DONE)
 

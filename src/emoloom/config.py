@@ -7,7 +7,8 @@ import difflib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 from pydantic import (
     AfterValidator,
@@ -23,7 +24,35 @@ from pydantic_core import PydanticCustomError
 from emoloom.errors import ConfigError, UserError
 from emoloom.settings_file import plain_values, read_mapping
 
-Recipe = Literal["sft", "zero-shot"]
+Part = Literal["heads", "vad_preserving", "appraisal", "flip", "mixture"]
+"""What a recipe may have beside plain fine-tuning."""
+
+RECIPES: Mapping[str, frozenset[Part]] = MappingProxyType(
+    {
+        "sft": frozenset(),
+        "sft+heads": frozenset({"heads"}),
+        "sft+vad": frozenset({"vad_preserving"}),
+        "sft+appraisal": frozenset({"appraisal"}),
+        "sft+flip": frozenset({"flip"}),
+        "sft+mixture": frozenset({"mixture"}),
+        "full-recipe": frozenset(get_args(Part)),
+    }
+)
+"""Recipes that train, and the parts of each."""
+
+ZERO_SHOT = "zero-shot"
+"""The recipe that trains nothing."""
+
+Recipe = Literal[
+    "sft",
+    "sft+heads",
+    "sft+vad",
+    "sft+appraisal",
+    "sft+flip",
+    "sft+mixture",
+    "full-recipe",
+    "zero-shot",
+]
 
 Checks = Mapping[str, Callable[[Any], object]]
 """What a value is held against beyond its form, by kind: `labels`, `lexicon`, `model`, `train`,
@@ -100,8 +129,56 @@ class ModelConfig(_Settings):
     )
 
 
+class WeightsConfig(_Settings):
+    """Weights of the loss terms beside `lm`, where a recipe has them; 0 leaves a term out."""
+
+    labels: float = Field(0.1, ge=0, le=100, description="BCE of the labels' head.")
+    vad: float = Field(0.1, ge=0, le=100, description="Euclidean distance of the VAD head.")
+    vad_preserving: float = Field(
+        0.5, ge=0, le=100, description="Distance of the VAD that the generated text implies."
+    )
+    appraisal: float = Field(
+        0.1, ge=0, le=100, description="BCE of the appraisal atoms that the labels imply."
+    )
+
+
+class AppraisalConfig(_Settings):
+    """What the appraisal verifier is made of, where a recipe has it."""
+
+    verifier: Path | None = Field(
+        None, description="A saved one (`emoloom appraise --save`); fitted when left out."
+    )
+    crowd_envent: Path | None = Field(None, description="Where you have crowd-enVENT.")
+    isear: Path | None = Field(None, description="Where you have ISEAR.")
+    theory: Path | None = Field(
+        None, description="A theory table of your own, for what nobody rated."
+    )
+
+
+class MixtureConfig(_Settings):
+    """A/B mixture with an entropy-aware temperature, where a recipe has it."""
+
+    pool_a: tuple[str, ...] = Field(
+        (), description="Corpora of pool A; the first of `data.train` when left out."
+    )
+    tau0: float = Field(5.0, ge=1, le=100, description="Temperature while the model is unsure.")
+    entropy_low: float = Field(
+        0.3, ge=0, lt=1, description="Share of the largest entropy at which the draw is natural."
+    )
+    entropy_high: float = Field(
+        0.8, gt=0, le=1, description="Share of the largest entropy at which it is the flattest."
+    )
+    most_draws: int = Field(4, ge=1, le=100, description="Draws of one row in an epoch, at most.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.entropy_low >= self.entropy_high:
+            raise PydanticCustomError(_OURS, "entropy_low must be below entropy_high")
+        return self
+
+
 class TrainingConfig(_Settings):
-    """The recipe `sft`: LoRA on answer tokens."""
+    """How every recipe trains: LoRA on answer tokens."""
 
     epochs: int = Field(1, ge=1, le=100, description="Passes over the train rows.")
     batch_rows: int = Field(8, ge=1, le=4096, description="Rows in one optimiser step.")
@@ -115,6 +192,21 @@ class TrainingConfig(_Settings):
     max_text_tokens: int = Field(
         256, ge=8, le=8192, description="Longer texts are cut at the end, counted and flagged."
     )
+    dtype: Literal["float32", "bfloat16"] = Field(
+        "float32", description="Of the matrix products; weights and losses stay fp32."
+    )
+    recompute: bool = Field(
+        False, description="Work activations out again going back: less memory, more time."
+    )
+    checkpoint_steps: int = Field(
+        25, ge=1, description="Steps between two checkpoints, from which a killed run goes on."
+    )
+    mirror_pairs: Path | None = Field(
+        None, description="Mirror pairs of labels of your own, for Valence Flip."
+    )
+    appraisal: AppraisalConfig = AppraisalConfig()
+    weights: WeightsConfig = WeightsConfig()
+    mixture: MixtureConfig = MixtureConfig()
 
 
 class ZeroShotConfig(_Settings):
@@ -134,6 +226,10 @@ class DecodingConfig(_Settings):
     max_new_tokens: int = Field(96, ge=8, le=1024, description="Longest answer in tokens.")
     pack_rows: int = Field(32, ge=1, le=1024, description="Rows in one packed forward.")
     pack_tokens: int = Field(3200, ge=64, le=65536, description="Tokens in one packed forward.")
+    dtype: Literal["float32", "bfloat16"] = Field(
+        "float32",
+        description="Precision of the model's body; with many near-ties float32 is used.",
+    )
     audit_share: float = Field(
         0.01, ge=0, le=1, description="Share of a candidate's rows decoded again canonically."
     )

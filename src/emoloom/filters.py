@@ -17,6 +17,7 @@ from emoloom.models.certificate import Certificate
 from emoloom.records import LabelSpace, ParseFailure
 from emoloom.runs.directory import dumps, write_jsonl_atomic
 from emoloom.settings_file import read_text
+from emoloom.sources.origins import ModelSource
 from emoloom.supervision.appraisal import Verifier
 from emoloom.supervision.lexicon import Lexicon
 from emoloom.supervision.valence_flip import Dropped, flip_text
@@ -91,7 +92,7 @@ def score_files(answers: Path, gold: Path, labels: str) -> str:
     return dumps(score(parsed, read.rows, space).to_dict())
 
 
-def check_model(source: str, labels: str, say: Callable[[str], None]) -> Certificate:
+def check_model(source: ModelSource, labels: str, say: Callable[[str], None]) -> Certificate:
     """Certify a model on the shipped sample's texts, as a screen would; bfloat16 is tried too.
 
     Raises:
@@ -100,10 +101,10 @@ def check_model(source: str, labels: str, say: Callable[[str], None]) -> Certifi
     from emoloom.corpora.registry import read_corpus
     from emoloom.models.causal_lm import load_causal_lm
     from emoloom.models.preflight import certify
-    from emoloom.sources.model_files import get_model, parse_source
+    from emoloom.sources.model_files import get_model
 
     space = load_space(labels)
-    files = get_model(parse_source(source), say=say)
+    files = get_model(source, say=say)
     lm = load_causal_lm(
         files.folder,
         space,
@@ -118,8 +119,8 @@ def check_model(source: str, labels: str, say: Callable[[str], None]) -> Certifi
 class DecodeRequest:
     """One call of `emoloom decode`."""
 
-    model: str
-    """Model source."""
+    model: ModelSource
+    """Where the model comes from, and what the user allows."""
     decoder: Literal["canonical", "verified"]
     """Which decoder; the answers are the same."""
     source: Path
@@ -146,14 +147,19 @@ def decode_file(request: DecodeRequest, progress: Progress) -> int:
     from emoloom.models.causal_lm import load_causal_lm
     from emoloom.models.logits import ModelError
     from emoloom.models.preflight import certify
-    from emoloom.sources.model_files import get_model, parse_source
+    from emoloom.sources.model_files import get_model
 
     _check_output(request.output, request.source)
     space = load_space(request.labels)
     lines = list(read_objects(request.source, ("id", "text"), "rows"))
     rows = [(line["id"], line["text"]) for line in lines]
-    files = get_model(parse_source(request.model), say=progress.say)
-    lm = load_causal_lm(files.folder, space, name=files.display_name)
+    files = get_model(request.model, say=progress.say)
+    lm = load_causal_lm(
+        files.folder,
+        space,
+        name=files.display_name,
+        trust_remote_code=files.trust_remote_code,
+    )
     limit = request.max_new_tokens
     try:
         answers: Iterator[Decoded]

@@ -1,7 +1,7 @@
 """A whole screen, one call a stage, read from top to bottom.
 
-config -> rows -> rule and plan -> floors -> candidates -> polarity pairs -> leaderboard -> manifest
--> report
+config -> models -> rows -> rule and plan -> floors -> candidates -> polarity pairs -> leaderboard
+-> manifest -> report
 """
 
 from collections.abc import Sequence
@@ -31,9 +31,11 @@ from emoloom.runs.directory import (
 from emoloom.runs.provenance import write_manifest
 from emoloom.runs.record import add_licences, close_run, open_run, refuse_foreign_files
 from emoloom.screening.candidates import Candidate, list_candidates
+from emoloom.screening.extras import Extras, check_recipes, extras_work, read_extras
 from emoloom.screening.facts import (
     SourceHashes,
     made_from,
+    model_licences,
     run_facts,
     run_identity,
     run_signature,
@@ -97,15 +99,16 @@ def screen(config_path: Path, out: Path | None, progress: Progress) -> Screened:
     with run.lock():
         context = open_context(config, run, progress)
         try:
+            chosen = list_candidates(config)
+            files = fetch_models(context, chosen)
+            add_licences(run, model_licences(files.values()))
             sources = source_hashes(config.data) | pair_hashes(config.polarity)
             rows = draw_rows(context, sources)
             rule = fix_rule(context, rows)
-            chosen = list_candidates(config)
-            write_plan(run, config, chosen, rows)
-            files = fetch_models(context, chosen)
-            add_licences(run, {f.display_name: f.licence for f in files.values()})
+            extras = make_extras(context, rows)
+            write_plan(run, config, chosen, rows, len(extras.flips))
             floors = answer_with_floors(context, rows)
-            jobs = candidate_runs(context, rows, chosen, files)
+            jobs = candidate_runs(context, rows, extras, chosen, files)
             answered = answer_with_candidates(context, jobs)
             entries = add_polarity(context, rows, [*floors, *answered], jobs)
             board = write_leaderboard(context, rows, rule, entries)
@@ -152,6 +155,8 @@ def check(config_path: Path) -> Config:
         list_candidates(config)
     except UserError as error:
         raise ConfigError(str(config_path), [f"models: {error}"], do=MEND) from error
+    if faults := check_recipes(config, load_space(config.labels)):
+        raise ConfigError(str(config_path), faults, do=MEND)
     return config
 
 
@@ -180,6 +185,14 @@ def draw_rows(context: Context, sources: SourceHashes) -> SharedRows:
     return rows
 
 
+def make_extras(context: Context, rows: SharedRows) -> Extras:
+    """Flipped rows and the appraisal verifier, where a recipe needs them."""
+    say = context.progress.say
+    for unit in extras_work(context.run, context.config, rows, context.space, context.lexicon, say):
+        context.engine.do(unit)
+    return read_extras(context.run, context.config, context.space)
+
+
 def fix_rule(context: Context, rows: SharedRows) -> RankingRule:
     """The ranking rule, fixed before any candidate is trained."""
     ranking = context.config.ranking
@@ -195,7 +208,11 @@ def fix_rule(context: Context, rows: SharedRows) -> RankingRule:
 
 
 def fetch_models(context: Context, chosen: Sequence[Candidate]) -> dict[str, ModelFiles]:
-    """Every model on this disk, by its name: what cannot be had is said before any training."""
+    """Every model on this disk, by its name.
+
+    Before the first stage: what cannot be had is said while the folder is still free for a config
+    that was mended.
+    """
     models = {candidate.model.name: candidate.model for candidate in chosen}
     return {name: get_model(model, say=context.progress.say) for name, model in models.items()}
 

@@ -75,7 +75,7 @@ CASES = (
     model_case(
         "folder-config-link-to-itself",
         config_links_to_itself,
-        *("config.json of ", "cannot be read", "symbolic links", "do: fetch the file again"),
+        *("config.json of ", "cannot be read", "symbolic links", "fetch the file again"),
     ),
     model_case(
         "folder-config-of-wrong-types",

@@ -116,7 +116,7 @@ CASES = (
     case(
         "members-that-leave-the-folder",
         beside,
-        *("converted from GGUF", "/cache/models/"),
+        *("tiny.F32, F32", "/cache/models/"),
         code=0,
         after=nothing_unpacked,
     ),

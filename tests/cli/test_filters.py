@@ -6,6 +6,7 @@ import pytest
 
 from emoloom.corpora.labels import load_space
 from emoloom.corpora.registry import list_corpora
+from emoloom.errors import UserError
 from emoloom.supervision.lexicon import load_lexicon
 from emoloom.supervision.weak_vad import weak_vad
 from tiny_screen import assert_user_error, call
@@ -209,3 +210,38 @@ def test_the_last_line_of_models_get_is_the_folder_unwrapped(monkeypatch, own_ca
     assert (folder / "model.safetensors").is_file()
     again = call("models", "get", "random:tiny@1")
     assert again.out == called.out == f"{folder}\n"
+
+
+def test_what_a_command_advises_it_can_do(monkeypatch, own_cache, tmp_path):
+    monkeypatch.setattr("emoloom.sources.size.MOST_PARAMETERS", 1000)
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"id": "a", "text": "I am glad"}\n', encoding="utf-8")
+    decode = ("decode", "--model", "random:tiny@1", "--input", rows, "--output", tmp_path / "out")
+    for command in (
+        ("models", "get", "random:tiny@1"),
+        (*decode, "--max-new-tokens", 2, "--decoder", "canonical"),
+    ):
+        refused = call(*command)
+        assert refused.code == 2
+        assert "--allow-large" in refused.err.splitlines()[-1]
+        assert call(*command, "--allow-large").code == 0
+    assert call("models", "get", "--help").out.count("--trust-remote-code") == 1
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_allowed_code_reaches_what_loads_the_model(monkeypatch, tmp_path, allowed):
+    seen = []
+
+    def stop(source, **given):
+        seen.append(source.trust_remote_code)
+        raise UserError("stopped")
+
+    monkeypatch.setattr("emoloom.sources.model_files.get_model", stop)
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"id": "a", "text": "I am glad"}\n', encoding="utf-8")
+    option = ("--trust-remote-code",) if allowed else ()
+    call("models", "get", "random:tiny", *option)
+    call("models", "check", "random:tiny", *option)
+    decode = ("decode", "--model", "random:tiny", "--input", rows, "--output", tmp_path / "out")
+    call(*decode, *option)
+    assert seen == [allowed] * 3

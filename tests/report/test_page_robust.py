@@ -12,6 +12,8 @@ from page_reader import Page, page_of
 
 from emoloom.report import page as report_page
 from emoloom.report.page import write_report
+from emoloom.runs.record import FORMAT
+from tiny_screen import assert_user_error, call
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +136,7 @@ def test_an_empty_folder_gives_a_page(tmp_path: Path) -> None:
         ("running", "No verdict yet: the run has not finished."),
         ("stopped_by_budget", "No verdict: the budget ended"),
         ("interrupted", "No verdict yet: the run was interrupted."),
+        ("failed", "No verdict yet: the run failed."),
     ],
 )
 def test_a_run_without_a_verdict_says_why(run: Path, status: str, says: str) -> None:
@@ -143,6 +146,57 @@ def test_a_run_without_a_verdict_says_why(run: Path, status: str, says: str) -> 
     found = page_of(run)
     assert says in found.text("head")
     assert f"Scores so far: {LEADER}" in found.text("leaderboard")
+
+
+def test_a_failed_run_says_at_the_top_why(run: Path) -> None:
+    events = [
+        {"event": "failed", "message": "an earlier fault, mended since"},
+        {"event": "failed", "message": "org/model is gated"},
+        {"event": "failed", "candidate": LEADER, "message": "NaN at step 3"},
+    ]
+    write_lines(run / "events.jsonl", events)
+    settings = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    write(run / "run.json", settings | {"status": "failed"})
+    head = page_of(run).text("head")
+    assert "Status Failed" in head
+    assert "The run failed. org/model is gated" in head
+    assert "mended since" not in head
+    assert "NaN" not in head
+    write(run / "run.json", settings | {"status": "done"})
+    assert "org/model is gated" not in page_of(run).text("head")
+
+
+def test_a_run_of_which_every_candidate_failed_says_so(run: Path) -> None:
+    board = json.loads((run / "leaderboard.json").read_text(encoding="utf-8"))
+    assert "Status Finished Candidates" in page_of(run).text("head")
+    tried = [entry for entry in board["entries"] if entry["kind"] != "floor"]
+    for entry in tried:
+        entry["status"] = "failed"
+    write(run / "leaderboard.json", board)
+    assert "Status Finished, and every candidate failed" in page_of(run).text("head")
+    tried[0]["status"] = "scored"
+    write(run / "leaderboard.json", board)
+    assert "every candidate failed" not in page_of(run).text("head")
+
+
+def test_candidates_that_share_the_best_score_are_not_called_leaders(run: Path) -> None:
+    board = json.loads((run / "leaderboard.json").read_text(encoding="utf-8"))
+    board["verdict"] |= {"leader": None, "tied": [LEADER, "smollm2-135m-sft"]}
+    write(run / "leaderboard.json", board)
+    found = page_of(run)
+    compared = found.text("comparisons")
+    assert f"{LEADER}, smollm2-135m-sft share the best score and none of them leads." in compared
+    assert "leader" not in compared.lower()
+    assert "leader" not in [a.get("class") for _, a in found.elements]
+
+
+def test_one_candidate_alone_is_not_said_to_be_best_in_all_resamples(run: Path) -> None:
+    board = json.loads((run / "leaderboard.json").read_text(encoding="utf-8"))
+    board["verdict"] |= {"comparisons": [], "p_best": {LEADER: 1.0}}
+    write(run / "leaderboard.json", board)
+    compared = page_of(run).text("comparisons")
+    assert "Against the floors" in compared
+    assert "of resamples" not in compared
 
 
 def test_an_unknown_label_space_shows_outputs_as_they_are(run: Path) -> None:
@@ -165,3 +219,27 @@ def test_names_from_files_never_lead_out_of_the_run_folder(run: Path) -> None:
     board["entries"][0]["name"] = "../../secret"
     write(run / "leaderboard.json", board)
     assert "KEY" not in write_report(run).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("layout", "said"),
+    [
+        (FORMAT + 1, f"written by a newer emoloom; got: run format {FORMAT + 1}; allowed: up to"),
+        ("1", 'no layout that can be read; got: run format "1"; allowed: up to'),
+        (None, "no layout that can be read; got: run format null"),
+        (True, "no layout that can be read; got: run format true"),
+        (0, "no layout that can be read; got: run format 0"),
+    ],
+)
+def test_a_layout_that_is_not_ours_is_refused_and_the_page_stays(
+    run: Path, layout: object, said: str
+) -> None:
+    page = write_report(run)
+    before = page.read_bytes()
+    settings = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    write(run / "run.json", settings | {"format": layout, "name": "another"})
+    assert_user_error(call("report", run), said, "do: upgrade emoloom")
+    assert page.read_bytes() == before
+    write(run / "run.json", settings | {"format": FORMAT, "name": "another"})
+    assert call("report", run).code == 0
+    assert page.read_bytes() != before

@@ -15,7 +15,7 @@ from emoloom.runs.provenance import (
     package_versions,
     write_manifest,
 )
-from emoloom.runs.record import FORMAT, close_run, open_run
+from emoloom.runs.record import FORMAT, add_licences, close_run, open_run
 
 
 @pytest.fixture
@@ -119,6 +119,16 @@ def test_what_a_process_killed_at_its_first_write_left_is_no_hindrance(run):
     (run.root / ".lock").touch()
     (run.root / ".run.json.k3x9").write_bytes(b'{"form')
     assert open_run(run, "id", {}) is False
+
+
+def test_a_licence_is_kept_once_in_the_order_it_became_known(run):
+    open_run(run, "id", {"licences": [{"what": "rows", "licence": "A"}]})
+    add_licences(run, [{"what": "model", "licence": "B", "terms": "T"}])
+    add_licences(run, [{"what": "rows", "licence": "C"}, {"what": "model", "licence": "D"}])
+    assert record_of(run)["licences"] == [
+        {"what": "rows", "licence": "A"},
+        {"what": "model", "licence": "B", "terms": "T"},
+    ]
 
 
 # Provenance

@@ -69,7 +69,12 @@ def test_answers_stand_in_the_order_of_the_rows_whatever_finishes_first(
         "tokens_computed": 120,
         "near_ties": 4,
         "truncated": 0,
+        "decided": 4,
         "tie_margin": 0.01,
+        "certified_margin": 0.01,
+        "tuned_margin": 0.0,
+        "margin_forwards": 0,
+        "dtype_widened": 0,
         "audited_rows": 0,
         "audited_tokens": 0,
         "audit_mismatches": 0,
@@ -109,7 +114,7 @@ def test_finished_rows_are_not_decoded_again(tmp_path, rows, monkeypatch, cut):
         b"[1]\n",
         b"{}\n",
         b'{"id":"a/10"}\n',
-        b'{"id":["a"],"output":"","forwards":1,"tokens_computed":1,"near_ties":0,"truncated":0}\n',
+        b'{"id":["a"],"output":"","forwards":1,"tokens_computed":1,"near_ties":0,"truncated":0,"decided":1}\n',
     ],
 )
 def test_a_damaged_partial_file_is_decoded_again(tmp_path, rows, monkeypatch, harm):
@@ -117,7 +122,7 @@ def test_a_damaged_partial_file_is_decoded_again(tmp_path, rows, monkeypatch, ha
     monkeypatch.setattr(decoding_steps, "decode_rows", fake_decoder(calls))
     out = tmp_path / "select.jsonl"
     partial = tmp_path / "select.0123456789abcdef.partial"
-    line = {"forwards": 1, "tokens_computed": 1, "near_ties": 0, "truncated": 0}
+    line = {"forwards": 1, "tokens_computed": 1, "near_ties": 0, "truncated": 0, "decided": 1}
     append_json_line(partial, {"id": "a/10", "output": "x", **line})
     with partial.open("ab") as stream:
         stream.write(harm)
@@ -130,7 +135,14 @@ def test_answers_of_other_inputs_and_rows_are_left_out(tmp_path, rows, monkeypat
     calls: list[list[str]] = []
     monkeypatch.setattr(decoding_steps, "decode_rows", fake_decoder(calls))
     out = tmp_path / "select.jsonl"
-    line = {"output": "old", "forwards": 1, "tokens_computed": 1, "near_ties": 0, "truncated": 0}
+    line = {
+        "output": "old",
+        "forwards": 1,
+        "tokens_computed": 1,
+        "near_ties": 0,
+        "truncated": 0,
+        "decided": 1,
+    }
     write_jsonl_atomic(tmp_path / "select.ffffffffffffffff.partial", [{"id": "a/10", **line}])
     write_jsonl_atomic(
         tmp_path / "select.0123456789abcdef.partial",

@@ -18,6 +18,7 @@ from leaderboard_cases import (
 from emoloom.errors import UserError
 from emoloom.metrics.resampling import Bootstrap
 from emoloom.metrics.scoring import HUMAN_VAD, score
+from emoloom.records import ParseFailure
 from emoloom.screening.leaderboard import ScoredCandidate
 from emoloom.screening.leaderboard_texts import to_json
 from emoloom.screening.ranking import RankingSettings, ranking_rule
@@ -52,6 +53,7 @@ def test_the_whole_board():
     assert entries["good"]["below_floors"] == []
     verdict = board["verdict"]
     assert verdict["leader"] == "good"
+    assert verdict["tied"] == []
     assert verdict["best_set"] == ["good", "close"]
     assert verdict["seeds"] == 1
     assert set(verdict["p_best"]) == {"good", "close", "poor"}
@@ -65,9 +67,9 @@ def test_the_verdict_is_one_plain_sentence():
     text = shown_json(full_house())["verdict"]["text"]
     pattern = (
         r"good leads on these 120 rows, this seed \(p of being best 0\.\d\d\); "
-        r"close is not separable from it at this budget "
+        r"close is not separable from good at this budget "
         r"\(by extrapolation, about [\d,]+ rows would be needed\); "
-        r"poor is separable from it; it beats tf-idf and constant; "
+        r"poor is separable from good; good beats tf-idf and constant; "
         r"the ranking is only indicative\."
     )
     assert re.fullmatch(pattern, text), text
@@ -119,8 +121,26 @@ def test_the_leader_below_a_floor():
     )
     assert board["entries"][0]["below_floors"] == ["strong"]
     text = board["verdict"]["text"]
-    assert "it is below the floor strong (separably)" in text
-    assert "it does not score separably above equal" in text
+    assert "; weak does not score separably above equal, and is below the floor strong" in text
+    assert "strong (separably)" in text
+
+
+def test_candidates_of_one_score_have_no_leader():
+    """As the random models of configs/tiny.yaml, of whose outputs none parses."""
+    silent = tuple(ParseFailure("no_json") for _ in ROWS)
+    verdict = shown_json(
+        [
+            entrant("b", silent),
+            entrant("a", silent),
+            entrant("constant", answered(ROWS, 0.9), kind="floor"),
+        ]
+    )["verdict"]
+    assert verdict["leader"] is None
+    assert verdict["tied"] == ["a", "b"]
+    assert verdict["text"].startswith(
+        "a and b share the best score on these 120 rows, this seed: none of them leads; "
+        "a is below the floor constant (separably);"
+    )
 
 
 def test_a_single_candidate():
@@ -132,7 +152,7 @@ def test_a_single_candidate():
     )["verdict"]
     assert verdict["text"] == (
         "only is the only candidate that was ranked, on these 120 rows, this seed;"
-        " it beats constant; the ranking is only indicative."
+        " only beats constant; the ranking is only indicative."
     )
     assert (verdict["best_set"], verdict["p_best"]) == (["only"], {"only": 1.0})
     assert verdict["comparisons"] == []
@@ -191,7 +211,7 @@ def test_tied_candidates_share_a_rank():
     board = shown_json([entrant("b", answers), entrant("a", answers)])
     assert [(e["name"], e["rank"]) for e in board["entries"]] == [("a", 1), ("b", 1)]
     verdict = board["verdict"]
-    assert (verdict["leader"], verdict["best_set"]) == ("a", ["a", "b"])
+    assert (verdict["leader"], verdict["best_set"]) == (None, ["a", "b"])
     assert verdict["p_best"] == {"a": 0.5, "b": 0.5}
     assert verdict["comparisons"] == [
         {

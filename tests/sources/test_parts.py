@@ -55,7 +55,7 @@ def test_parts_are_joined_in_order_into_the_whole_file(index, whole, model, tmp_
     after = load_file(files.folder / "model.safetensors")
     assert all((before[name] == after[name]).all() for name in before)
     assert files.source == SOURCE
-    assert files.display_name == "tiny.Q8, converted from GGUF"
+    assert files.display_name == "tiny.Q8, F32"
     assert [line.split()[1] for line in said] == [
         "tiny-part0==1.0",
         "tiny-part1==1.0",
@@ -187,7 +187,7 @@ def test_gemma_is_pinned_and_named_for_what_it_is():
     assert parse_source(unpinned) == known
 
 
-def test_terms_are_said_once_and_recorded(index, whole, tmp_path):
+def test_terms_are_said_in_every_use_and_recorded(index, whole, tmp_path):
     write_parts(index, whole)
     source = replace(parse_source(SOURCE), terms="Some Terms (https://e.org)", licence="Some Terms")
     said: list[str] = []
@@ -195,7 +195,10 @@ def test_terms_are_said_once_and_recorded(index, whole, tmp_path):
     assert said[0] == "tiny.Q8, converted from GGUF is under the Some Terms (https://e.org)"
     record = (files.folder / "source.json").read_text(encoding="utf-8")
     assert '"terms": "Some Terms (https://e.org)"' in record
-    assert files.licence == "Some Terms"
+    assert (files.licence, files.terms) == ("Some Terms", "Some Terms (https://e.org)")
+    first = said[0]
+    assert said.count(first) == 1
     said.clear()
-    get_model(source, tmp_path / "cache", say=said.append)
-    assert said == []
+    again = get_model(source, tmp_path / "cache", say=said.append)
+    assert said == [first]
+    assert again.terms == files.terms

@@ -1,9 +1,4 @@
-"""The first Qwen, converted, against a forward pass of its own architecture written here.
-
-The reference is written from what `modeling_qwen.py` computes, by its own names of tensors, in
-plain torch; nothing of the converter or of transformers is in it. Legend: T tokens, H hidden,
-N heads, D width of a head.
-"""
+"""The first Qwen, converted, against a forward pass of its own architecture written here."""
 
 import json
 import shutil
@@ -11,69 +6,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from hub_maker import COMMIT, get, write_hub_cache
+from qwen1_reference import SETTINGS, furthest, stored
 from safetensors.torch import load_file, save_file
-from torch.nn import functional
 from transformers import AutoTokenizer
-from wheel_maker import left_in
 
 from emoloom.errors import UserError
-from emoloom.models.causal_lm import CausalLM, full_forward, load_causal_lm
-from emoloom.sources import size
-from emoloom.sources.model_files import get_model, parse_source
+from emoloom.models.causal_lm import load_causal_lm
 from emoloom.sources.qwen1 import convert_qwen1
-from qwen1_maker import CODE, save_weights, write_json, write_qwen1
+from qwen1_maker import save_weights, write_json, write_qwen1
 from tiny_lm import SPACE
 
 REPO = "Qwen/Qwen-1_8B-Chat"
-
-
-def norm(x_TH: torch.Tensor, weight_H: torch.Tensor, epsilon: float) -> torch.Tensor:
-    return x_TH / (x_TH.pow(2).mean(-1, keepdim=True) + epsilon).sqrt() * weight_H
-
-
-def turned(x_TND: torch.Tensor, base: float) -> torch.Tensor:
-    """Rotary positions: number i of the first half turns with number i of the second."""
-    tokens, _, width = x_TND.shape
-    half = width // 2
-    speed = torch.tensor([base ** (-2 * number / width) for number in range(half)])
-    angle = torch.arange(tokens)[:, None, None] * speed
-    first, second = x_TND[..., :half], x_TND[..., half:]
-    return torch.cat(
-        [first * angle.cos() - second * angle.sin(), second * angle.cos() + first * angle.sin()], -1
-    )
-
-
-def attention(x_TH, weights, layer: str, config) -> torch.Tensor:
-    tokens, heads = len(x_TH), config["num_attention_heads"]
-    joint = x_TH @ weights[f"{layer}.attn.c_attn.weight"].T + weights[f"{layer}.attn.c_attn.bias"]
-    query, key, value = (
-        part.reshape(tokens, heads, config["kv_channels"]) for part in joint.chunk(3, dim=-1)
-    )
-    query, key = (turned(one, config["rotary_emb_base"]) for one in (query, key))
-    scores_NTT = torch.einsum("qnd,knd->nqk", query, key) / config["kv_channels"] ** 0.5
-    later = torch.ones(tokens, tokens, dtype=torch.bool).triu(1)
-    shares_NTT = scores_NTT.masked_fill(later, -torch.inf).softmax(-1)
-    mixed_TH = torch.einsum("nqk,knd->qnd", shares_NTT, value).reshape(tokens, -1)
-    return mixed_TH @ weights[f"{layer}.attn.c_proj.weight"].T
-
-
-def reference(ids: list[int], weights, config) -> torch.Tensor:
-    """Logits of every position."""
-    epsilon = config["layer_norm_epsilon"]
-    x_TH = weights["transformer.wte.weight"][ids]
-    for number in range(config["num_hidden_layers"]):
-        layer = f"transformer.h.{number}"
-        normed = norm(x_TH, weights[f"{layer}.ln_1.weight"], epsilon)
-        x_TH = x_TH + attention(normed, weights, layer, config)
-        normed = norm(x_TH, weights[f"{layer}.ln_2.weight"], epsilon)
-        plain, gated = (normed @ weights[f"{layer}.mlp.{one}.weight"].T for one in ("w1", "w2"))
-        x_TH = x_TH + (plain * functional.silu(gated)) @ weights[f"{layer}.mlp.c_proj.weight"].T
-    return norm(x_TH, weights["transformer.ln_f.weight"], epsilon) @ weights["lm_head.weight"].T
-
-
-SEQUENCES = [[7], list(range(40)), [1, 1, 2, 400, 63, 0], list(range(300, 20, -3))]
-SETTINGS = {"layer_norm_epsilon": 1e-3, "rotary_emb_base": 500.0}  # not Qwen2's own defaults
 
 
 @pytest.fixture(scope="module")
@@ -91,25 +34,6 @@ def converted(original, tmp_path_factory) -> Path:
 @pytest.fixture
 def folder(original, tmp_path) -> Path:
     return Path(shutil.copytree(original, tmp_path / "model"))
-
-
-def stored(folder: Path) -> dict[str, torch.Tensor]:
-    return {
-        name: tensor
-        for path in sorted(folder.glob("*.safetensors"))
-        for name, tensor in load_file(path).items()
-    }
-
-
-def furthest(lm: CausalLM, original: Path) -> float:
-    """The largest difference of a logit from the reference, over all sequences."""
-    weights = stored(original)
-    config = json.loads((original / "config.json").read_text(encoding="utf-8"))
-    differences = []
-    for ids in SEQUENCES:
-        got = full_forward(lm, ids, range(len(ids))).whole()
-        differences.append((got - reference(ids, weights, config)).abs().max())
-    return float(max(differences))
 
 
 def test_the_logits_are_those_of_the_first_qwen(original, converted):
@@ -263,64 +187,3 @@ def test_a_tensor_that_stands_twice(folder, tmp_path):
     save_file(weights | {"wte.weight": weights["lm_head.weight"].clone()}, second)
     with pytest.raises(UserError, match=r"got: wte\.weight twice; allowed: the tensors of a text"):
         convert_qwen1(folder, tmp_path / "out", "a model")
-
-
-def test_a_folder_is_converted_into_the_cache_by_what_it_holds(folder, tmp_path):
-    said: list[str] = []
-    files = get_model(parse_source(str(folder)), tmp_path / "cache", say=said.append)
-    assert files.folder.parent == tmp_path / "cache" / "models"
-    assert said == ["Converting model to the layout of Qwen2 (0M weights)"]
-    assert files.parameters == sum(tensor.numel() for tensor in stored(folder).values())
-    assert (files.source, files.display_name) == (str(folder), "model")
-    moved = folder.rename(tmp_path / "elsewhere")
-    again = get_model(parse_source(str(moved)), tmp_path / "cache", say=said.append)
-    assert again.folder == files.folder
-    assert len(said) == 1
-    with (moved / "qwen.tiktoken").open("ab") as file:
-        file.write(b"\n")
-    assert get_model(parse_source(str(moved)), tmp_path / "cache").folder != files.folder
-
-
-@pytest.fixture
-def on_hub(hub_cache, original) -> Path:
-    return write_hub_cache(hub_cache, REPO, original, COMMIT)
-
-
-def test_the_paper_s_base_model_comes_from_the_hub_without_its_code(on_hub, original, tmp_path):
-    files, said = get(tmp_path, "qwen-1.8b-chat")
-    assert files.display_name == "Qwen-1.8B-Chat @ abcdef0"
-    assert not files.trust_remote_code
-    names = {path.name for path in files.folder.iterdir()}
-    assert not any(name.endswith((".py", ".tiktoken")) for name in names)
-    assert any("is under the Tongyi Qianwen Research License (https://" in line for line in said)
-    assert said[-1].startswith("Converting Qwen-1.8B-Chat @ abcdef0 to the layout of Qwen2 (")
-    record = json.loads((files.folder / "source.json").read_text(encoding="utf-8"))
-    assert record["commit"] == COMMIT
-    lm = load_causal_lm(files.folder, SPACE, name="converted")
-    assert furthest(lm, original) < 1e-4
-    again, more = get(tmp_path, f"hf:{REPO}@{COMMIT}")
-    assert (again.folder, more) == (files.folder, [])
-
-
-def test_allowed_code_is_not_needed_and_not_run(on_hub, tmp_path):
-    """The code is in the hub's cache; it would stop this process."""
-    assert (on_hub / "modeling_qwen.py").read_text(encoding="utf-8") == CODE
-    files, _ = get(tmp_path, "qwen-1.8b-chat", trust_remote_code=True)
-    assert not list(files.folder.glob("*.py"))
-    assert not files.trust_remote_code
-    load_causal_lm(files.folder, SPACE, name="converted")
-
-
-def test_what_cannot_be_converted_leaves_nothing(hub_cache, folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(size, "MOST_PARAMETERS", 1000)
-    write_hub_cache(hub_cache, REPO, folder, COMMIT)
-    with pytest.raises(UserError, match=r"^Qwen-1\.8B-Chat @ abcdef0 is not a small model"):
-        get(tmp_path, "qwen-1.8b-chat")
-    (folder / "qwen.tiktoken").unlink()
-    shutil.rmtree(hub_cache)
-    write_hub_cache(hub_cache, REPO, folder, COMMIT)
-    with pytest.raises(
-        UserError, match=r"^Qwen-1\.8B-Chat @ abcdef0 holds no tokenizer; got: no q"
-    ):
-        get(tmp_path, "qwen-1.8b-chat")
-    assert left_in(tmp_path / "cache") == []

@@ -12,8 +12,10 @@ from emoloom.models.certificate import Certificate
 from emoloom.models.preflight import certify
 from emoloom.records import VAD, Answer, LabelSpace, Prediction, Row
 from emoloom.sources.tiny import write_random_llama
+from emoloom.training.adapters import add_adapter
 from emoloom.training.examples import Example, make_example, prove_targets
-from emoloom.training.fit import FitSettings, add_adapter, fit
+from emoloom.training.fit import fit
+from emoloom.training.schedule import FitSettings
 
 SPACE = LabelSpace("four", ("joy", "sadness", "anger", "neutral"))
 
@@ -97,7 +99,7 @@ def trained_tiny(folder: Path, rows: list[Row], epochs: int) -> CausalLM:
     lm = make_tiny(folder)
     settings = FitSettings(seed=1, epochs=epochs, batch_rows=8, learning_rate=1e-2, lora_rank=16)
     wrapper = add_adapter(lm, settings)
-    for _ in fit(lm, wrapper, make_examples(lm, rows), 10_000, settings):
+    for _ in fit(lm, make_examples(lm, rows), 10_000, settings):
         pass
     merged = wrapper.merge_and_unload()
     merged.eval()

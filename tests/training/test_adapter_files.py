@@ -10,7 +10,9 @@ import torch
 from safetensors.torch import load_file
 
 from emoloom.models.causal_lm import CausalLM, full_forward
-from emoloom.training.fit import FitSettings, add_adapter, fit, load_adapter, save_adapter
+from emoloom.training.adapters import add_adapter, load_adapter, save_adapter
+from emoloom.training.fit import fit
+from emoloom.training.schedule import FitSettings
 from tiny_lm import make_examples, make_tiny, reload, train_rows
 
 SETTINGS = FitSettings(seed=3, epochs=6, batch_rows=4, learning_rate=1e-2, lora_rank=8)
@@ -27,7 +29,7 @@ def train(folder: Path, settings: FitSettings):
     """A fresh model and its trained adapter."""
     lm = reload(folder)
     wrapper = add_adapter(lm, settings)
-    for _ in fit(lm, wrapper, make_examples(lm, train_rows()), 10_000, settings):
+    for _ in fit(lm, make_examples(lm, train_rows()), 10_000, settings):
         pass
     return lm, wrapper
 

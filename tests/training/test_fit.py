@@ -15,16 +15,10 @@ from emoloom.models.causal_lm import CausalLM
 from emoloom.models.logits import ModelError
 from emoloom.models.preflight import certify
 from emoloom.records import VAD, Prediction
-from emoloom.training.fit import (
-    FitSettings,
-    StepLog,
-    add_adapter,
-    batches,
-    fit,
-    learning_rate_at,
-    packed_loss,
-    single_loss,
-)
+from emoloom.training.adapters import add_adapter
+from emoloom.training.fit import fit
+from emoloom.training.schedule import FitSettings, StepLog, batches, learning_rate_at
+from losses_of import packed_loss, single_loss
 from tiny_lm import EXAMPLE, SPACE, make_examples, make_tiny, reload, row, train_rows, varied_rows
 
 PACKED = 10_000
@@ -43,7 +37,7 @@ def train(folder: Path, settings: FitSettings, rows=None, packed_up_to: int = PA
     lm = reload(folder)
     wrapper = add_adapter(lm, settings)
     examples = make_examples(lm, train_rows() if rows is None else rows)
-    return lm, wrapper, list(fit(lm, wrapper, examples, packed_up_to, settings))
+    return lm, wrapper, list(fit(lm, examples, packed_up_to, settings))
 
 
 def adapter_weights(wrapper) -> dict[str, torch.Tensor]:
@@ -150,8 +144,8 @@ def test_dropout_of_a_model_is_off(folder):
             bos_token_id=1, eos_token_id=2,
         )  # fmt: skip
         lm = CausalLM(tiny_model(config), prompter, "gpt2")
-        wrapper = add_adapter(lm, SHORT)
-        logs.append(list(fit(lm, wrapper, make_examples(lm, train_rows()), PACKED, SHORT)))
+        add_adapter(lm, SHORT)
+        logs.append(list(fit(lm, make_examples(lm, train_rows()), PACKED, SHORT)))
     assert logs[0] == logs[1]
 
 
@@ -162,8 +156,8 @@ def test_every_architecture_trains(folder, architecture):
     config.vocab_size = len(prompter.tokenizer)
     lm = CausalLM(tiny_model(config), prompter, architecture)
     settings = replace(SHORT, epochs=8)
-    wrapper = add_adapter(lm, settings)
-    log = list(fit(lm, wrapper, make_examples(lm, train_rows()), PACKED, settings))
+    add_adapter(lm, settings)
+    log = list(fit(lm, make_examples(lm, train_rows()), PACKED, settings))
     assert log[-1].loss < log[0].loss - 0.5
 
 
@@ -177,17 +171,17 @@ def test_what_may_not_be_packed_trains_row_by_row(folder, architecture, monkeypa
     found = certify(lm, ["I love this."], [EXAMPLE], 24)
     assert (found.verdict, found.packed_up_to) == ("canonical only", 0)
 
-    def packed(*_) -> None:
+    def packed(*_, **__) -> None:
         raise AssertionError("packed after all")
 
     monkeypatch.setattr("emoloom.training.fit.packed_forward", packed)
     settings = replace(SHORT, epochs=8)
-    wrapper = add_adapter(lm, settings)
+    add_adapter(lm, settings)
     examples = make_examples(lm, train_rows())
-    log = list(fit(lm, wrapper, examples, found.packed_up_to, settings))
+    log = list(fit(lm, examples, found.packed_up_to, settings))
     assert log[-1].loss < log[0].loss
     with pytest.raises(AssertionError, match="packed after all"):
-        next(iter(fit(lm, wrapper, examples, PACKED, settings)))
+        next(iter(fit(lm, examples, PACKED, settings)))
 
 
 PACKINGS = {
@@ -215,7 +209,7 @@ def test_packing_changes_neither_loss_nor_step(packings, packing):
     _, wrapper, log = packings[packing]
     for step, other in zip(log, expected, strict=True):
         assert step.loss == pytest.approx(other.loss, abs=1e-4)
-        assert replace(step, loss=0.0) == replace(other, loss=0.0)
+        assert replace(step, loss=0.0, terms={}) == replace(other, loss=0.0, terms={})
     weights = adapter_weights(reference)
     for name, tensor in adapter_weights(wrapper).items():
         # AdamW's first steps are about as large for a tiny gradient as for a big one.
@@ -282,7 +276,7 @@ def poison(lm: CausalLM) -> None:
 def test_a_nan_loss_stops_and_names_step_and_rows(folder):
     lm = reload(folder)
     wrapper = add_adapter(lm, SHORT)
-    steps = fit(lm, wrapper, make_examples(lm, train_rows()), PACKED, replace(SHORT, batch_rows=2))
+    steps = fit(lm, make_examples(lm, train_rows()), PACKED, replace(SHORT, batch_rows=2))
     next(steps)
     poison(lm)
     before = adapter_weights(wrapper)
@@ -300,11 +294,11 @@ def test_a_gradient_that_is_not_finite_stops_too(folder):
     parameter = next(p for p in wrapper.parameters() if p.requires_grad)
     parameter.register_hook(lambda gradient: gradient * float("inf"))
     with pytest.raises(ModelError, match=r"gradient's norm is (nan|inf) at step 1 \(rows r"):
-        list(fit(lm, wrapper, make_examples(lm, train_rows()), PACKED, SHORT))
+        list(fit(lm, make_examples(lm, train_rows()), PACKED, SHORT))
     assert all(bool(torch.isfinite(now).all()) for now in adapter_weights(wrapper).values())
 
 
 def test_no_rows_no_steps(folder):
     lm = reload(folder)
-    wrapper = add_adapter(lm, SHORT)
-    assert list(fit(lm, wrapper, [], PACKED, SHORT)) == []
+    add_adapter(lm, SHORT)
+    assert list(fit(lm, [], PACKED, SHORT)) == []

@@ -8,7 +8,7 @@ import torch
 from architectures import CONFIGS, tiny_model
 from emoloom.models.causal_lm import CausalLM, ready
 from emoloom.training.examples import Example
-from emoloom.training.fit import packed_loss, single_loss
+from losses_of import packed_loss, single_loss
 
 HEAD = tuple(range(10, 50))
 

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emoloom.training.fit import FitSettings, batches, learning_rate_at
 from emoloom.training.losses import answer_cross_entropy
+from emoloom.training.schedule import FitSettings, batches, learning_rate_at
 
 SHAPES = {
     "usual": (FitSettings(0, learning_rate=1.0, warmup_share=0.2, decay_share=0.3), 10,

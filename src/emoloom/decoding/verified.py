@@ -28,6 +28,10 @@ from emoloom.models.logits import ModelError, NonFiniteError, greedy
 from emoloom.models.memory import out_of_memory
 from emoloom.models.packing import fill_packs
 
+FIRST_ROWS = 4
+"""Rows in the first pack. Each finished row makes room for one more: drafts learn from answers, and
+rows that start together learn nothing of one another (ours)."""
+
 
 @dataclass(frozen=True, slots=True)
 class DecodeSettings:
@@ -106,9 +110,10 @@ def decode_rows(
     waiting, alone = iter(rows), deque[tuple[str, str]]()
     entering: _Active | None = None
     active: list[_Active] = []
+    done = 0
     while True:
         used = head + sum(len(row.ids) for row in active)
-        while len(active) < settings.pack_rows:
+        while len(active) < min(settings.pack_rows, FIRST_ROWS + done):
             entering = entering or _next_row(session, waiting, longest, alone)
             if entering is None or (active and used + len(entering.ids) > session.pack_tokens):
                 break
@@ -117,7 +122,9 @@ def decode_rows(
             entering = None
         if not active:
             break
-        yield from _finished(session, active)
+        for answer in _finished(session, active):
+            done += 1
+            yield answer
     for row_id, text in alone:
         yield decode_canonical(lm, row_id, text, settings.max_new_tokens)
 

@@ -12,13 +12,15 @@ from emoloom.runs.work import Work
 from emoloom.screening.answers import (
     CandidateRun,
     candidate_work,
-    floor_work,
+    has_heads,
     pair_work,
-    read_answers,
 )
 from emoloom.screening.candidates import Candidate
 from emoloom.screening.entries import ScoredCandidate, Status
+from emoloom.screening.extras import Extras
+from emoloom.screening.floor_answers import floor_work, read_answers
 from emoloom.screening.floors import FLOORS
+from emoloom.screening.head_answers import SUFFIX
 from emoloom.screening.polarity_set import pair_scores
 from emoloom.screening.row_sets import SharedRows
 from emoloom.sources.model_files import ModelFiles
@@ -39,13 +41,14 @@ def answer_with_floors(context: Context, rows: SharedRows) -> list[ScoredCandida
 def candidate_runs(
     context: Context,
     rows: SharedRows,
+    extras: Extras,
     chosen: Sequence[Candidate],
     files: dict[str, ModelFiles],
 ) -> list[CandidateRun]:
     """Each candidate with all it is given."""
     config, run, space, lexicon = context.config, context.run, context.space, context.lexicon
     return [
-        CandidateRun(one, files[one.model.name], config, run, space, lexicon, rows)
+        CandidateRun(one, files[one.model.name], config, run, space, lexicon, rows, extras)
         for one in chosen
     ]
 
@@ -74,7 +77,16 @@ def answer_with_candidates(context: Context, jobs: Sequence[CandidateRun]) -> li
                 row_ids=ids,
             )
         )
+        if done and has_heads(job):
+            scored.append(_head_alone(context, job))
     return scored
+
+
+def _head_alone(context: Context, job: CandidateRun) -> ScoredCandidate:
+    """The heads as a floor: is generating worth it?"""
+    name, shown = job.candidate.name + SUFFIX, job.model.display_name
+    answers, ids = read_answers(context.run, name, context.space)
+    return ScoredCandidate(name, "floor", shown, "head alone", "scored", "", answers, ids)
 
 
 def _do_all(context: Context, units: Iterable[Work]) -> tuple[Status, str]:

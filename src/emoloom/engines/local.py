@@ -136,7 +136,8 @@ def _is_entry(value: object) -> bool:
 def _decode_table(stages: Iterable[dict[str, Any]]) -> dict[str, dict[str, float]]:
     """Decoding figures by candidate, for the report."""
     keys = ("rows", "forwards", "tokens_computed", "near_ties", "truncated", "seconds")
-    audit = ("tie_margin", "audited_rows", "audited_tokens", "audit_mismatches")
+    margin = ("tie_margin", "certified_margin", "tuned_margin", "margin_forwards", "dtype_widened")
+    audit = (*margin, "decided", "audited_rows", "audited_tokens", "audit_mismatches")
     return {
         entry["candidate"]: {
             **{key: entry[key] for key in keys},

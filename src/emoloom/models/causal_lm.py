@@ -157,20 +157,24 @@ def full_forward(lm: CausalLM, ids: Sequence[int], positions: Sequence[int]) -> 
     return run(lm, positions, input_ids=torch.tensor([list(ids)], device=lm.device))
 
 
-def run(lm: CausalLM, positions: Sequence[int], **inputs: Any) -> Logits:
+def run(lm: CausalLM, positions: Sequence[int], *, hidden: bool = False, **inputs: Any) -> Logits:
     """One forward of the model, no cache; gradients flow where the caller has them enabled.
 
     Args:
         lm: the model.
         positions: K positions of the one sequence, in any order.
+        hidden: whether the hidden states are kept beside the logits.
         inputs: what the model is called with: input_ids [1, T] and, for packs, more.
     """
     keep_K = torch.tensor(list(positions), device=lm.device)
     if lm.split is None:
-        output = lm.model(**inputs, use_cache=False, logits_to_keep=keep_K)
-        return Logits(output.logits[0], None, lm.name)
+        wanted = {"output_hidden_states": True} if hidden else {}
+        output = lm.model(**inputs, use_cache=False, logits_to_keep=keep_K, **wanted)
+        kept = output.hidden_states[-1][0, keep_K] if hidden else None
+        return Logits(output.logits[0], None, lm.name, kept)
     output = lm.split.body(**inputs, use_cache=False)
-    return Logits(output.last_hidden_state[0, keep_K], lm.split.layer, lm.name)
+    states = output.last_hidden_state[0, keep_K]
+    return Logits(states, lm.split.layer, lm.name, states if hidden else None)
 
 
 def pack_rows(lm: CausalLM, rows: Sequence[Sequence[int]]) -> Pack:
@@ -179,6 +183,8 @@ def pack_rows(lm: CausalLM, rows: Sequence[Sequence[int]]) -> Pack:
     return make_pack(lm.prompter.head_ids, rows, device=lm.device, dtype=dtype)
 
 
-def packed_forward(lm: CausalLM, pack: Pack, positions: Sequence[int]) -> Logits:
+def packed_forward(
+    lm: CausalLM, pack: Pack, positions: Sequence[int], *, hidden: bool = False
+) -> Logits:
     """Logits of a pack at K of its positions, no cache; gradients flow where enabled."""
-    return run(lm, positions, **packed_inputs(lm.model, pack))
+    return run(lm, positions, hidden=hidden, **packed_inputs(lm.model, pack))

@@ -7,7 +7,7 @@ Shape legend: T tokens, K positions, k positions of a piece, V vocabulary, B row
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,13 +46,17 @@ def spread(logits: Logits) -> float:
     return float(first[first.isfinite()].std())
 
 
-def packing_gap(lm: CausalLM, rows: Sequence[Sequence[int]], singles: Sequence[Logits]) -> Gap:
-    """Rows in one shared-prefix pack, at every token."""
+def packing_gap(lm: CausalLM, rows: Sequence[Sequence[int]], singles: Mapping[int, Logits]) -> Gap:
+    """Rows in one shared-prefix pack, at every token of those whose own logits are given.
+
+    Args:
+        lm: the model.
+        rows: ids behind the head; all are packed.
+        singles: a row's logits alone by its number; a row's end may be cut off here.
+    """
     pack = pack_rows(lm, rows)
-    positions = [
-        start + k for start, row in zip(pack.starts, rows, strict=True) for k in range(len(row))
-    ]
-    single = join([s[: len(row)] for s, row in zip(singles, rows, strict=True)])
+    positions = [pack.starts[number] + k for number in singles for k in range(len(rows[number]))]
+    single = join([own[: len(rows[number])] for number, own in singles.items()])
     return gap_between(packed_forward(lm, pack, positions), single)
 
 

@@ -64,6 +64,8 @@ class Logits:
     """None where `states` are logits."""
     name: str
     """What the model is, for messages."""
+    hidden: torch.Tensor | None = None
+    """hidden_KD, where they were asked for."""
 
     def __len__(self) -> int:
         """K."""
@@ -71,7 +73,8 @@ class Logits:
 
     def __getitem__(self, part: slice) -> "Logits":
         """The logits of some of the positions, in order."""
-        return replace(self, states=self.states[part])
+        hidden = None if self.hidden is None else self.hidden[part]
+        return replace(self, states=self.states[part], hidden=hidden)
 
     @property
     def at_once(self) -> int:
@@ -116,7 +119,7 @@ class Logits:
 
 def join(parts: Sequence[Logits]) -> Logits:
     """The logits of one model at all the positions of its parts, in order."""
-    return replace(parts[0], states=torch.cat([part.states for part in parts]))
+    return replace(parts[0], states=torch.cat([part.states for part in parts]), hidden=None)
 
 
 def greedy(logits: Logits) -> tuple[list[int], list[float]]:

@@ -97,9 +97,23 @@ def certify(
 
 
 def probe_rows(
-    lm: CausalLM, texts: Sequence[str], answers: Sequence[str], max_new_tokens: int
+    lm: CausalLM,
+    texts: Sequence[str],
+    answers: Sequence[str],
+    max_new_tokens: int,
+    *,
+    pack: tuple[int, int] | None = None,
 ) -> tuple[tuple[int, ...], ...]:
-    """Ids behind the head: the longest row first, then ordinary ones for a decoder's full pack."""
+    """Ids behind the head: the longest row first, then ordinary ones for a decoder's full pack.
+
+    Args:
+        lm: the model.
+        texts: as of `certify`.
+        answers: as of `certify`.
+        max_new_tokens: as of `certify`.
+        pack: rows and tokens of a full pack; `MOST_ROWS` and `PACK_TOKENS` where None.
+    """
+    most_rows, pack_tokens = pack or (MOST_ROWS, PACK_TOKENS)
     assert texts and answers, "a certificate needs texts and answers to probe with"
     prompter = lm.prompter
     long_text = " ".join([*texts] * (1 + prompter.max_text_tokens // len(texts)))
@@ -109,7 +123,7 @@ def probe_rows(
     while (
         total < MIN_POSITIONS
         or len(rows) < 3
-        or (len(prompter.head_ids) + total < PACK_TOKENS and len(rows) < MOST_ROWS)
+        or (len(prompter.head_ids) + total < pack_tokens and len(rows) < most_rows)
     ):
         index = len(rows) - 1
         text, answer = texts[index % len(texts)], answers[index % len(answers)]
@@ -177,7 +191,7 @@ def _packing_verdict(lm: CausalLM, probe: _Probe) -> Certificate:
     while keep >= SHORTEST:
         try:
             rows = [row[:keep] for row in probe.rows]
-            gap = comparisons.packing_gap(lm, rows, probe.singles)
+            gap = comparisons.packing_gap(lm, rows, dict(enumerate(probe.singles)))
         except (TypeError, ValueError, RuntimeError) as fault:
             # Bloom, Falcon with ALiBi, Mamba: no positions, or no mask of four dimensions.
             return _canonical_only(f"packed rows cannot be computed: {_first_line(fault)}")

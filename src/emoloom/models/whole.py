@@ -1,7 +1,7 @@
 """Whether weights, config and tokenizer that were loaded together belong together."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from emoloom.contract.prompt import Prompter
@@ -30,7 +30,7 @@ def loading_fault(model: Any, loading: Mapping[str, Any]) -> str:
     if shapes:
         return f"{len(shapes)} tensors have another shape, e.g. {shapes[0]}"
     for name, weight in model.named_parameters():
-        if not bool(weight.isfinite().all()):
+        if not all(bool(end.isfinite()) for end in _ends(weight)):
             return f"{name} holds numbers that are NaN or infinite"
     known = {_LAYER.sub(".", name, count=1) for name in model.state_dict()}
     dropped = sorted(
@@ -41,6 +41,11 @@ def loading_fault(model: Any, loading: Mapping[str, Any]) -> str:
     if dropped:
         return f"config.json counts fewer layers than the weights have, e.g. not {dropped[0]}"
     return ""
+
+
+def _ends(weight: Any) -> Sequence[Any]:
+    """Least and largest number, NaN where any is; `isfinite` of all would copy the tensor."""
+    return weight.aminmax() if weight.numel() else ()
 
 
 def stop_ids(model: Any) -> list[int]:

@@ -49,6 +49,8 @@ class Entry:
     """How it was trained; may be empty."""
     scored: bool
     """Whether it has scores."""
+    failed: bool
+    """Whether it was tried and failed."""
     why: str
     """Status and reason, where it has none."""
     rank: int | None
@@ -102,8 +104,9 @@ def board_view(leaderboard: Record, made: Sequence[Entry]) -> Record:
         "every": _every(scored),
         "domain": domain(entry.score for entry in scored),
         "leader": str(verdict.get("leader") or ""),
+        "tied": _names(verdict.get("tied")),
         "leader_score": _leader_score(scored, verdict.get("leader")),
-        "best_set": [str(name) for name in best] if isinstance(best, list) else [],
+        "best_set": _names(best),
         "constant": _constant(scored),
         "rank_by": _rank_by(mapping(leaderboard.get("rank_by"))),
         "families": [
@@ -126,9 +129,10 @@ def _entry(raw: Record) -> Entry:
         model=_known(raw.get("model")),
         recipe="" if raw.get("recipe") == raw.get("kind") else _known(raw.get("recipe")),
         scored=status == "scored",
+        failed=status == "failed",
         why=": ".join(t for t in (status.replace("_", " "), str(raw.get("reason") or "")) if t),
         rank=_whole(raw.get("rank")),
-        below=tuple(str(name) for name in below) if isinstance(below, list) else (),
+        below=tuple(_names(below)),
         score=measure(raw.get("score")),
         n=_whole(raw.get("n")),
         n_vad=_whole(parsed.get("n_vad_rows")),
@@ -157,6 +161,10 @@ def _shares(polarity: object, view: str) -> PolarityShares:
 def _known(value: object) -> str:
     """A name, or nothing where the leaderboard has a dash for none."""
     return "" if value is None or value == "-" else str(value)
+
+
+def _names(value: object) -> list[str]:
+    return [str(name) for name in value] if isinstance(value, list) else []
 
 
 def _whole(value: object) -> int | None:
@@ -211,7 +219,7 @@ def _rank_by(raw: Record) -> Record:
     weights, labels = mapping(raw.get("weights")), raw.get("labels")
     return {
         "labels_metric": str(raw.get("labels_metric") or ""),
-        "labels": [str(label) for label in labels] if isinstance(labels, list) else [],
+        "labels": _names(labels),
         "weight_labels": finite(weights.get("labels")),
         "weight_vad": finite(weights.get("vad")),
     }

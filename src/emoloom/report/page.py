@@ -20,6 +20,7 @@ from emoloom.report.charts import BOTTOM, HEIGHT, LEFT, WIDTH
 from emoloom.report.inputs import read_run
 from emoloom.report.views import build_view
 from emoloom.runs.directory import write_text_atomic
+from emoloom.runs.record import check_format
 
 _HERE = Path(__file__).parent
 
@@ -40,7 +41,7 @@ def write_report(run_dir: Path) -> Path:
         The path of the page.
 
     Raises:
-        UserError: there is no such folder, or it cannot be written.
+        UserError: there is no such folder, it is of a newer emoloom, or it cannot be written.
     """
     if not run_dir.is_dir():
         raise UserError(
@@ -49,6 +50,7 @@ def write_report(run_dir: Path) -> Path:
             allowed="a folder written by `emoloom screen`",
             do="check the path, or run `emoloom screen` first",
         )
+    check_format(run_dir)
     page = run_dir / "report.html"
     text = render_page(run_dir)
     try:

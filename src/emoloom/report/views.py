@@ -9,7 +9,8 @@ from emoloom.records import FailureReason, LabelSpace
 from emoloom.report import board, plots
 from emoloom.report.charts import Curves, loss_curves
 from emoloom.report.costs import costs_view
-from emoloom.report.formats import duration, finite, flatten, number, plural
+from emoloom.report.formats import flatten, plural
+from emoloom.report.head import head_view
 from emoloom.report.inputs import Record, RunInputs, listed, mapping
 from emoloom.report.polarity import polarity_view
 from emoloom.report.rows import DecodedRows, decode_rows
@@ -17,23 +18,6 @@ from emoloom.report.tables import Table, table_of
 
 REJECTED_SHOWN = 20
 """Rejected lines listed in the page."""
-
-HEADLINE = 130
-"""Verdicts of more characters than this are set in two sizes."""
-
-_STATUS = {
-    "done": "Finished",
-    "running": "Running, or killed",
-    "stopped_by_budget": "Stopped by its budget",
-    "interrupted": "Interrupted",
-}
-
-_NO_VERDICT = {
-    "done": "The run is finished, but its verdict is not in this folder.",
-    "running": "No verdict yet: the run has not finished.",
-    "stopped_by_budget": "No verdict: the budget ended before the candidates could be compared.",
-    "interrupted": "No verdict yet: the run was interrupted.",
-}
 
 
 def build_view(inputs: RunInputs) -> Record:
@@ -48,7 +32,7 @@ def build_view(inputs: RunInputs) -> Record:
     return {
         "title": str(run.get("name") or leaderboard.get("run") or inputs.folder),
         "notes": inputs.notes,
-        "head": _head(inputs, entries),
+        "head": head_view(inputs, entries),
         "board": board.board_view(leaderboard, entries),
         "scores_so_far": _scores_so_far(inputs) if not entries else [],
         "plots": plots.plots_view(inputs, entries, decoded),
@@ -77,66 +61,6 @@ def _space(leaderboard: Record, run: Record) -> LabelSpace | None:
         if isinstance(labels, list) and labels and all(isinstance(v, str) for v in labels):
             return LabelSpace(str(mapping(given).get("name") or ""), tuple(dict.fromkeys(labels)))
     return None
-
-
-def _space_name(given: object) -> str:
-    name = mapping(given).get("name") if isinstance(given, dict) else given
-    return str(name) if name else "–"
-
-
-def _head(inputs: RunInputs, entries: Sequence[board.Entry]) -> Record:
-    """Verdict, status and the few figures that frame them."""
-    leaderboard, run = inputs.objects["leaderboard.json"], inputs.objects["run.json"]
-    verdict = mapping(leaderboard.get("verdict"))
-    rank_by = mapping(leaderboard.get("rank_by"))
-    status = str(run.get("status") or "")
-    facts = [
-        ("Status", _STATUS.get(status, status) or "Unknown"),
-        ("Candidates", _candidate_count(entries) if entries else "–"),
-        ("Rows", _row_count(inputs, entries)),
-        ("Seeds", number(verdict.get("seeds"), 0)),
-        ("Label space", _space_name(leaderboard.get("label_space"))),
-        ("Time", duration(_total_seconds(inputs.objects["costs.json"]))),
-    ]
-    said, rest = _headline(str(verdict.get("text") or ""))
-    warnings = inputs.objects["data/counts.json"].get("warnings")
-    return {
-        "verdict": said or _NO_VERDICT.get(status, "This run has no verdict."),
-        "rest": rest,
-        "warnings": [str(text) for text in warnings] if isinstance(warnings, list) else [],
-        "has_verdict": bool(verdict.get("text")),
-        "facts": facts,
-        "indicative": bool(rank_by.get("indicative")),
-        "note": str(rank_by.get("note") or ""),
-        "status": status,
-    }
-
-
-def _headline(verdict: str) -> tuple[str, str]:
-    """A long verdict's first clause and the rest, to be set in two sizes."""
-    first, mark, rest = verdict.partition("; ")
-    if len(verdict) <= HEADLINE or not mark:
-        return verdict, ""
-    return first, rest
-
-
-def _candidate_count(entries: Sequence[board.Entry]) -> str:
-    candidates = [entry for entry in entries if entry.kind == "candidate"]
-    scored = sum(entry.scored for entry in candidates)
-    every = scored == len(candidates)
-    return f"{scored} scored" if every else f"{scored} of {len(candidates)} scored"
-
-
-def _row_count(inputs: RunInputs, entries: Sequence[board.Entry]) -> str:
-    counts = [entry.n for entry in entries if entry.n is not None]
-    count = max(counts, default=len(inputs.lines["data/select.jsonl"]))
-    return f"{count:,}" if count else "–"
-
-
-def _total_seconds(costs: Record) -> float | None:
-    seconds = [finite(stage.get("seconds")) for stage in listed(costs.get("stages"))]
-    known = [value for value in seconds if value is not None]
-    return sum(known) if known else None
 
 
 def _scores_so_far(inputs: RunInputs) -> list[Record]:

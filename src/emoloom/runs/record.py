@@ -1,7 +1,8 @@
 """run.json: what this folder is a run of, and how far it came."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from emoloom.errors import UserError
@@ -9,6 +10,8 @@ from emoloom.runs.directory import RunDirectory, write_json_atomic
 
 FORMAT = 1
 """Version of the run folder's layout."""
+
+_ELSEWHERE = "choose another folder with --out"
 
 
 def open_run(run: RunDirectory, identity: str, facts: Mapping[str, Any]) -> bool:
@@ -32,13 +35,7 @@ def open_run(run: RunDirectory, identity: str, facts: Mapping[str, Any]) -> bool
         run.event("started")
         return False
     before = _read(run)
-    if before["format"] > FORMAT:
-        raise UserError(
-            f"{run.root} was written by a newer emoloom",
-            got=f"run format {before['format']}",
-            allowed=f"up to {FORMAT}",
-            do="upgrade emoloom, or choose another folder with --out",
-        )
+    _check_format(run.root, before["format"], f"upgrade emoloom, or {_ELSEWHERE}")
     # Before a first stage is done (the config had a fault) there is nothing to keep apart.
     if before.get("identity") != identity and any(run.root.rglob("done/*.json")):
         raise UserError(
@@ -57,12 +54,43 @@ def close_run(run: RunDirectory, status: str) -> None:
     write_json_atomic(path, {**_read(run), "status": status})
 
 
-def add_licences(run: RunDirectory, licences: Mapping[str, str]) -> None:
-    """Add what became known on the way, such as models', to the licences; by name, each once."""
+def add_licences(run: RunDirectory, licences: Iterable[Mapping[str, str]]) -> None:
+    """Add what became known on the way, such as models', to the licences; by `what`, each once."""
     record = _read(run)
-    known = {entry["what"] for entry in record["licences"]}
-    new = [{"what": k, "licence": v} for k, v in licences.items() if k not in known]
-    write_json_atomic(run.root / "run.json", {**record, "licences": [*record["licences"], *new]})
+    known = {entry["what"]: entry for entry in record["licences"]}
+    for entry in licences:
+        known.setdefault(entry["what"], entry)
+    write_json_atomic(run.root / "run.json", {**record, "licences": list(known.values())})
+
+
+def check_format(folder: Path) -> None:
+    """See that a folder's run.json, if it says in which layout it is, says one that we can read.
+
+    Raises:
+        UserError: it is of a newer emoloom, or the version is no number.
+    """
+    try:
+        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return  # no record at all: what can be made of such a folder is for the caller
+    if isinstance(record, dict) and "format" in record:
+        _check_format(folder, record["format"], "upgrade emoloom")
+
+
+def _check_format(folder: Path, found: object, do: str) -> None:
+    allowed = f"up to {FORMAT}"
+    if type(found) is not int or found < 1:
+        got = f"run format {json.dumps(found)[:60]}"
+        raise UserError(
+            f"{folder} states no layout that can be read", got=got, allowed=allowed, do=do
+        )
+    if found > FORMAT:
+        raise UserError(
+            f"{folder} was written by a newer emoloom",
+            got=f"run format {found}",
+            allowed=allowed,
+            do=do,
+        )
 
 
 def _record(identity: str, facts: Mapping[str, Any], status: str) -> dict[str, Any]:
@@ -74,14 +102,12 @@ def _read(run: RunDirectory) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise UserError(
-            f"{path} cannot be read", got=str(error), do="choose another folder with --out"
-        ) from error
+        raise UserError(f"{path} cannot be read", got=str(error), do=_ELSEWHERE) from error
     if not isinstance(value, dict) or type(value.get("format")) is not int:
         raise UserError(
             f"{path} is no run record",
             allowed="an object with a `format` number",
-            do="choose another folder with --out",
+            do=_ELSEWHERE,
         )
     return value
 

@@ -1,87 +1,52 @@
-"""What each floor and each candidate takes to have answers: units of work and what they depend on.
+"""What each candidate takes to have answers: units of work and what they depend on.
 
 A unit's inputs hold the hash of everything that affects its outputs: weights, tokenizer,
 instruction, rows, settings, packages, threads. Pack sizes are left out: they change no answer.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 
 from emoloom import __version__
-from emoloom.config import Config
-from emoloom.contract.parse import parse_output
+from emoloom.config import RECIPES, Config
 from emoloom.contract.prompt import instruction_sha256
 from emoloom.decoding.audit import rows_to_audit
 from emoloom.decoding.verified import DecodeSettings
 from emoloom.models.logits import ModelError
-from emoloom.records import VAD, LabelSpace, ParseFailure, Prediction, Row
+from emoloom.records import VAD, LabelSpace, Prediction, Row
 from emoloom.runs.directory import (
     RunDirectory,
     Stage,
     fingerprint,
-    read_complete_lines,
     sha256_file,
-    write_jsonl_atomic,
     write_text_atomic,
 )
 from emoloom.runs.provenance import package_versions
 from emoloom.runs.work import Advance, Outcome, Work
 from emoloom.screening.candidates import (
     Candidate,
-    TrainJob,
-    fit_settings,
     load,
     preflight,
     read_certificate,
-    train,
     with_adapter,
 )
 from emoloom.screening.decoding_steps import DecodeJob, decode
-from emoloom.screening.floors import floor_outputs
+from emoloom.screening.extras import Extras
+from emoloom.screening.floor_answers import SELECT, read_answers, write_answers
+from emoloom.screening.head_answers import HEADS, SUFFIX, head_outputs
 from emoloom.screening.polarity_set import POLARITY
 from emoloom.screening.row_sets import SharedRows, mean_human_vad
+from emoloom.screening.training_steps import (
+    TrainJob,
+    fit_settings,
+    mixture_of,
+    train,
+    train_steps,
+)
 from emoloom.sources.model_files import ModelFiles
 from emoloom.supervision.lexicon import Lexicon
 from emoloom.supervision.weak_vad import rationale, weak_vad
-from emoloom.training.fit import batches
-
-SELECT = "select"
-
-
-def read_answers(
-    run: RunDirectory, name: str, space: LabelSpace, row_set: str = SELECT
-) -> tuple[tuple[Prediction | ParseFailure, ...], tuple[str, ...]]:
-    """Parsed answers of a candidate or floor on a row set, and the ids of their rows."""
-    lines = read_complete_lines(run.rows(name, row_set))
-    answers = tuple(parse_output(line["output"], space) for line in lines)
-    return answers, tuple(line["id"] for line in lines)
-
-
-def floor_work(
-    run: RunDirectory,
-    name: str,
-    rows: SharedRows,
-    space: LabelSpace,
-    lexicon: Lexicon,
-    seed: int,
-) -> Work:
-    """Answers of one floor on `select` and on the polarity pairs, from one fit."""
-    asked = (*rows.select, *rows.polarity)
-
-    def make(advance: Advance) -> Outcome:
-        outputs = floor_outputs(name, rows.train, asked, space, lexicon, rows.scale, seed)
-        lines = [{"id": o.id, "output": o.output} for o in outputs]
-        parts = {SELECT: lines[: len(rows.select)], POLARITY: lines[len(rows.select) :]}
-        outs = {run.rows(name, row_set): part for row_set, part in parts.items() if part}
-        for out, part in outs.items():
-            write_jsonl_atomic(out, part)
-        advance(len(outputs))
-        return Outcome(tuple(outs), {"rows": len(asked), "answers": len(outputs)})
-
-    inputs = [name, rows.hashes, lexicon.sha256, seed, __version__, package_versions()]
-    stage = Stage(run.candidate(name), SELECT, fingerprint(inputs))
-    return Work(stage, name, len(asked), "rows", make, budgeted=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +60,7 @@ class CandidateRun:
     space: LabelSpace
     lexicon: Lexicon
     rows: SharedRows
+    extras: Extras
 
     def stage(self, name: str, *inputs: object) -> Stage:
         """A stage of this candidate that depends on the model, the prompt and `inputs`."""
@@ -126,8 +92,10 @@ def candidate_work(job: CandidateRun) -> Iterator[Work]:
     certificate = read_certificate(folder / "preflight.json")
     if certificate.verdict == "refused":
         raise ModelError(f"{job.model.display_name} is refused: {certificate.reason}")
-    if job.candidate.recipe == "sft":
+    if job.candidate.trained:
         yield _train_work(job)
+        if has_heads(job):
+            yield _heads_work(job)
     yield _decode_work(job, SELECT)
 
 
@@ -158,35 +126,75 @@ def _preflight_work(job: CandidateRun) -> Work:
 
 def _train_work(job: CandidateRun) -> Work:
     folder = job.run.candidate(job.candidate.name)
-    settings = fit_settings(job.config)
+    recipe, config = job.candidate.recipe, job.config
+    settings, mixture = fit_settings(config, recipe), mixture_of(config, recipe)
     certificate = read_certificate(folder / "preflight.json")
-
-    def make(advance: Advance) -> Outcome:
-        task = TrainJob(
-            rows=job.rows.train,
-            fill_vad=mean_human_vad(job.rows.train) or VAD(0.5, 0.5, 0.5),
-            packed_up_to=certificate.packed_up_to,
-            settings=settings,
-            base=job.model.source,
-        )
-        counts = train(load(job.model, job.config, job.space), task, folder, advance)
-        checkpoint = tuple(sorted((folder / "checkpoint").iterdir()))
-        return Outcome((folder / "steps.jsonl", *checkpoint), counts)
-
+    flips = job.extras.flips if "flip" in RECIPES[recipe] else ()
+    appraised = settings.weights.appraisal > 0
+    rows = (*job.rows.train, *flips)
     stage = job.stage(
         "train",
         job.rows.hashes["train"],
         {k: v for k, v in asdict(settings).items() if k != "pack_tokens"},
         certificate.packed_up_to,
+        job.extras.hashes["flips"] if "flip" in RECIPES[recipe] else "",
+        job.extras.hashes["verifier"] if appraised else "",
+        None if mixture is None else asdict(mixture),
+        [job.lexicon.sha256, asdict(job.rows.scale)] if settings.weights.charts else [],
     )
-    steps = len(batches(len(job.rows.train), settings))
-    return Work(stage, job.candidate.name, steps, "steps", make)
+
+    def make(advance: Advance) -> Outcome:
+        task = TrainJob(
+            rows=rows,
+            fill_vad=mean_human_vad(job.rows.train) or VAD(0.5, 0.5, 0.5),
+            packed_up_to=certificate.packed_up_to,
+            settings=settings,
+            base=job.model.source,
+            lexicon=job.lexicon,
+            scale=job.rows.scale,
+            verifier=job.extras.verifier if appraised else None,
+            theory=config.training.appraisal.theory,
+            mixture=mixture,
+            checkpoint_steps=config.training.checkpoint_steps,
+            inputs=stage.inputs,
+        )
+        event = partial(job.run.event, candidate=job.candidate.name)
+        counts = train(load(job.model, config, job.space), task, folder, advance, event)
+        checkpoint = tuple(sorted((folder / "checkpoint").iterdir()))
+        return Outcome((folder / "steps.jsonl", *checkpoint), counts)
+
+    return Work(stage, job.candidate.name, train_steps(config, len(rows)), "steps", make)
+
+
+def has_heads(job: CandidateRun) -> bool:
+    """Whether the candidate's recipe trains heads, which then are a floor of their own."""
+    return job.candidate.trained and fit_settings(job.config, job.candidate.recipe).weights.heads
+
+
+def _heads_work(job: CandidateRun) -> Work:
+    """Answers of the heads alone, in a folder of their own, like any floor's."""
+    name, folder = job.candidate.name + SUFFIX, job.run.candidate(job.candidate.name)
+    checkpoint = folder / "checkpoint"
+    packed_up_to = read_certificate(folder / "preflight.json").packed_up_to
+    hashes = [sha256_file(path) for path in sorted(checkpoint.glob("*.safetensors"))]
+    asked = (*job.rows.select, *job.rows.polarity)
+    sets = [job.rows.hashes[SELECT], job.rows.hashes.get(POLARITY)]
+    base = job.stage("heads", hashes, sets, packed_up_to, job.lexicon.sha256)
+    stage = replace(base, folder=job.run.candidate(name), name=SELECT)
+
+    def make(advance: Advance) -> Outcome:
+        lm = with_adapter(load(job.model, job.config, job.space), folder)
+        outputs = head_outputs(lm, checkpoint / HEADS, asked, job.lexicon, packed_up_to, advance)
+        outs = write_answers(job.run, name, outputs, len(job.rows.select))
+        return Outcome(outs, {"rows": len(asked), "answers": len(outputs)})
+
+    return Work(stage, name, len(asked), "rows", make)
 
 
 def _decode_work(job: CandidateRun, row_set: str) -> Work:
     name, decoding = job.candidate.name, job.config.decoding
     folder = job.run.candidate(name)
-    trained = job.candidate.recipe == "sft"
+    trained = job.candidate.trained
     adapter = sha256_file(folder / "checkpoint" / "adapter_model.safetensors") if trained else ""
     asked = job.rows.polarity if row_set == POLARITY else job.rows.select
     rows = asked if trained else spread(asked, job.config.zero_shot.rows)
@@ -197,6 +205,7 @@ def _decode_work(job: CandidateRun, row_set: str) -> Work:
         job.rows.hashes[row_set],
         [row.id for row in rows],
         [decoding.decoder, decoding.max_new_tokens, decoding.audit_share, decoding.audit_rows],
+        decoding.dtype,
         certificate.to_dict(),
     )
 
@@ -217,6 +226,8 @@ def _decode_work(job: CandidateRun, row_set: str) -> Work:
             if trained
             else (),  # zero-shot is shown, and never ranked
             inputs=stage.inputs,
+            tuned=trained,
+            dtype=decoding.dtype,
         )
         out = job.run.rows(name, row_set)
         costs = decode(
@@ -254,7 +265,11 @@ def taught_answers(train: Sequence[Row]) -> tuple[Prediction, ...]:
 def draft_hints(
     job: CandidateRun, rows: Sequence[Row], row_set: str = SELECT
 ) -> dict[str, Prediction]:
-    """First drafts: TF-IDF's labels, and the weak-supervision formulas for VAD and cues."""
+    """First drafts: the heads' answers; without heads TF-IDF's labels and the weak formulas."""
+    if has_heads(job):
+        answers, ids = read_answers(job.run, job.candidate.name + SUFFIX, job.space, row_set)
+        pairs = zip(ids, answers, strict=True)
+        return {row_id: one for row_id, one in pairs if isinstance(one, Prediction)}
     answers, ids = read_answers(job.run, "tf-idf", job.space, row_set)
     labels = {
         row_id: answer.labels

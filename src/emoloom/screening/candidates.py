@@ -1,4 +1,4 @@
-"""Candidates (model x recipe) and the three pieces of work each one needs.
+"""Candidates (model x recipe): listed, loaded, certified.
 
 Every function here takes records and folders and writes its outputs whole; when it runs, and
 whether it must, is for the engine and the pipeline.
@@ -7,34 +7,22 @@ whether it must, is for the engine and the pipeline.
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import torch
 
-from emoloom.config import Config, Recipe
+from emoloom.config import ZERO_SHOT, Config, Recipe
 from emoloom.contract.schema import write_answer
 from emoloom.errors import UserError
 from emoloom.models.causal_lm import CausalLM, load_causal_lm
 from emoloom.models.certificate import Certificate
 from emoloom.models.preflight import certify
-from emoloom.records import VAD, LabelSpace, Prediction, Row
-from emoloom.runs.directory import (
-    write_folder_atomic,
-    write_json_atomic,
-    write_jsonl_atomic,
-)
-from emoloom.runs.work import Advance
+from emoloom.records import LabelSpace, Prediction, Row
+from emoloom.runs.directory import write_json_atomic
 from emoloom.sources.model_files import ModelFiles, ModelSource, parse_source
-from emoloom.training.examples import commonest_label, make_example, prove_targets
-from emoloom.training.fit import (
-    FitSettings,
-    add_adapter,
-    fit,
-    load_adapter,
-    save_adapter,
-)
+from emoloom.training.adapters import load_adapter
 
 PROBE_ANSWERS = 16
 """Answers shown to the model by the certificate."""
@@ -54,7 +42,12 @@ class Candidate:
     @property
     def kind(self) -> Literal["candidate", "shown"]:
         """Zero-shot stands outside the ranking: it does not predict fine-tuned quality."""
-        return "shown" if self.recipe == "zero-shot" else "candidate"
+        return "candidate" if self.trained else "shown"
+
+    @property
+    def trained(self) -> bool:
+        """Whether the recipe trains the model."""
+        return self.recipe != ZERO_SHOT
 
 
 def list_candidates(config: Config) -> tuple[Candidate, ...]:
@@ -120,62 +113,6 @@ _ANY_ANSWER = '{"labels":["neutral"],"vad":{"v":0.50,"a":0.50,"d":0.50},"rationa
 def read_certificate(path: Path) -> Certificate:
     """What `preflight` wrote."""
     return Certificate.from_dict(json.loads(path.read_text(encoding="utf-8")))
-
-
-def fit_settings(config: Config) -> FitSettings:
-    """The recipe `sft` in the trainer's terms."""
-    training = config.training
-    return FitSettings(
-        seed=config.seed,
-        epochs=training.epochs,
-        batch_rows=training.batch_rows,
-        pack_tokens=training.pack_tokens,
-        learning_rate=training.learning_rate,
-        warmup_share=training.warmup_share,
-        decay_share=training.decay_share,
-        lora_rank=training.lora_rank,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class TrainJob:
-    """What training one candidate needs."""
-
-    rows: tuple[Row, ...]
-    """The train set."""
-    fill_vad: VAD
-    """Stands, untrained, where a row has no VAD."""
-    packed_up_to: int
-    """From the certificate."""
-    settings: FitSettings
-    """The recipe."""
-    base: str
-    """Source string of the base model, kept in the adapter."""
-
-
-def train(lm: CausalLM, job: TrainJob, folder: Path, advance: Advance) -> dict[str, int]:
-    """Train an adapter; writes steps.jsonl, targets.json and checkpoint/ into `folder`.
-
-    Returns:
-        Counts: rows in, examples out, trained tokens, masked tokens, truncated texts.
-
-    Raises:
-        ModelError: a loss is not finite.
-        UserError: a row cannot be trained on.
-    """
-    label = commonest_label(job.rows, lm.prompter.space)
-    examples = [make_example(lm.prompter, row, label=label, vad=job.fill_vad) for row in job.rows]
-    proof = prove_targets(lm.prompter, job.rows, examples)
-    wrapper = add_adapter(lm, job.settings)
-    steps = []
-    for step in fit(lm, wrapper, examples, job.packed_up_to, job.settings):
-        steps.append(asdict(step))
-        advance(1)
-    write_jsonl_atomic(folder / "steps.jsonl", steps)
-    write_folder_atomic(
-        folder / "checkpoint", lambda checkpoint: save_adapter(wrapper, checkpoint, job.base)
-    )
-    return {"rows": len(job.rows), **asdict(proof)}
 
 
 def with_adapter(lm: CausalLM, folder: Path) -> CausalLM:

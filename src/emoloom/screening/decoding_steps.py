@@ -5,15 +5,18 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from emoloom.contract.schema import write_answer
 from emoloom.decoding.audit import Audit, audit
 from emoloom.decoding.canonical import Decoded, decode_canonical
 from emoloom.decoding.drafts import contract_drafter
 from emoloom.decoding.verified import DecodeSettings, decode_rows
 from emoloom.models.causal_lm import CausalLM
 from emoloom.models.certificate import Certificate
-from emoloom.records import Prediction, Row
+from emoloom.models.margin import PackSizes, measure_margin
+from emoloom.models.precision import in_bfloat16
+from emoloom.records import VAD, Prediction, Row
 from emoloom.runs.directory import (
     append_json_line,
     fingerprint,
@@ -43,6 +46,10 @@ class DecodeJob:
     """Ids of the rows that are decoded again canonically and compared."""
     inputs: str
     """Fingerprint of all that affects an answer: rows kept from before must have the same."""
+    tuned: bool = False
+    """True where the certificate is of another model, the base: the margin is measured again."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Precision of the model's body; it defines the answer. Head and logits are always fp32."""
 
 
 Event = Callable[..., None]
@@ -53,6 +60,23 @@ MOST_WIDENINGS = 3
 
 WIDER = 8.0
 """Factor of a widening."""
+
+PROBE_ANSWERS = 16
+"""Training answers that the margin is measured with, at most."""
+
+MOST_TIES = 0.2
+"""Share of decided tokens that may be near-ties in bfloat16; above it fp32 is used (DESIGN 5)."""
+
+ENOUGH_TOKENS = 512
+"""Decided tokens at which that share is looked at first."""
+
+
+class _NearTiesError(Exception):
+    """bfloat16 is no use for this candidate."""
+
+    def __init__(self, near_ties: int, tokens: int) -> None:
+        super().__init__(near_ties, tokens)
+        self.details = {"near_ties": near_ties, "tokens": tokens}
 
 
 def decode(
@@ -66,18 +90,86 @@ def decode(
 
     Each answer is appended to a partial file as soon as it is finished; the file of outputs, in
     the order of the rows, appears whole at the end. Where the audit finds a mismatch the near-tie
-    margin is widened and all rows are decoded again, at last canonically.
+    margin is widened and all rows are decoded again, at last canonically. In bfloat16, where over
+    `MOST_TIES` of the tokens are near-ties, all rows are decoded in fp32 instead.
 
     Args:
         lm: the model.
         job: rows and settings.
         out: the file of outputs.
         advance: told of each finished row.
-        event: told of each widening of the margin, and of each shrinking of the packs.
+        event: told of each widening of margin or dtype, and of each shrinking of the packs.
 
     Returns:
-        Costs: rows, forwards, tokens computed, near-ties, truncated texts, and of the audit.
+        Costs: rows, forwards, tokens computed, near-ties, truncated texts, decided tokens, the
+        margin and what it comes from, and of the audit.
+
+    Raises:
+        ModelError: a logit is NaN, or memory does not suffice for one row.
     """
+    if job.dtype == "float32":
+        return _decoded(lm, job, out, advance, event)
+    plain = replace(job, dtype="float32", inputs=fingerprint([job.inputs, "float32"]))
+    told: list[int] = []
+    if not _partial(out, plain).exists():  # else an interrupted call has widened it already
+        half = in_bfloat16(lm)
+        try:
+            if half is not None:
+                return _decoded(half, job, out, _noted(advance, told), event)
+            event("dtype_widened", reason="its output layer cannot be run apart")
+        except _NearTiesError as found:
+            event("dtype_widened", **found.details)
+    costs = _decoded(lm, plain, out, _past(advance, sum(told)), event)
+    return {**costs, "dtype_widened": 1}
+
+
+def _noted(advance: Advance, told: list[int]) -> Advance:
+    """Keeps what was told."""
+
+    def tell(rows: int) -> None:
+        told.append(rows)
+        advance(rows)
+
+    return tell
+
+
+def _past(advance: Advance, told: int) -> Advance:
+    """Tells of rows behind those that were told already."""
+    seen = 0
+
+    def tell(rows: int) -> None:
+        nonlocal seen
+        before, seen = max(seen, told), seen + rows
+        advance(max(0, seen - before))
+
+    return tell
+
+
+def _measured(lm: CausalLM, job: DecodeJob) -> tuple[DecodeJob, dict[str, float]]:
+    """The job with a margin that holds for this very model, and what that is made of."""
+    certified = job.certificate.tie_margin
+    costs = {"certified_margin": certified, "tuned_margin": 0.0, "margin_forwards": 0}
+    packed = job.certificate.verdict == "packed" and not job.canonical
+    if not packed or not job.rows or not (job.tuned or job.dtype != "float32"):
+        return job, costs
+    label = lm.prompter.space.labels[-1]
+    plain = Prediction((label,), VAD(0.5, 0.5, 0.5), "cues: none")
+    answers = [write_answer(answer) for answer in job.taught[:PROBE_ANSWERS] or (plain,)]
+    settings, longest = job.settings, job.certificate.packed_up_to
+    sizes = PackSizes(
+        settings.max_new_tokens, settings.pack_rows, settings.pack_tokens, packed_up_to=longest
+    )
+    found = measure_margin(lm, [row.text for row in job.rows], answers, sizes)
+    wider = replace(job.certificate, tie_margin=max(certified, found.value))
+    costs |= {"tuned_margin": found.value, "margin_forwards": found.forwards}
+    return replace(job, certificate=wider), costs
+
+
+def _decoded(
+    lm: CausalLM, job: DecodeJob, out: Path, advance: Advance, event: Event
+) -> dict[str, float]:
+    """`decode` in one precision."""
+    job, margins = _measured(lm, job)
     lines = _answered(lm, job, out, advance, event)
     checked = _audited(lm, job, lines)
     widenings = mismatches = 0
@@ -100,6 +192,8 @@ def decode(
         "rows": len(lines),
         **{key: sum(line[key] for line in lines) for key in _COSTS},
         "tie_margin": job.certificate.tie_margin,
+        **margins,
+        "dtype_widened": 0,
         "audited_rows": checked.rows,
         "audited_tokens": checked.tokens,
         "audit_mismatches": mismatches,
@@ -127,7 +221,15 @@ def _answered(
             done[answer.id] = _line(answer)
             append_json_line(kept, done[answer.id])
             advance(1)
+            _see_few_ties(job, list(done.values()))
     return [done[row.id] for row in job.rows]
+
+
+def _see_few_ties(job: DecodeJob, lines: Sequence[dict[str, Any]]) -> None:
+    ties, tokens = (sum(line[key] for line in lines) for key in ("near_ties", "decided"))
+    enough = tokens >= ENOUGH_TOKENS or len(lines) == len(job.rows)
+    if job.dtype == "bfloat16" and enough and ties > MOST_TIES * tokens:
+        raise _NearTiesError(ties, tokens)
 
 
 def _audited(lm: CausalLM, job: DecodeJob, lines: Sequence[dict[str, Any]]) -> Audit:
@@ -156,7 +258,7 @@ def _is_line(value: object) -> bool:
     )
 
 
-_COSTS = ("forwards", "tokens_computed", "near_ties", "truncated")
+_COSTS = ("forwards", "tokens_computed", "near_ties", "truncated", "decided")
 
 
 def _decoder(
@@ -182,4 +284,5 @@ def _line(answer: Decoded) -> dict[str, object]:
         "tokens_computed": answer.tokens_computed,
         "near_ties": answer.near_ties,
         "truncated": int(answer.truncated),
+        "decided": len(answer.ids),
     }

@@ -1,6 +1,6 @@
 """What run.json and the manifest say a run is, and was made from."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from emoloom import __version__
@@ -52,6 +52,7 @@ def run_signature(
     config: Config, space: LabelSpace, rows: SharedRows, rule: RankingRule
 ) -> Signature:
     """Every setting that can change a number of the leaderboard."""
+    decoding = config.decoding
     sets = [("rows", f"{len(rows.select)}@{rows.hashes['select'][:8]}")]
     if rows.polarity:
         sets.append(("polarity", f"{len(rows.polarity)}@{rows.hashes['polarity'][:8]}"))
@@ -62,10 +63,19 @@ def run_signature(
             ("instruction", instruction_sha256(space)[:8]),
             ("set", "select"),
             *sets,
-            ("decoding", f"kv-off,greedy,max_new={config.decoding.max_new_tokens}"),
+            ("decoding", f"kv-off,greedy,max_new={decoding.max_new_tokens},{decoding.dtype}"),
             *rule.signature_pairs(),
         )
     )
+
+
+def model_licences(files: Iterable[ModelFiles]) -> list[dict[str, str]]:
+    """For run.json: each model's licence, and its terms where it has any."""
+    return [
+        {"what": model.display_name, "licence": model.licence}
+        | ({} if model.terms is None else {"terms": model.terms})
+        for model in files
+    ]
 
 
 SourceHashes = dict[str, dict[str, str]]
@@ -109,6 +119,7 @@ def made_from(
                 "source": model.source,
                 "is": model.display_name,
                 "licence": model.licence,
+                "terms": model.terms,
                 "weights_sha256": model.weights_sha256,
                 "weight_file_sha256": model.weight_file_sha256,
                 "tokenizer_sha256": model.tokenizer_sha256,

@@ -19,6 +19,7 @@ A candidate that does not beat them is not worth its cost. Source: ours.
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -43,25 +44,29 @@ _LOGISTIC_C = 10.0
 _RIDGE_ALPHA = 1.0
 
 
-def floor_outputs(  # noqa: PLR0917 - the same call for every floor
-    name: str,
-    train: Sequence[Row],
-    rows: Sequence[Row],
-    space: LabelSpace,
-    lexicon: Lexicon,
-    scale: AffineMap,
-    seed: int,
-) -> list[Output]:
+@dataclass(frozen=True, slots=True)
+class FloorInputs:
+    """What the floors are made from: the same for every one."""
+
+    train: Sequence[Row]
+    """Training rows; null parts are left out of the fit."""
+    space: LabelSpace
+    """The label space in force."""
+    lexicon: Lexicon
+    """For the floor `lexicon`."""
+    scale: AffineMap
+    """Map from weak to human VAD, for the floor `lexicon`."""
+    seed: int
+    """For the solvers of `tf-idf`. Those in use now draw nothing: all seeds agree."""
+
+
+def floor_outputs(name: str, made_from: FloorInputs, rows: Sequence[Row]) -> list[Output]:
     """Fit one floor (they are described at the top of this file) and let it answer `rows`.
 
     Args:
         name: One of `FLOORS`.
-        train: Training rows; null parts are left out of the fit.
+        made_from: Training rows, label space and lexicon.
         rows: Rows to answer. Only id and text are read.
-        space: The label space in force.
-        lexicon: For the floor `lexicon`.
-        scale: Map from weak to human VAD, for the floor `lexicon`.
-        seed: For the solvers of `tf-idf`. Those in use now draw nothing: all seeds agree.
 
     Returns:
         One output for each row, in order. All of them parse.
@@ -69,13 +74,15 @@ def floor_outputs(  # noqa: PLR0917 - the same call for every floor
     Raises:
         UserError: The floor is unknown, or a label of `train` is not in the space.
     """
+    train, space = made_from.train, made_from.space
     if name == "constant":
         predictions = [_constant(train, space)] * len(rows)
     elif name == "lexicon":
+        lexicon = made_from.lexicon
         priors = {label: label_prior((label,), lexicon) for label in space.labels}
-        predictions = [_from_lexicon(row.text, lexicon, scale, priors) for row in rows]
+        predictions = [_from_lexicon(row.text, lexicon, made_from.scale, priors) for row in rows]
     elif name == "tf-idf":
-        predictions = _from_tf_idf(train, [row.text for row in rows], space, seed)
+        predictions = _from_tf_idf(train, [row.text for row in rows], space, made_from.seed)
     else:
         raise UserError(
             "unknown floor", got=name, allowed=", ".join(FLOORS), do="choose one of these"

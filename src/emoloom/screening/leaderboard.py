@@ -62,7 +62,8 @@ class Leaderboard:
             "rank_by": self.rule.rank_by(),
             "verdict": {
                 "text": self.verdict,
-                "leader": self.standing.leader,
+                "leader": None if self.standing.tied else self.standing.leader,
+                "tied": list(self.standing.tied),
                 "best_set": list(self.standing.best_set),
                 "seeds": 1,
                 "p_best": dict(self.standing.p_best),

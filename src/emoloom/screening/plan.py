@@ -1,24 +1,27 @@
 """All counts of a screen, fixed before any work: time may stop a screen, never shape it."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
-from emoloom.config import Config
+from emoloom.config import RECIPES, Config
 from emoloom.runs.directory import RunDirectory, write_json_atomic
 from emoloom.screening.candidates import Candidate
 from emoloom.screening.polarity_set import POLARITY
 from emoloom.screening.row_sets import SharedRows
+from emoloom.screening.training_steps import train_steps
 
 
-def make_plan(config: Config, chosen: Sequence[Candidate], rows: SharedRows) -> dict[str, Any]:
+def make_plan(
+    config: Config, chosen: Sequence[Candidate], rows: SharedRows, flips: int
+) -> dict[str, Any]:
     """Stages with their units, in the order in which they are done."""
-    steps = config.training.epochs * math.ceil(len(rows.train) / config.training.batch_rows)
     stages: list[dict[str, Any]] = []
     for candidate in chosen:
         stages.append({"stage": "preflight", "candidate": candidate.name, "units": 1})
         decoded = len(rows.select)
-        if candidate.recipe == "sft":
+        if candidate.trained:
+            flipped = flips if "flip" in RECIPES[candidate.recipe] else 0
+            steps = train_steps(config, len(rows.train) + flipped)
             stages.append({"stage": "train", "candidate": candidate.name, "units": steps})
         else:
             decoded = min(decoded, config.zero_shot.rows)
@@ -28,6 +31,7 @@ def make_plan(config: Config, chosen: Sequence[Candidate], rows: SharedRows) -> 
         stages += [{"stage": POLARITY, "candidate": c, "units": len(rows.polarity)} for c in asked]
     return {
         "train_rows": len(rows.train),
+        "flipped_rows": flips,
         "select_rows": len(rows.select),
         "polarity_rows": len(rows.polarity),
         "stages": stages,
@@ -37,7 +41,7 @@ def make_plan(config: Config, chosen: Sequence[Candidate], rows: SharedRows) -> 
 
 
 def write_plan(
-    run: RunDirectory, config: Config, chosen: Sequence[Candidate], rows: SharedRows
+    run: RunDirectory, config: Config, chosen: Sequence[Candidate], rows: SharedRows, flips: int
 ) -> None:
     """Write plan.json."""
-    write_json_atomic(run.root / "plan.json", make_plan(config, chosen, rows))
+    write_json_atomic(run.root / "plan.json", make_plan(config, chosen, rows, flips))

@@ -72,13 +72,22 @@ class Standing:
     ranks: Mapping[str, int]
     """From 1, best first; equal scores share a rank and the next one is skipped."""
     leader: str | None
-    """The best score seen, of equal ones the first by name; None where nobody was ranked."""
+    """The best score seen, of equal ones the first by name; None where nobody was ranked.
+
+    It is what the others are compared with; where `tied` is not empty, it leads nobody.
+    """
     best_set: tuple[str, ...]
     """The leader and all that are not separable from it, best first."""
     p_best: Mapping[str, float]
     """Share of the draws in which each has the best score; ties share."""
     comparisons: tuple[Comparison, ...]
     """The leader against each other candidate, best first."""
+
+    @property
+    def tied(self) -> tuple[str, ...]:
+        """All that share the best score, by name; empty where one has it alone."""
+        first = tuple(name for name, rank in self.ranks.items() if rank == 1)
+        return first if len(first) > 1 else ()
 
 
 def stand(ranked: RankedScores, names: Sequence[str], rule: RankingRule) -> Standing:

@@ -34,12 +34,17 @@ def verdict_text(
     n_rows = next(e.scores.n for e in entries if e.source.name == standing.leader)
     where = f"on these {n_rows} rows, this seed"
     leader = _name(standing.leader)
-    if standing.comparisons:
+    if standing.tied:
+        tied = _join([_name(name) for name in standing.tied])
+        clauses = [f"{tied} share the best score {where}: none of them leads"]
+        clauses += _rivals(leader, standing, rule)
+    elif standing.comparisons:
         chance = _chance(standing.p_best[standing.leader])
-        clauses = [f"{leader} leads {where} (p of being best {chance})", *_rivals(standing, rule)]
+        clauses = [f"{leader} leads {where} (p of being best {chance})"]
+        clauses += _rivals(leader, standing, rule)
     else:
         clauses = [f"{leader} is the only candidate that was ranked, {where}"]
-    clauses += _against_floors(floors)
+    clauses += _against_floors(leader, floors)
     if rule.indicative:
         clauses.append("the ranking is only indicative")
     return "; ".join(clauses) + "."
@@ -59,37 +64,39 @@ def _why_none(entries: Sequence[ScoredEntry]) -> str:
     return f": {', '.join(words)}" if words else ": there was none"
 
 
-def _rivals(standing: Standing, rule: RankingRule) -> list[str]:
-    """The clauses on the other candidates."""
-    equal = [c for c in standing.comparisons if not c.separable]
-    apart = [c for c in standing.comparisons if c.separable]
+def _rivals(leader: str, standing: Standing, rule: RankingRule) -> list[str]:
+    """The clauses on the other candidates, but those that tie with the leader."""
+    others = [c for c in standing.comparisons if c.name not in standing.tied]
+    equal = [c for c in others if not c.separable]
+    apart = [c for c in others if c.separable]
     clauses = []
     if equal:
-        clauses.append(f"{_names(equal)} not separable from it at this budget{_needed(equal)}")
+        what = f"not separable from {leader} at this budget{_needed(equal)}"
+        clauses.append(f"{_names(equal)} {what}")
     if apart:
-        clauses.append(f"{_names(apart)} separable from it")
+        clauses.append(f"{_names(apart)} separable from {leader}")
     # Holm's first step must be able to reject: its smallest p is 2 / (draws + 1).
     if 2.0 * len(standing.comparisons) / (rule.settings.bootstrap.draws + 1) > rule.settings.alpha:
         clauses.append("the bootstrap has too few draws to separate so many candidates")
     return clauses
 
 
-def _against_floors(floors: Sequence[Comparison]) -> list[str]:
-    """The clauses on the floors: beaten, not separable, or above the leader."""
+def _against_floors(leader: str, floors: Sequence[Comparison]) -> list[str]:
+    """The clause on the floors, if there are any: beaten, not separable, or above the leader."""
     beaten = [c for c in floors if c.difference > 0 and c.separable]
     level = [c for c in floors if c.difference >= 0 and not c.separable]
     above = [c for c in floors if c.difference < 0]
-    clauses = []
+    said = []
     if beaten:
-        clauses.append(f"it beats {_join([_name(c.name) for c in beaten])}")
+        said.append(f"beats {_join([_name(c.name) for c in beaten])}")
     if level:
-        clauses.append(f"it does not score separably above {_join([_name(c.name) for c in level])}")
+        said.append(f"does not score separably above {_join([_name(c.name) for c in level])}")
     for separable, sure in ((True, "separably"), (False, "not separably")):
         names = [_name(c.name) for c in above if c.separable is separable]
         if names:
             floor = "floor" if len(names) == 1 else "floors"
-            clauses.append(f"it is below the {floor} {_join(names)} ({sure})")
-    return clauses
+            said.append(f"is below the {floor} {_join(names)} ({sure})")
+    return [f"{leader} {', and '.join(said)}"] if said else []
 
 
 def _needed(equal: Sequence[Comparison]) -> str:

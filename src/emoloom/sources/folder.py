@@ -1,13 +1,13 @@
 """A model folder in Hugging Face layout: what may be loaded from it, and its hashes."""
 
 import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from emoloom.errors import UserError
+from emoloom.sources.json_files import read_json
 from emoloom.sources.safetensors_files import check_safetensors
 
 CONFIG_FILES = ("config.json", "generation_config.json")
@@ -154,38 +154,6 @@ def fingerprint(folder: Path, *, own_code: bool = False) -> Fingerprint:
     )
 
 
-def read_json(path: Path, folder: Path) -> dict[str, Any]:
-    """A JSON file of the folder.
-
-    Raises:
-        UserError: it is missing, cannot be read, or holds no object.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError(
-            f"{folder} is not a model folder",
-            got=f"no {path.name}",
-            allowed="config.json, safetensors weights and a tokenizer",
-            do="check the path",
-        ) from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(
-            f"{path.name} of {folder} cannot be read",
-            got=f"{type(error).__name__}: {error}",
-            allowed="a JSON object",
-            do="fetch the file again",
-        ) from error
-    if not isinstance(content, dict):
-        raise UserError(
-            f"{path.name} of {folder} cannot be read",
-            got=type(content).__name__,
-            allowed="a JSON object",
-            do="fetch the file again",
-        )
-    return content
-
-
 def sha256_file(path: Path) -> str:
     """The sha256 of a file, 64 hex digits, read in pieces."""
     with path.open("rb") as file:
@@ -239,6 +207,14 @@ def _check_config(config: dict[str, Any], *, has_code: bool) -> None:
             got=", ".join(detours),
             do=f"remove {' and '.join(detours)} from config.json",
         )
+    quantised = config.get("quantization_config")
+    if not isinstance(quantised, dict | None):
+        raise UserError(
+            "quantization_config of config.json cannot be read",
+            got=type(quantised).__name__,
+            allowed="an object, or none",
+            do="mend it or remove it",
+        )
     if has_code:
         return
     if not isinstance(kind, str) or kind not in CONFIG_MAPPING_NAMES:
@@ -249,7 +225,8 @@ def _check_config(config: dict[str, Any], *, has_code: bool) -> None:
             else "transformers does not know this model type",
             got=f"model_type {kind!r}" + (" with auto_map" if own else ""),
             allowed="a model type that transformers itself has",
-            do="choose another model, or read that code and set `trust_remote_code: true`"
+            do="choose another model, or read that code and allow it: `trust_remote_code: true` "
+            "in a config, --trust-remote-code on the command line of `models` and `decode`"
             if own
             else "choose another model, or a newer transformers",
         )

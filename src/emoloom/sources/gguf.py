@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from emoloom.errors import UserError
+from emoloom.sources.quantisation import read_quantisation
 from emoloom.sources.quiet import quiet_transformers
 
 PROBES = (
@@ -40,6 +41,8 @@ class GgufFacts:
     """Whether a tokenizer is inside."""
     rope_scaling: str
     """What scales the rotary positions; empty where nothing does."""
+    quantisation: str
+    """How the weights are stored, for a model's name: `dequantised Q4_K_M`, or `F16`."""
 
 
 def inspect_gguf(path: Path, shown: str) -> GgufFacts:
@@ -243,6 +246,7 @@ def _read_facts(path: Path, size: int) -> GgufFacts:
         elements=elements,
         has_tokenizer="tokenizer.ggml.model" in reader.fields,
         rope_scaling=_rope_scaling(reader),
+        quantisation=read_quantisation(reader),
     )
 
 

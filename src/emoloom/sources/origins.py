@@ -95,7 +95,7 @@ class ModelSource:
     checked: bool = True
     """False for a known model that this project has not run on its real weights."""
     terms: str | None = None
-    """Name and address of terms that go beyond an open licence; said when the model is fetched."""
+    """Name and address of terms that go beyond an open licence; said whenever the model is used."""
     allow_large: bool = False
     """The user allows more than `size.MOST_PARAMETERS` parameters."""
     trust_remote_code: bool = False

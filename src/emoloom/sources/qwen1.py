@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from emoloom.errors import UserError
-from emoloom.sources.folder import read_json, refuse_adapter, sha256_file, weight_files
+from emoloom.sources.folder import refuse_adapter, sha256_file, weight_files
+from emoloom.sources.json_files import read_json
 from emoloom.sources.qwen1_tokenizer import (
     END_OF_TEXT,
     SPECIAL,

@@ -42,7 +42,8 @@ def check_size(name: str, parameters: int, *, allow_large: bool) -> None:
             f"{name} is not a small model",
             got=f"{parameters:,} parameters",
             allowed=f"at most {MOST_PARAMETERS:,}",
-            do="choose a smaller model, or set `allow_large: true` for this one in the config",
+            do="choose a smaller model, or allow this one: `allow_large: true` in a config, "
+            "--allow-large on the command line of `models` and `decode`",
         )
 
 

@@ -19,6 +19,9 @@ from emoloom.sources.origins import (
 MOST_PARTS = 64
 """Most wheels that one file may be cut into."""
 
+_UNREAD = ", converted from GGUF"
+"""Stands in the name of a GGUF file until it is read: only the file tells its quantisation."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _REQUIREMENT = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?==[0-9][A-Za-z0-9.!+_-]{0,62}"
 _MEMBER = re.compile(
@@ -68,6 +71,13 @@ def parse_source(
             do="choose another name",
         )
     return replace(source, name=name)
+
+
+def name_as_stored(source: ModelSource, quantisation: str | None) -> str:
+    """The display name, with how a GGUF file stores its weights once that is known."""
+    if quantisation is None or not source.display_name.endswith(_UNREAD):
+        return source.display_name
+    return f"{source.display_name.removesuffix(_UNREAD)}, {quantisation}"
 
 
 def _parse(text: str) -> ModelSource:
@@ -210,7 +220,7 @@ def _allowed() -> str:
 
 
 def _from_gguf(stem: str) -> str:
-    return f"{stem}, converted from GGUF"
+    return stem + _UNREAD
 
 
 def _slug(text: str) -> str:

@@ -9,11 +9,19 @@ from emoloom.corpora.isear import read_isear
 from emoloom.corpora.labels import load_space
 from emoloom.corpora.registry import read_corpus
 from emoloom.errors import UserError
-from emoloom.records import ATOMS
+from emoloom.records import ATOMS, LabelSpace, Row
 from emoloom.supervision.appraisal import Verifier
-from emoloom.supervision.appraisal_fit import THEORY, fit_verifier, from_ratings, from_theory
+from emoloom.supervision.appraisal_fit import (
+    MIN_TEXTS,
+    THEORY,
+    fit_verifier,
+    from_ratings,
+    from_theory,
+)
 from emoloom.supervision.theory import load_theory_table
 from emoloom.supervision.verifier_file import load_verifier, save_verifier
+
+_SAMPLE_SPACE = "goemotions28"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +40,30 @@ class VerifierRequest:
     """Where a fitted verifier goes."""
 
 
-def get_verifier(request: VerifierRequest, say: Callable[[str], object]) -> Verifier:
+@dataclass(frozen=True, slots=True)
+class TheoryRows:
+    """Rows that the theory table is laid over."""
+
+    space: LabelSpace
+    """Of their labels."""
+    rows: tuple[Row, ...]
+    """Training rows; those without labels are of no use."""
+
+    def enough(self) -> tuple[Row, ...]:
+        """These rows, or the embedded sample where they are too few and it has their labels."""
+        labelled = tuple(row for row in self.rows if row.answer.labels)
+        if len(labelled) >= MIN_TEXTS or self.space.name != _SAMPLE_SPACE:
+            return labelled
+        return read_corpus("goemotions-sample", "train").rows
+
+
+def get_verifier(
+    request: VerifierRequest, say: Callable[[str], object], train: TheoryRows | None = None
+) -> Verifier:
     """Load the verifier, or fit (and save) one and say how good it is on held-out texts.
 
-    Atoms without human ratings are fitted on the theory table over the embedded GoEmotions sample.
+    Atoms without human ratings are fitted on the theory table over training rows with labels; over
+    the embedded GoEmotions sample where none are given, or too few in its label space.
 
     Raises:
         UserError: a file cannot be used, or options contradict each other.
@@ -50,7 +78,7 @@ def get_verifier(request: VerifierRequest, say: Callable[[str], object]) -> Veri
         return load_verifier(request.verifier)
     if request.save is not None:
         _check_target(request.save)
-    verifier = _fit_verifier(request, say)
+    verifier = _fit_verifier(request, say, train)
     for line in quality_lines(verifier):
         say(line)
     if request.save is not None:
@@ -58,7 +86,9 @@ def get_verifier(request: VerifierRequest, say: Callable[[str], object]) -> Veri
     return verifier
 
 
-def _fit_verifier(request: VerifierRequest, say: Callable[[str], object]) -> Verifier:
+def _fit_verifier(
+    request: VerifierRequest, say: Callable[[str], object], train: TheoryRows | None
+) -> Verifier:
     sets = []
     for name, path, read in (
         ("crowd-enVENT", request.crowd_envent, read_crowd_envent),
@@ -74,9 +104,9 @@ def _fit_verifier(request: VerifierRequest, say: Callable[[str], object]) -> Ver
     rated = {atom for one in sets for atom in one.atoms}
     rest = [atom for atom in ATOMS if atom not in rated]
     if rest:
-        table = load_theory_table(load_space("goemotions28"), request.theory)
-        rows = read_corpus("goemotions-sample", "train").rows
-        sets.append(from_theory(rows, table, rest))
+        given = train or TheoryRows(load_space(_SAMPLE_SPACE), ())
+        table = load_theory_table(given.space, request.theory)
+        sets.append(from_theory(given.enough(), table, rest))
     elif request.theory is not None:
         raise UserError("--theory is of no use: every atom has human ratings", do="leave it out")
     return fit_verifier(sets)

@@ -5,15 +5,16 @@ loss: no token that holds a filled character is trained.
 """
 
 import re
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from emoloom.contract.parse import parse_output
 from emoloom.contract.prompt import Prompter
 from emoloom.contract.schema import write_answer
 from emoloom.errors import UserError
-from emoloom.records import VAD, LabelSpace, ParseFailure, Prediction, Row
+from emoloom.records import VAD, Appraisal, LabelSpace, ParseFailure, Prediction, Row
+from emoloom.training.charts import Charts, Targets, find_targets
+from emoloom.training.label_chart import label_counts
 
 _LABELS = re.compile(r'(?<=\{"labels":\[")[^\]]*(?="\])')
 _NUMBERS = re.compile(r'(?<="[vad]":)[01]\.\d\d')
@@ -31,6 +32,8 @@ class Example:
     """Index in `ids` of the answer's first token."""
     trained: tuple[bool, ...]
     """For each id from `answer_start` on: whether its loss counts."""
+    targets: Targets | None = None
+    """What the terms beside `lm` want; None where none is on."""
 
     @property
     def trained_positions(self) -> tuple[int, ...]:
@@ -54,13 +57,15 @@ class TargetProof:
 
 def commonest_label(rows: Sequence[Row], space: LabelSpace) -> str:
     """The label most rows have (ties: order of the space); the space's last if none has any."""
-    counts = Counter(label for row in rows for label in row.answer.labels or ())
+    counts = label_counts(rows)
     if not counts:
         return space.labels[-1]
     return max(space.labels, key=lambda label: counts[label])
 
 
-def make_example(prompter: Prompter, row: Row, *, label: str, vad: VAD) -> Example:
+def make_example(
+    prompter: Prompter, row: Row, *, label: str, vad: VAD, charts: Charts | None = None
+) -> Example:
     """Sequence and mask of one row.
 
     Args:
@@ -68,6 +73,7 @@ def make_example(prompter: Prompter, row: Row, *, label: str, vad: VAD) -> Examp
         row: what the corpus says.
         label: stands where the row has no labels, untrained.
         vad: stands where the row has no VAD, untrained.
+        charts: for the targets of the terms beside `lm`; None leaves them out.
     """
     given = row.answer
     target = write_answer(
@@ -86,13 +92,51 @@ def make_example(prompter: Prompter, row: Row, *, label: str, vad: VAD) -> Examp
         not any(start < stop_ and begin < stop for begin, stop_ in spans)
         for start, stop in answer.spans
     )
-    prompt = prompter.prompt(row.text)
+    start = len((prompt := prompter.prompt(row.text)).ids)
     return Example(
         id=row.id,
         ids=(*prompt.ids, *answer.ids, prompter.end_id),
-        answer_start=len(prompt.ids),
+        answer_start=start,
         trained=(*trained, True),
+        targets=None
+        if charts is None
+        else find_targets(charts, given, target, answer, prompter.space.labels, start),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Examples(Sequence[Example]):
+    """Examples of rows, made when they are asked for: memory does not grow with the tokens."""
+
+    prompter: Prompter
+    """Of the model to be trained."""
+    rows: Sequence[Row]
+    """What the corpora say."""
+    label: str
+    """Stands, untrained, where a row has no labels."""
+    vad: VAD
+    """Stands, untrained, where a row has no VAD."""
+    charts: Charts | None = None
+    """For the targets of the terms beside `lm`."""
+    appraisals: Sequence[Appraisal] | None = None
+    """What the verifier makes of each row's text."""
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Example:  # type: ignore[override]
+        """The example of one row."""
+        row = self.rows[index]
+        made = make_example(self.prompter, row, label=self.label, vad=self.vad, charts=self.charts)
+        if made.targets is None or self.appraisals is None:
+            return made
+        atoms = self.appraisals[index].as_tuple()
+        return replace(made, targets=replace(made.targets, atoms=atoms))
+
+    def __iter__(self) -> Iterator[Example]:
+        """Each in turn."""
+        return (self[index] for index in range(len(self)))
 
 
 def _agrees(parsed: Prediction | ParseFailure, row: Row) -> bool:
@@ -120,10 +164,12 @@ def prove_targets(
     Raises:
         UserError: names the first row that fails and what failed.
     """
-    truncated = 0
+    truncated = trained = total = 0
     for row, example in zip(rows, examples, strict=True):
         prompt = prompter.prompt(row.text)
         truncated += prompt.truncated
+        trained += sum(example.trained)
+        total += len(example.trained)
         text = prompter.decode(example.ids[example.answer_start : -1])
         parsed = parse_output(text, prompter.space)
         faults = {
@@ -145,6 +191,4 @@ def prove_targets(
                     got=fault,
                     do="use a tokenizer that keeps JSON text as it is, or drop the row",
                 )
-    trained = sum(sum(example.trained) for example in examples)
-    total = sum(len(example.trained) for example in examples)
     return TargetProof(len(examples), trained, total - trained, truncated)

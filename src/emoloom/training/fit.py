@@ -1,246 +1,280 @@
 """Short supervised fine-tuning of one model with LoRA (Hu et al. 2021, arXiv 2106.09685).
 
 Loss on answer tokens only, normalised by the trained tokens of the optimiser step; shared-prefix
-packs; AdamW with warm-up, constant rate, and a linear decay at the end.
-
-Shape legend: K trained positions, V vocabulary.
+packs; AdamW with warm-up, constant rate, and a linear decay at the end. Further terms of the loss
+are each normalised by what the step has of theirs.
 """
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
-from torch.utils.checkpoint import checkpoint
 
 from emoloom.models.causal_lm import CausalLM, pack_rows, packed_forward, run
-from emoloom.models.logits import Logits, ModelError, find_split
+from emoloom.models.logits import Logits, ModelError
+from emoloom.models.memory import out_of_memory
 from emoloom.models.packing import fill_packs
-from emoloom.sources.quiet import quiet_transformers
 from emoloom.training.examples import Example
-from emoloom.training.losses import answer_cross_entropy
+from emoloom.training.readings import Group, make_group
+from emoloom.training.schedule import (
+    Draw,
+    EpochSampler,
+    FitSettings,
+    Sampler,
+    StepLog,
+    batches,
+    learning_rate_at,
+)
+from emoloom.training.terms import Reader, Weights, label_entropies, term_counts, term_sums
+
+Shrunk = Callable[[int], None]
+"""Told the new limit in tokens when memory runs out and packs shrink."""
 
 
 @dataclass(frozen=True, slots=True)
-class FitSettings:
-    """Everything about training that affects the adapter, beside the rows."""
-
-    seed: int
-    """Of the row order and the adapter's initial values."""
-    epochs: int = 1
-    """Passes over the rows."""
-    batch_rows: int = 8
-    """Rows in one optimiser step."""
-    pack_tokens: int = 1200
-    """Tokens in one packed forward; several packs may make one step."""
-    learning_rate: float = 1e-3
-    """Peak rate of AdamW."""
-    warmup_share: float = 0.1
-    """Share of the steps with a rising rate, in [0, 1]."""
-    decay_share: float = 0.2
-    """Share of the steps with a falling rate, in [0, 1]."""
-    lora_rank: int = 16
-    """Rank of each adapter matrix; alpha is twice the rank, dropout 0."""
-    clip_norm: float = 1.0
-    """Largest norm of a step's gradient."""
-
-
-@dataclass(frozen=True, slots=True)
-class StepLog:
-    """One optimiser step. No times: they live in costs.json."""
-
-    step: int
-    """From 1."""
+class _Measured:
     loss: float
-    """Mean cross-entropy of the step's trained tokens, in nats."""
-    learning_rate: float
-    """Rate of this step."""
-    rows: int
-    """Rows of this step."""
-    answer_tokens: int
-    """Trained tokens of this step."""
+    """Weighted sum of the terms' means."""
+    terms: dict[str, float]
+    """Mean of each."""
+    entropy: float | None
+    """Mean of what was watched."""
 
 
-def learning_rate_at(step: int, steps: int, settings: FitSettings) -> float:
-    """Warm-up, constant, linear decay (trapezoid; Hägele et al. 2024, arXiv 2405.18392).
+class Training:
+    """One training: holds the optimiser and the log, and takes one step at a time."""
 
-    Args:
-        step: from 1 to `steps`.
-        steps: of the whole training.
-        settings: peak rate and shares.
-    """
-    warmup = max(1, math.ceil(settings.warmup_share * steps))
-    decay = math.ceil(settings.decay_share * steps)
-    rise = min(1.0, step / warmup)
-    fall = min(1.0, (steps - step + 1) / (decay + 1))
-    return settings.learning_rate * min(rise, fall)
+    def __init__(
+        self,
+        lm: CausalLM,
+        examples: Sequence[Example],
+        packed_up_to: int,
+        settings: FitSettings,
+        *,
+        sampler: Sampler | None = None,
+        reader: Reader | None = None,
+        on_shrink: Shrunk = lambda _: None,
+    ) -> None:
+        """Take up a model whose adapter is in place.
 
-
-def batches(count: int, settings: FitSettings) -> list[tuple[int, ...]]:
-    """Row indices of every step: each epoch a new permutation, the last step may be smaller."""
-    generator = np.random.default_rng(settings.seed)
-    steps: list[tuple[int, ...]] = []
-    for _ in range(settings.epochs):
-        order = generator.permutation(count).tolist()
-        steps.extend(
-            tuple(order[start : start + settings.batch_rows])
-            for start in range(0, count, settings.batch_rows)
+        Args:
+            lm: the model.
+            examples: proved sequences.
+            packed_up_to: longest head + row that may be packed (from the certificate).
+            settings: the recipe.
+            sampler: chooses the rows of each step; every row once an epoch when left out.
+            reader: of the terms; `lm` alone when left out.
+            on_shrink: told when packs shrink because memory ran out.
+        """
+        self.lm, self.examples, self.settings = lm, examples, settings
+        self.packed_up_to, self.pack_tokens = packed_up_to, settings.pack_tokens
+        self.sampler = sampler or EpochSampler(tuple(batches(len(examples), settings)))
+        self.reader = reader or Reader(Weights(), None, None)
+        self.log: list[StepLog] = []
+        self._on_shrink = on_shrink
+        self._named = trained_parameters(lm, self.reader)
+        self._optimizer = torch.optim.AdamW(
+            self._named.values(), lr=settings.learning_rate, weight_decay=0.0
         )
-    return steps
+        lm.model.eval()  # no dropout: it would draw from the global generator
+        if settings.recompute:
+            _recompute_activations(lm.model)
 
+    @property
+    def finished(self) -> bool:
+        """Whether every step is taken."""
+        return len(self.log) == self.sampler.steps
 
-def add_adapter(lm: CausalLM, settings: FitSettings) -> Any:
-    """Put fresh LoRA matrices into the model (in place) and return the peft wrapper.
+    def step(self) -> StepLog:
+        """Take one step.
 
-    Raises:
-        ModelError: peft has no adapter for this architecture.
-    """
-    from peft import LoraConfig, get_peft_model
+        Raises:
+            ModelError: a loss or a gradient is not finite, or memory does not suffice for one row.
+        """
+        number = len(self.log) + 1
+        draw = self.sampler.draw(self.log)
+        rate = learning_rate_at(number, self.sampler.steps, self.settings)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        chosen = [self.examples[index] for index in draw.indices]
+        measured = self._accumulated(chosen)
+        norm = float(torch.nn.utils.clip_grad_norm_(self._named.values(), self.settings.clip_norm))
+        for what, value in (("loss", measured.loss), ("the gradient's norm", norm)):
+            if not math.isfinite(value):
+                raise ModelError(
+                    f"{self.lm.name}: {what} is {value} at step {number} (rows {_names(chosen)})"
+                    f"; terms: {_said(measured.terms)}"
+                )
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        self.log.append(
+            StepLog(
+                step=number,
+                loss=measured.loss,
+                learning_rate=rate,
+                rows=len(chosen),
+                answer_tokens=sum(sum(example.trained) for example in chosen),
+                terms=measured.terms,
+                entropy=measured.entropy,
+                tau=draw.tau,
+                share_a=draw.share_a,
+                strata=_counted(draw),
+                drawn=draw.indices,
+            )
+        )
+        return self.log[-1]
 
-    state_space = "mamba" in str(getattr(lm.model.config, "model_type", ""))
-    config = LoraConfig(
-        r=settings.lora_rank,
-        lora_alpha=2 * settings.lora_rank,
-        lora_dropout=0.0,
-        target_modules="all-linear",
-        # peft refuses this one in state-space models, whose kernels read its weight directly.
-        exclude_modules=["out_proj"] if state_space else None,
-        task_type="CAUSAL_LM",
-    )
-    try:
-        with torch.random.fork_rng(), quiet_transformers():
-            torch.manual_seed(settings.seed)
-            return get_peft_model(lm.model, config)
-    except ValueError as error:  # an architecture that peft refuses
-        raise ModelError(f"{lm.name} takes no LoRA adapter: {error}") from error
+    def _accumulated(self, chosen: Sequence[Example]) -> "_Measured":
+        """Backward through the step's packs, in smaller ones where memory runs out."""
+        while True:
+            try:
+                return self._backward(chosen)
+            except (RuntimeError, MemoryError) as fault:
+                if not out_of_memory(fault):
+                    raise
+                fault.__traceback__ = None  # it holds the tensors of the pack that did not fit
+            self._optimizer.zero_grad(set_to_none=True)
+            longest = max(len(e.ids) for e in chosen) + len(self.lm.prompter.head_ids)
+            if self.pack_tokens <= longest:
+                raise ModelError(
+                    f"{self.lm.name}: memory does not suffice to train on one row at a time "
+                    f"(rows {_names(chosen)})"
+                )
+            self.pack_tokens = max(longest, self.pack_tokens // 2)
+            self._on_shrink(self.pack_tokens)
+
+    def _backward(self, chosen: Sequence[Example]) -> "_Measured":
+        counts = term_counts(self.reader, chosen)
+        sums = dict.fromkeys(counts, 0.0)
+        entropies: list[float] = []
+        loss = 0.0
+        for group, forward in self._forwards(chosen):
+            logits = forward()
+            if self.reader.watch_entropy:
+                entropies += label_entropies(self.reader, logits, group)
+            parts = term_sums(self.reader, logits, group)
+            weighted = weighted_loss(parts, counts, self.reader.weights)
+            if weighted is not None:
+                weighted.backward()  # type: ignore[no-untyped-call]
+                loss += float(weighted.detach())
+            for part, value in parts.items():
+                sums[part] += float(value.detach())
+        terms = {part: sums[part] / count for part, count in counts.items()}
+        return _Measured(loss, terms, math.fsum(entropies) / len(entropies) if entropies else None)
+
+    def _forwards(self, chosen: Sequence[Example]) -> Iterator[tuple[Group, Callable[[], Logits]]]:
+        """Packs of the rows that may be packed, then the others one by one."""
+        head = len(self.lm.prompter.head_ids)
+        short = [e for e in chosen if head + len(e.ids) <= self.packed_up_to]
+        alone = [e for e in chosen if head + len(e.ids) > self.packed_up_to]
+        lengths = [len(example.ids) for example in short]
+        for pack in fill_packs(lengths, head, self.pack_tokens):
+            group = make_group([short[i] for i in pack])
+            yield group, partial(self._cast, packed_logits, group)
+        for example in alone:
+            group = make_group([example])
+            yield group, partial(self._cast, single_logits, group)
+
+    def _cast(self, forward: Callable[..., Logits], group: Group) -> Logits:
+        low = self.settings.dtype == "bfloat16"
+        with torch.autocast(self.lm.device.type, torch.bfloat16, enabled=low):
+            return forward(self.lm, group, hidden=self.reader.heads is not None)
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """All tensors that a later step depends on: parameters and the optimiser's moments."""
+        tensors = {f"parameter.{name}": p.detach() for name, p in self._named.items()}
+        for name, parameter in self._named.items():
+            for key, value in self._optimizer.state.get(parameter, {}).items():
+                tensors[f"{key}.{name}"] = value
+        return tensors
+
+    def restore(
+        self, tensors: Mapping[str, torch.Tensor], log: Sequence[StepLog], pack_tokens: int
+    ) -> None:
+        """Go on where `state`, `log` and `pack_tokens` were taken."""
+        with torch.no_grad():
+            for name, parameter in self._named.items():
+                parameter.copy_(tensors[f"parameter.{name}"])
+        moments = ("step", "exp_avg", "exp_avg_sq")
+        for name, parameter in self._named.items():
+            if f"step.{name}" in tensors:
+                self._optimizer.state[parameter] = {
+                    key: tensors[f"{key}.{name}"].clone().to(_home(key, parameter))
+                    for key in moments
+                }
+        self.log, self.pack_tokens = list(log), pack_tokens
 
 
 def fit(
-    lm: CausalLM,
-    wrapper: Any,
-    examples: Sequence[Example],
-    packed_up_to: int,
-    settings: FitSettings,
+    lm: CausalLM, examples: Sequence[Example], packed_up_to: int, settings: FitSettings
 ) -> Iterator[StepLog]:
-    """Train the adapter, yielding after every step.
-
-    Args:
-        lm: the model, its adapter already in place.
-        wrapper: the peft wrapper of `add_adapter`.
-        examples: proved sequences.
-        packed_up_to: longest head + row that may be packed (from the certificate).
-        settings: the recipe.
-
-    Raises:
-        ModelError: a loss or a gradient is not finite.
-    """
-    parameters = [p for p in wrapper.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=0.0)
-    plan = batches(len(examples), settings)
-    lm.model.eval()  # no dropout: it would draw from the global generator
-    for step, indices in enumerate(plan, start=1):
-        rate = learning_rate_at(step, len(plan), settings)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        chosen = [examples[index] for index in indices]
-        tokens = sum(sum(example.trained) for example in chosen)
-        loss = _accumulate(lm, chosen, tokens, packed_up_to, settings.pack_tokens)
-        norm = float(torch.nn.utils.clip_grad_norm_(parameters, settings.clip_norm))
-        for what, value in (("loss", loss), ("the gradient's norm", norm)):
-            if not math.isfinite(value):
-                names = ", ".join(example.id for example in chosen)
-                raise ModelError(f"{lm.name}: {what} is {value} at step {step} (rows {names})")
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        yield StepLog(step, loss, rate, len(chosen), tokens)
+    """Train the adapter by `lm` alone, yielding after every step; see `Training`."""
+    training = Training(lm, examples, packed_up_to, settings)
+    while not training.finished:
+        yield training.step()
 
 
-def _accumulate(
-    lm: CausalLM, chosen: Sequence[Example], tokens: int, packed_up_to: int, pack_tokens: int
-) -> float:
-    """Backward through the step's packs; returns the step's loss."""
-    head = len(lm.prompter.head_ids)
-    short = [e for e in chosen if head + len(e.ids) <= packed_up_to]
-    alone = [e for e in chosen if head + len(e.ids) > packed_up_to]
-    lengths = [len(example.ids) for example in short]
-    groups = [[short[i] for i in pack] for pack in fill_packs(lengths, head, pack_tokens)]
-    total = 0.0
-    for group in groups:
-        term = packed_loss(lm, group) / tokens
-        term.backward()  # type: ignore[no-untyped-call]
-        total += float(term.detach())
-    for example in alone:
-        term = single_loss(lm, example) / tokens
-        term.backward()  # type: ignore[no-untyped-call]
-        total += float(term.detach())
-    return total
+def trained_parameters(lm: CausalLM, reader: Reader) -> dict[str, torch.nn.Parameter]:
+    """Every parameter that has a gradient, by name: the adapter's, then the heads'."""
+    named = {name: p for name, p in lm.model.named_parameters() if p.requires_grad}
+    heads = {} if reader.heads is None else dict(reader.heads.named_parameters())
+    return {**named, **{f"heads.{name}": p for name, p in heads.items()}}
 
 
-def packed_loss(lm: CausalLM, examples: Sequence[Example]) -> torch.Tensor:
-    """Summed cross-entropy of examples in one shared-prefix pack."""
-    pack = pack_rows(lm, [e.ids for e in examples])
+def weighted_loss(
+    sums: Mapping[str, torch.Tensor], counts: Mapping[str, int], weights: Weights
+) -> torch.Tensor | None:
+    """Each term's sum by the step's count and its weight; None where no term is on."""
+    terms = [value * (weights.of(part) / counts[part]) for part, value in sums.items()]
+    return torch.stack(terms).sum() if terms else None
+
+
+def packed_logits(lm: CausalLM, group: Group, *, hidden: bool = False) -> Logits:
+    """Logits of examples in one shared-prefix pack, at the group's asked positions."""
+    pack = pack_rows(lm, [e.ids for e in group.examples])
     positions = [
-        start + position - 1
-        for start, example in zip(pack.starts, examples, strict=True)
-        for position in example.trained_positions
+        start + place - 1
+        for start, asked in zip(pack.starts, group.asked, strict=True)
+        for place in asked
     ]
-    targets = [e.ids[position] for e in examples for position in e.trained_positions]
-    return _cross_entropy(packed_forward(lm, pack, positions), targets)
+    return packed_forward(lm, pack, positions, hidden=hidden)
 
 
-def single_loss(lm: CausalLM, example: Example) -> torch.Tensor:
-    """Summed cross-entropy of one example as a plain sequence, for rows packing is not exact on."""
+def single_logits(lm: CausalLM, group: Group, *, hidden: bool = False) -> Logits:
+    """Logits of one example as a plain sequence, for rows packing is not exact on."""
+    (example,), (asked,) = group.examples, group.asked
     head = lm.prompter.head_ids
     ids_1T = torch.tensor([[*head, *example.ids]], device=lm.device)
-    positions = [len(head) + position - 1 for position in example.trained_positions]
-    targets = [example.ids[position] for position in example.trained_positions]
-    return _cross_entropy(run(lm, positions, input_ids=ids_1T), targets)
+    return run(lm, [len(head) + place - 1 for place in asked], hidden=hidden, input_ids=ids_1T)
 
 
-def _cross_entropy(logits: Logits, targets: Sequence[int]) -> torch.Tensor:
-    """Summed over the positions; a large vocabulary's logits are never all in memory at once."""
-    targets_K = torch.tensor(targets, device=logits.states.device)
-    if len(logits) <= logits.at_once:
-        return answer_cross_entropy(logits.spelled(), targets_K)
+def _recompute_activations(model: Any) -> None:
+    """Switch recomputing on without the training mode of the model, which may bring dropout."""
+    from transformers.modeling_layers import GradientCheckpointingLayer
 
-    def of_piece(states: torch.Tensor, targets_k: torch.Tensor) -> torch.Tensor:
-        return answer_cross_entropy(replace(logits, states=states).spelled(), targets_k)
-
-    terms = [
-        checkpoint(of_piece, piece.states, targets_k, use_reentrant=False)
-        for piece, targets_k in zip(
-            logits.pieces(), torch.split(targets_K, logits.at_once), strict=True
-        )
-    ]
-    return torch.stack(terms).sum()
+    if not getattr(model, "supports_gradient_checkpointing", False):
+        return
+    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    for module in model.modules():
+        if isinstance(module, GradientCheckpointingLayer):
+            module.training = True  # the layer itself, and none of its parts
 
 
-def save_adapter(wrapper: Any, folder: Path, base: str) -> None:
-    """Write the adapter as safetensors.
-
-    Args:
-        wrapper: the peft wrapper.
-        folder: an existing, empty folder.
-        base: source string of the base model, written instead of a path of this machine.
-    """
-    for config in wrapper.peft_config.values():
-        config.base_model_name_or_path = base
-        # peft holds a set, whose order differs from process to process.
-        config.target_modules = sorted(config.target_modules)
-        config.exclude_modules = sorted(config.exclude_modules or ()) or None
-    wrapper.save_pretrained(folder, safe_serialization=True, save_embedding_layers=False)
-    (folder / "README.md").unlink(missing_ok=True)
+def _home(key: str, parameter: torch.nn.Parameter) -> torch.device:
+    """AdamW keeps its count of steps on the CPU."""
+    return torch.device("cpu") if key == "step" else parameter.device
 
 
-def load_adapter(lm: CausalLM, folder: Path) -> CausalLM:
-    """The model with a saved adapter merged into its weights (the given model is used up)."""
-    from peft import PeftModel
+def _names(chosen: Sequence[Example]) -> str:
+    return ", ".join(example.id for example in chosen)
 
-    with quiet_transformers():
-        merged = PeftModel.from_pretrained(lm.model, folder).merge_and_unload()
-    merged.eval()
-    merged.requires_grad_(False)
-    return CausalLM(merged, lm.prompter, lm.name, find_split(merged))
+
+def _said(terms: Mapping[str, float]) -> str:
+    return ", ".join(f"{part} {value:g}" for part, value in terms.items())
+
+
+def _counted(draw: Draw) -> dict[str, int]:
+    return {name: draw.strata.count(name) for name in sorted(set(draw.strata))}

@@ -1,0 +1,71 @@
+"""The near-tie margin of a model as it is decoded: tuned, in its own precision, in real packs.
+
+The certificate measures the base model. Tuning and bfloat16 move the rounding errors.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from emoloom.models import comparisons
+from emoloom.models.causal_lm import CausalLM
+from emoloom.models.preflight import MIN_POSITIONS, TIE_FACTOR, probe_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """What was measured."""
+
+    value: float
+    """`TIE_FACTOR` times the largest error of a top-8 logit difference."""
+    positions: int
+    """Positions compared."""
+    forwards: int
+    """What that took: a pack, and each compared row alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackSizes:
+    """The decoder's own."""
+
+    max_new_tokens: int
+    """Longest answer."""
+    pack_rows: int
+    """Rows in a pack, at most."""
+    pack_tokens: int
+    """Tokens in a pack, at most."""
+    packed_up_to: int
+    """From the certificate: head and row together, in tokens."""
+
+
+@torch.no_grad()
+def measure_margin(
+    lm: CausalLM, texts: Sequence[str], answers: Sequence[str], sizes: PackSizes
+) -> Margin:
+    """Compare one pack of real size with rows alone: the longest, then others from the pack's end.
+
+    Args:
+        lm: the model that is to be decoded.
+        texts: ordinary texts; repeated to fill the pack.
+        answers: contract lines.
+        sizes: of the decoder.
+
+    Raises:
+        ModelError: a logit is NaN.
+    """
+    room = sizes.packed_up_to - len(lm.prompter.head_ids)
+    rows = [
+        row[:room]
+        for row in probe_rows(
+            lm, texts, answers, sizes.max_new_tokens, pack=(sizes.pack_rows, sizes.pack_tokens)
+        )
+    ]
+    singles, positions = {}, 0
+    for number in (0, *range(len(rows) - 1, 0, -1)):
+        if positions >= MIN_POSITIONS:
+            break
+        singles[number] = comparisons.single_logits(lm, rows[number])
+        positions += len(rows[number])
+    gap = comparisons.packing_gap(lm, rows, singles)
+    return Margin(min(TIE_FACTOR * gap.top8, comparisons.MOST), positions, len(singles) + 1)

@@ -1,0 +1,193 @@
+"""What some recipes need beside the shared rows: flipped rows and the appraisal verifier.
+
+Made once for the whole screen, kept in the run's `data` folder.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+
+from emoloom import __version__
+from emoloom.config import RECIPES, AppraisalConfig, Config, Part
+from emoloom.corpora.readers import read_rows
+from emoloom.corpora.splits import remove_overlap
+from emoloom.errors import UserError
+from emoloom.records import LabelSpace, Row
+from emoloom.runs.directory import (
+    RunDirectory,
+    Stage,
+    fingerprint,
+    sha256_file,
+    write_json_atomic,
+    write_jsonl_atomic,
+)
+from emoloom.runs.provenance import package_versions
+from emoloom.runs.work import Advance, Outcome, Work
+from emoloom.screening.polarity_set import held_out_rows
+from emoloom.screening.row_sets import SharedRows
+from emoloom.supervision.appraisal import Verifier
+from emoloom.supervision.lexicon import Lexicon
+from emoloom.supervision.mirror_pairs import load_mirror_pairs
+from emoloom.supervision.theory import load_theory_table
+from emoloom.supervision.valence_flip import flip_rows
+from emoloom.supervision.verifier_choice import TheoryRows, VerifierRequest, get_verifier
+from emoloom.supervision.verifier_file import load_verifier, save_verifier
+
+Say = Callable[[str], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What the recipes of a screen may draw on."""
+
+    flips: tuple[Row, ...] = ()
+    """Training rows with their polarity turned over."""
+    verifier: Verifier | None = None
+    """Gives the appraisal atoms of a text."""
+    hashes: dict[str, str] = field(default_factory=dict)
+    """sha256 of each file: `flips`, `verifier`."""
+
+
+def parts_in_force(config: Config) -> frozenset[Part]:
+    """The parts of all recipes of a screen; a term whose weight is 0 is no part of any."""
+    wanted = frozenset[Part]().union(*(RECIPES.get(name, ()) for name in config.recipes))
+    return wanted - {"appraisal"} if config.training.weights.appraisal == 0 else wanted
+
+
+def check_recipes(config: Config, space: LabelSpace) -> list[str]:
+    """What the recipes of a screen lack, one line each: known before any work is done."""
+    parts, training = parts_in_force(config), config.training
+    faults = []
+    for part, path, load in (
+        ("flip", "training.mirror_pairs", partial(load_mirror_pairs, space, training.mirror_pairs)),
+        (
+            "appraisal",
+            "training.appraisal.theory",
+            partial(load_theory_table, space, training.appraisal.theory),
+        ),
+    ):
+        if part in parts:
+            try:
+                load()
+            except UserError as error:
+                faults.append(f"{path}: {error}")
+    return faults + (_pool_faults(config) if "mixture" in parts else [])
+
+
+def _pool_faults(config: Config) -> list[str]:
+    """Pool A must be corpora of the screen, and something must be left for pool B."""
+    corpora = [part.corpus for part in config.data.train]
+    pool_a = pool_a_of(config)
+    unknown = sorted(set(pool_a) - set(corpora))
+    if unknown:
+        return [
+            f"training.mixture.pool_a: {unknown[0]!r} is no corpus of data.train "
+            f"(allowed: {', '.join(corpora)})"
+        ]
+    if set(corpora) <= set(pool_a):
+        return [
+            "training.mixture: pool B is empty: every corpus of data.train is in pool A "
+            f"({', '.join(pool_a)}); add a corpus, or leave out the recipes with a mixture"
+        ]
+    return []
+
+
+def pool_a_of(config: Config) -> tuple[str, ...]:
+    """Corpora of pool A of the mixture."""
+    return config.training.mixture.pool_a or (config.data.train[0].corpus,)
+
+
+def extras_work(
+    run: RunDirectory,
+    config: Config,
+    rows: SharedRows,
+    space: LabelSpace,
+    lexicon: Lexicon,
+    say: Say,
+) -> Iterable[Work]:
+    """The units that make what the recipes of this screen need; none for plain fine-tuning."""
+    parts = parts_in_force(config)
+    if "flip" in parts:
+        yield _flip_work(run, config, rows, space, lexicon)
+    if "appraisal" in parts:
+        yield _verifier_work(run, config.training.appraisal, rows, space, say)
+
+
+def read_extras(run: RunDirectory, config: Config, space: LabelSpace) -> Extras:
+    """What `extras_work` made."""
+    parts, hashes = parts_in_force(config), {}
+    flips: tuple[Row, ...] = ()
+    verifier = None
+    if "flip" in parts:
+        read = read_rows(run.data("flips"), space)
+        assert not read.rejected, read.rejected[0]
+        flips, hashes["flips"] = read.rows, sha256_file(run.data("flips"))
+    if "appraisal" in parts:
+        path = _verifier_path(run)
+        verifier, hashes["verifier"] = load_verifier(path), sha256_file(path)
+    return Extras(flips, verifier, hashes)
+
+
+def _flip_work(
+    run: RunDirectory, config: Config, rows: SharedRows, space: LabelSpace, lexicon: Lexicon
+) -> Work:
+    out, counts_file = run.data("flips"), run.root / "data" / "flips.json"
+    mirrors = load_mirror_pairs(space, config.training.mirror_pairs)
+    held_out = held_out_rows(config.polarity)
+
+    def make(advance: Advance) -> Outcome:
+        flipped = flip_rows(rows.train, mirrors, lexicon, rows.scale)
+        kept = remove_overlap(flipped.rows, rows.select)
+        apart = remove_overlap(kept.kept, held_out)
+        write_jsonl_atomic(out, [row.to_dict() for row in apart.kept])
+        counts: dict[str, int] = {
+            "rows_in": flipped.rows_in,
+            "flipped": len(apart.kept),
+            "stand_in_select": len(kept.removed),
+            "stand_in_polarity_pairs": len(apart.removed),
+            **{str(reason): count for reason, count in flipped.dropped.items()},
+        }
+        write_json_atomic(counts_file, counts)
+        advance(len(rows.train))
+        return Outcome((out, counts_file), counts)
+
+    pairs = sorted(mirrors.mirror.items())
+    inputs = [rows.hashes, asdict(rows.scale), space.labels, pairs, lexicon.sha256, __version__]
+    inputs += [[row.text for row in held_out]]
+    stage = Stage(run.root, "flips", fingerprint(inputs))
+    return Work(stage, "-", len(rows.train), "rows", make, budgeted=False)
+
+
+def _verifier_work(
+    run: RunDirectory, given: AppraisalConfig, rows: SharedRows, space: LabelSpace, say: Say
+) -> Work:
+    out, quality = _verifier_path(run), run.root / "data" / "verifier.json"
+    load_theory_table(space, given.theory)  # the label -> atom profile: without it no loss
+    request = VerifierRequest(**given.model_dump(), save=None)
+
+    def make(advance: Advance) -> Outcome:
+        verifier = get_verifier(request, say, TheoryRows(space, rows.train))
+        save_verifier(verifier, out)
+        write_json_atomic(
+            quality, {"atoms": [asdict(one) for one in verifier.quality], "inputs": verifier.inputs}
+        )
+        advance(1)
+        return Outcome((out, quality))
+
+    hashes = {name: _hash(path) for name, path in given.model_dump().items() if path}
+    inputs = [rows.hashes["train"], hashes, space.labels, __version__, package_versions()]
+    return Work(
+        Stage(run.root, "verifier", fingerprint(inputs)), "-", 1, "fit", make, budgeted=False
+    )
+
+
+def _verifier_path(run: RunDirectory) -> Path:
+    return run.root / "data" / "verifier.zip"
+
+
+def _hash(path: Path) -> object:
+    """Of a file, or of every file in a folder; a fault is for whoever reads it to say."""
+    if path.is_dir():
+        return {one.name: sha256_file(one) for one in sorted(path.iterdir()) if one.is_file()}
+    return sha256_file(path) if path.is_file() else None

@@ -1,0 +1,97 @@
+"""What the heads say alone, without a line being written: a floor, and drafts for the decoder."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from emoloom.contract.schema import write_answer
+from emoloom.models.causal_lm import CausalLM, pack_rows, packed_forward, run
+from emoloom.models.packing import fill_packs
+from emoloom.records import VAD, Output, Prediction, Row
+from emoloom.runs.work import Advance
+from emoloom.supervision.lexicon import Lexicon
+from emoloom.supervision.weak_vad import rationale, weak_vad
+from emoloom.training.heads import Heads, load_heads
+
+HEADS = "heads.safetensors"
+"""Name of the heads' file beside the adapter."""
+
+SUFFIX = ".head"
+"""Marks the floor that a candidate's heads are."""
+
+LIKELY = 0.5
+"""A label is answered from this probability on; the likeliest one always."""
+
+
+@torch.no_grad()
+def head_outputs(
+    lm: CausalLM,
+    heads_file: Path,
+    rows: Sequence[Row],
+    lexicon: Lexicon,
+    packed_up_to: int,
+    advance: Advance,
+) -> list[Output]:
+    """A contract line for each row, from one forward over its prompt.
+
+    Args:
+        lm: the trained model.
+        heads_file: of `training.heads.save_heads`.
+        rows: to be answered.
+        lexicon: for the cue words, which no head gives.
+        packed_up_to: longest head + row that may be packed.
+        advance: told of each finished row.
+    """
+    heads = load_heads(heads_file).to(lm.device)
+    prompts = [lm.prompter.prompt(row.text).ids for row in rows]
+    answers: dict[int, Prediction] = {}
+    for pack in _packs(lm, prompts, packed_up_to):
+        hidden_RD = _last_states(lm, [prompts[index] for index in pack])
+        for index, labels_vad in zip(pack, _read(heads, hidden_RD), strict=True):
+            answers[index] = _answer(lm, rows[index], labels_vad, lexicon)
+        advance(len(pack))
+    return [Output(row.id, write_answer(answers[index])) for index, row in enumerate(rows)]
+
+
+def _packs(
+    lm: CausalLM, prompts: Sequence[Sequence[int]], packed_up_to: int
+) -> list[tuple[int, ...]]:
+    """Prompts that may be packed together; the others one by one."""
+    head, pack_tokens = len(lm.prompter.head_ids), 1200
+    short = [k for k, ids in enumerate(prompts) if head + len(ids) <= packed_up_to]
+    alone = [(k,) for k, ids in enumerate(prompts) if head + len(ids) > packed_up_to]
+    packs = fill_packs([len(prompts[k]) for k in short], head, pack_tokens)
+    return [tuple(short[k] for k in pack) for pack in packs] + alone
+
+
+def _last_states(lm: CausalLM, prompts: Sequence[Sequence[int]]) -> torch.Tensor:
+    """Hidden states [R, D] at the last position of each prompt."""
+    if len(prompts) == 1:
+        ids_1T = torch.tensor([[*lm.prompter.head_ids, *prompts[0]]], device=lm.device)
+        logits = run(lm, [ids_1T.shape[1] - 1], hidden=True, input_ids=ids_1T)
+    else:
+        pack = pack_rows(lm, prompts)
+        ends = [s + len(ids) - 1 for s, ids in zip(pack.starts, prompts, strict=True)]
+        logits = packed_forward(lm, pack, ends, hidden=True)
+    assert logits.hidden is not None
+    return logits.hidden
+
+
+def _read(heads: Heads, hidden_RD: torch.Tensor) -> list[tuple[list[float], list[float]]]:
+    """Label probabilities and VAD of each row."""
+    logits_RL, vad_R3 = heads(hidden_RD)
+    return list(zip(logits_RL.sigmoid().tolist(), vad_R3.tolist(), strict=True))
+
+
+def _answer(
+    lm: CausalLM, row: Row, labels_vad: tuple[list[float], list[float]], lexicon: Lexicon
+) -> Prediction:
+    likely, (v, a, d) = labels_vad
+    top = max(likely)
+    labels = tuple(
+        name
+        for name, p in zip(lm.prompter.space.labels, likely, strict=True)
+        if p >= min(LIKELY, top)
+    )
+    return Prediction(labels, VAD(v, a, d), rationale(weak_vad(row.text, lexicon, labels).cues))

@@ -1,0 +1,65 @@
+"""LoRA adapters: put into a model, saved, merged (Hu et al. 2021, arXiv 2106.09685)."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from emoloom.models.causal_lm import CausalLM
+from emoloom.models.logits import ModelError, find_split
+from emoloom.sources.quiet import quiet_transformers
+from emoloom.training.schedule import FitSettings
+
+
+def add_adapter(lm: CausalLM, settings: FitSettings) -> Any:
+    """Put fresh LoRA matrices into the model (in place) and return the peft wrapper.
+
+    Raises:
+        ModelError: peft has no adapter for this architecture.
+    """
+    from peft import LoraConfig, get_peft_model
+
+    state_space = "mamba" in str(getattr(lm.model.config, "model_type", ""))
+    config = LoraConfig(
+        r=settings.lora_rank,
+        lora_alpha=2 * settings.lora_rank,
+        lora_dropout=0.0,
+        target_modules="all-linear",
+        # peft refuses this one in state-space models, whose kernels read its weight directly.
+        exclude_modules=["out_proj"] if state_space else None,
+        task_type="CAUSAL_LM",
+    )
+    try:
+        with torch.random.fork_rng(), quiet_transformers():
+            torch.manual_seed(settings.seed)
+            return get_peft_model(lm.model, config)
+    except ValueError as error:  # an architecture that peft refuses
+        raise ModelError(f"{lm.name} takes no LoRA adapter: {error}") from error
+
+
+def save_adapter(wrapper: Any, folder: Path, base: str) -> None:
+    """Write the adapter as safetensors.
+
+    Args:
+        wrapper: the peft wrapper.
+        folder: an existing, empty folder.
+        base: source string of the base model, written instead of a path of this machine.
+    """
+    for config in wrapper.peft_config.values():
+        config.base_model_name_or_path = base
+        # peft holds a set, whose order differs from process to process.
+        config.target_modules = sorted(config.target_modules)
+        config.exclude_modules = sorted(config.exclude_modules or ()) or None
+    wrapper.save_pretrained(folder, safe_serialization=True, save_embedding_layers=False)
+    (folder / "README.md").unlink(missing_ok=True)
+
+
+def load_adapter(lm: CausalLM, folder: Path) -> CausalLM:
+    """The model with a saved adapter merged into its weights (the given model is used up)."""
+    from peft import PeftModel
+
+    with quiet_transformers():
+        merged = PeftModel.from_pretrained(lm.model, folder).merge_and_unload()
+    merged.eval()
+    merged.requires_grad_(False)
+    return CausalLM(merged, lm.prompter, lm.name, find_split(merged))

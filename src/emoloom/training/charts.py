@@ -1,0 +1,113 @@
+"""What the terms of the loss must know of a tokenizer, a label space and the training rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emoloom.contract.prompt import EncodedAnswer, Prompter
+from emoloom.records import Answer, Row
+from emoloom.supervision.lexicon import Lexicon
+from emoloom.supervision.weak_vad import AffineMap, label_prior
+from emoloom.training.label_chart import LabelChart, label_chart, label_counts
+from emoloom.training.number_chart import NumberChart, NumberToken, number_chart, number_tokens
+from emoloom.training.word_chart import WordChart, cue_tokens, word_chart
+
+
+@dataclass(frozen=True, slots=True)
+class Charts:
+    """Legend of suffixes: L labels, A appraisal atoms."""
+
+    labels: LabelChart
+    """Where the first label is decided."""
+    numbers: NumberChart
+    """What goes on with a VAD value."""
+    words: WordChart
+    """Tokens that are words of the lexicon."""
+    label_vad_L3: NDArray[np.float32]
+    """Lexicon VAD of each label, on the scale of the targets."""
+    profile_LA: NDArray[np.float32]
+    """What each label says of the atoms, in [0, 1]; no column where no table is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """What the terms want of one example; None or empty where it is not known of the row.
+
+    Places are indices into the example's `ids`.
+    """
+
+    labels: tuple[bool, ...] | None
+    """For each label of the space whether the row has it."""
+    vad: tuple[float, float, float] | None
+    """In [0, 1]."""
+    atoms: tuple[float, ...] | None
+    """The verifier's probabilities of the text."""
+    first_label: int | None
+    """The token that decides the first label; None where the answer begins in another way."""
+    numbers: tuple[tuple[int, NumberToken], ...]
+    """Place of each token that writes a VAD value."""
+    cues: tuple[int, ...]
+    """Places of the tokens with which cue words begin."""
+
+
+def make_charts(
+    prompter: Prompter,
+    rows: Sequence[Row],
+    lexicon: Lexicon,
+    scale: AffineMap,
+    profile_LA: NDArray[np.float64] | None,
+) -> Charts:
+    """The charts of one model.
+
+    Args:
+        prompter: of the model to be trained.
+        rows: the training rows, for the frequency of labels.
+        lexicon: gives the VAD of labels and words.
+        scale: from the lexicon's scale to that of the training targets.
+        profile_LA: label -> atoms of the space in force, if known.
+    """
+    labels = prompter.space.labels
+    points = [scale.apply(label_prior([label], lexicon)).as_tuple() for label in labels]
+    profile = np.empty((len(labels), 0)) if profile_LA is None else profile_LA
+    return Charts(
+        labels=label_chart(prompter, label_counts(rows)),
+        numbers=number_chart(prompter.tokenizer),
+        words=word_chart(prompter.tokenizer, lexicon, scale),
+        label_vad_L3=np.array(points, dtype=np.float32),
+        profile_LA=profile.astype(np.float32),
+    )
+
+
+def find_targets(
+    charts: Charts,
+    given: Answer,
+    text: str,
+    answer: EncodedAnswer,
+    space_labels: Sequence[str],
+    start: int,
+) -> Targets:
+    """Targets of one row.
+
+    Args:
+        charts: of the model.
+        given: what the corpus or the lexicon says of the row.
+        text: the contract line that stands in the sequence.
+        answer: its tokens.
+        space_labels: names of the labels, in order.
+        start: index in the example's ids of the answer's first token.
+    """
+    place = charts.labels.place
+    known = answer.ids[:place] == charts.labels.before
+    numbers = number_tokens(text, answer) if given.vad is not None else ()
+    return Targets(
+        labels=None
+        if given.labels is None
+        else tuple(label in given.labels for label in space_labels),
+        vad=None if given.vad is None else given.vad.as_tuple(),
+        atoms=None,
+        first_label=start + place if known else None,
+        numbers=tuple((start + token.at, token) for token in numbers),
+        cues=tuple(start + at for at in cue_tokens(text, answer)) if given.vad is not None else (),
+    )

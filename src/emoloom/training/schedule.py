@@ -1,0 +1,138 @@
+"""What a training is made of before a step is taken: settings, learning rate, order of the rows."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import numpy as np
+
+from emoloom.training.terms import Weights
+
+
+@dataclass(frozen=True, slots=True)
+class FitSettings:
+    """Everything about training that affects the adapter, beside the rows."""
+
+    seed: int
+    """Of the row order and the adapter's initial values."""
+    epochs: int = 1
+    """Passes over the rows."""
+    batch_rows: int = 8
+    """Rows in one optimiser step."""
+    pack_tokens: int = 1200
+    """Tokens in one packed forward; several packs may make one step."""
+    learning_rate: float = 1e-3
+    """Peak rate of AdamW."""
+    warmup_share: float = 0.1
+    """Share of the steps with a rising rate, in [0, 1]."""
+    decay_share: float = 0.2
+    """Share of the steps with a falling rate, in [0, 1]."""
+    lora_rank: int = 16
+    """Rank of each adapter matrix; alpha is twice the rank, dropout 0."""
+    clip_norm: float = 1.0
+    """Largest norm of a step's gradient."""
+    weights: Weights = field(default_factory=Weights)
+    """Of the loss terms."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Precision of the forward's matrix products; weights, logits and losses are fp32."""
+    recompute: bool = False
+    """Whether activations are worked out again going back: less memory, more time."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepLog:
+    """One optimiser step. No times: they live in costs.json."""
+
+    step: int
+    """From 1."""
+    loss: float
+    """Weighted sum of the terms; for plain fine-tuning the mean cross-entropy, in nats."""
+    learning_rate: float
+    """Rate of this step."""
+    rows: int
+    """Rows of this step."""
+    answer_tokens: int
+    """Trained tokens of this step."""
+    terms: dict[str, float] = field(default_factory=dict)
+    """Mean of every term that is on, unweighted."""
+    entropy: float | None = None
+    """Mean entropy at the labels' first token as a share of its largest; None if not watched."""
+    tau: float | None = None
+    """Temperature of the mixture; None without one."""
+    share_a: float | None = None
+    """Share of pool A that was aimed at; None without a mixture."""
+    strata: dict[str, int] = field(default_factory=dict)
+    """Rows drawn from each stratum of the mixture."""
+    drawn: tuple[int, ...] = ()
+    """Indices of the training rows of this step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """The rows of one step."""
+
+    indices: tuple[int, ...]
+    """Into the training rows."""
+    tau: float | None = None
+    """Temperature, where there is one."""
+    share_a: float | None = None
+    """Share of pool A that was aimed at, where there are pools."""
+    strata: tuple[str, ...] = ()
+    """Stratum of each row, where there are strata."""
+
+
+class Sampler(Protocol):
+    """Chooses the rows of each step: a pure function of the seed, the step and the log so far."""
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the whole training."""
+
+    def draw(self, log: Sequence[StepLog]) -> Draw:
+        """Rows of the step after those of the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class EpochSampler:
+    """Every row once an epoch, in a new order each."""
+
+    plan: tuple[tuple[int, ...], ...]
+    """Row indices of every step."""
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the whole training."""
+        return len(self.plan)
+
+    def draw(self, log: Sequence[StepLog]) -> Draw:
+        """Rows of the step after those of the log."""
+        return Draw(self.plan[len(log)])
+
+
+def learning_rate_at(step: int, steps: int, settings: FitSettings) -> float:
+    """Warm-up, constant, linear decay (trapezoid; Hägele et al. 2024, arXiv 2405.18392).
+
+    Args:
+        step: from 1 to `steps`.
+        steps: of the whole training.
+        settings: peak rate and shares.
+    """
+    warmup = max(1, math.ceil(settings.warmup_share * steps))
+    decay = math.ceil(settings.decay_share * steps)
+    rise = min(1.0, step / warmup)
+    fall = min(1.0, (steps - step + 1) / (decay + 1))
+    return settings.learning_rate * min(rise, fall)
+
+
+def batches(count: int, settings: FitSettings) -> list[tuple[int, ...]]:
+    """Row indices of every step: each epoch a new permutation, the last step may be smaller."""
+    generator = np.random.default_rng(settings.seed)
+    steps: list[tuple[int, ...]] = []
+    for _ in range(settings.epochs):
+        order = generator.permutation(count).tolist()
+        steps.extend(
+            tuple(order[start : start + settings.batch_rows])
+            for start in range(0, count, settings.batch_rows)
+        )
+    return steps

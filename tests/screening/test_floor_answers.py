@@ -1,0 +1,99 @@
+"""Which rows are answered, and the answers of the floors in the run folder."""
+
+from dataclasses import replace
+
+import pytest
+
+from emoloom.corpora.labels import load_space
+from emoloom.models.certificate import Certificate, Check
+from emoloom.records import VAD, Answer, ParseFailure, Prediction, Row
+from emoloom.runs.directory import (
+    RunDirectory,
+    write_jsonl_atomic,
+)
+from emoloom.screening.answers import spread
+from emoloom.screening.floor_answers import floor_work, read_answers
+from emoloom.screening.row_sets import SharedRows
+from emoloom.supervision.lexicon import load_lexicon
+from emoloom.supervision.weak_vad import AffineMap
+
+SPACE = load_space("goemotions28")
+GOOD = '{"labels":["joy"],"vad":{"v":0.80,"a":0.50,"d":0.60},"rationale":"cues: none"}'
+CERTIFICATE = Certificate("packed", "exact", 300, 0.01, 512, (Check("causality", True, 0.0, 1.0),))
+
+
+def row(number: int, source: str = "a") -> Row:
+    answer = Answer(("joy",), VAD(0.5, 0.4, 0.3), "")
+    return Row(f"{source}/{number}", f"text {number}", answer, source, "dev", "human", f"g{number}")
+
+
+@pytest.fixture(scope="module")
+def lexicon():
+    return load_lexicon()
+
+
+@pytest.fixture
+def rows() -> SharedRows:
+    return SharedRows(
+        train=tuple(row(n) for n in range(6)),
+        select=tuple(row(n) for n in range(10, 14)),
+        scale=AffineMap.identity(),
+        warnings=(),
+        hashes={"train": "ht", "select": "hs"},
+    )
+
+
+# Which rows
+
+
+def test_spread_takes_the_corpora_in_turn_and_keeps_the_order():
+    rows = [row(n, "a") for n in range(4)] + [row(n, "b") for n in range(3)]
+    assert [r.id for r in spread(rows, 4)] == ["a/0", "a/1", "b/0", "b/1"]
+    assert [r.id for r in spread(rows, 5)] == ["a/0", "a/1", "a/2", "b/0", "b/1"]
+    assert [r.id for r in spread(rows, 1)] == ["a/0"]
+    assert spread(rows, 7) == spread(rows, 100) == tuple(rows)
+    assert [r.id for r in spread(rows[::-1], 2)] == ["b/2", "a/3"]
+    assert spread([], 3) == ()
+
+
+# Floors
+
+
+def test_a_floor_answers_every_row_in_order(tmp_path, rows, lexicon):
+    run = RunDirectory(tmp_path)
+    work = floor_work(run, "constant", rows, SPACE, lexicon, 1)
+    assert (work.units, work.budgeted, work.candidate) == (4, False, "constant")
+    advanced: list[int] = []
+    outcome = work.make(advanced.append)
+    assert sum(advanced) == 4
+    assert outcome.counts == {"rows": 4, "answers": 4}
+    parsed, ids = read_answers(run, "constant", SPACE)
+    assert ids == tuple(r.id for r in rows.select)
+    assert all(isinstance(answer, Prediction) for answer in parsed)
+
+
+def test_a_floors_inputs_are_its_name_rows_lexicon_and_seed(tmp_path, rows, lexicon):
+    def inputs(name="constant", rows=rows, lexicon=lexicon, seed=1, root=tmp_path):
+        return floor_work(RunDirectory(root), name, rows, SPACE, lexicon, seed).stage.inputs
+
+    first = inputs()
+    assert inputs(root=tmp_path / "elsewhere") == first
+    others = [
+        inputs(name="tf-idf"),
+        inputs(rows=replace(rows, hashes={"train": "x", "select": "hs"})),
+        inputs(rows=replace(rows, hashes={"train": "ht", "select": "x"})),
+        inputs(lexicon=replace(lexicon, sha256="x")),
+        inputs(seed=2),
+    ]
+    assert len({first, *others}) == 6
+
+
+def test_answers_that_do_not_parse_are_failures_in_their_place(tmp_path):
+    run = RunDirectory(tmp_path)
+    outputs = [GOOD, "no", '{"labels":']
+    lines = [{"id": f"r{n}", "output": output} for n, output in enumerate(outputs)]
+    write_jsonl_atomic(run.rows("a", "select"), lines)
+    parsed, ids = read_answers(run, "a", SPACE)
+    assert ids == ("r0", "r1", "r2")
+    assert isinstance(parsed[0], Prediction)
+    assert parsed[1:] == (ParseFailure("no_json"), ParseFailure("truncated"))
