@@ -86,6 +86,18 @@ def test_a_consistent_and_an_inconsistent_model(tmp_path, monkeypatch):
     assert entries["m1.sft"]["rank"] == entries["m2.sft"]["rank"] == 1, "it never ranks"
 
 
+def test_heads_alone_are_a_floor_and_asked_too(tmp_path):
+    config = write_config(tmp_path / "c.yaml", recipes=["sft+heads"])
+    assert run_screen(config, tmp_path / "run").code is ExitCode.DONE
+    name = "one.sft+heads.head"
+    entry = entries_of(tmp_path / "run")[name]
+    assert (entry["kind"], entry["polarity"]["parsed"]["n"]) == ("floor", 2)
+    for row_set in ("select", "polarity"):
+        answered = lines_of(tmp_path / f"run/candidates/{name}/rows/{row_set}.jsonl")
+        asked = lines_of(tmp_path / f"run/data/{row_set}.jsonl")
+        assert [row["id"] for row in answered] == [row["id"] for row in asked]
+
+
 def test_switched_off_nothing_of_it_is_there(tmp_path):
     config = write_config(tmp_path / "c.yaml", polarity={"pairs": 0}, recipes=["sft"])
     watch = Watch()

@@ -9,14 +9,16 @@ from dataclasses import replace
 import pytest
 from leaderboard_cases import ROWS, answered, built, entrant
 
+from emoloom.config import parse_config
 from emoloom.config_sections import DataConfig, PolarityConfig, RowsConfig
 from emoloom.contract.schema import write_answer
 from emoloom.corpora.labels import load_space
 from emoloom.corpora.polarity_pairs import FLIP_SUFFIX, load_polarity_pairs
 from emoloom.errors import UserError
 from emoloom.metrics.resampling import Bootstrap
-from emoloom.records import VAD, LabelSpace, Prediction
+from emoloom.records import VAD, Answer, LabelSpace, Prediction, Row
 from emoloom.runs.directory import RunDirectory, sha256_file, write_jsonl_atomic
+from emoloom.screening.extras import extras_work, read_extras
 from emoloom.screening.leaderboard_texts import to_csv, to_markdown
 from emoloom.screening.polarity_set import (
     choose_pairs,
@@ -29,6 +31,7 @@ from emoloom.screening.row_sets import SharedRows, build_row_sets
 from emoloom.supervision.lexicon import load_lexicon
 from emoloom.supervision.weak_vad import AffineMap
 from official_files import goemotions_folder
+from tiny_screen import SETTINGS
 
 SPACE = load_space("goemotions28")
 NO_ROWS = SharedRows((), (), AffineMap.identity(), (), {"train": "t", "select": "s"})
@@ -211,3 +214,24 @@ def test_the_file_of_scores_names_the_pairs(tmp_path, lexicon):
     (entry,) = board.entries
     assert entry.scores_file()["polarity_pairs"] == dict.fromkeys(scores.consistent, False)
     assert json.loads(json.dumps(entry.scores_file()["polarity"]))["strict"]["n"] == 6
+
+
+def test_a_flip_that_is_a_pairs_text_is_never_trained_on(tmp_path, lexicon):
+    run = RunDirectory(tmp_path)
+    unmended = next(pair for pair in load_polarity_pairs() if not pair.edited)
+    answer = Answer(unmended.labels, VAD(0.5, 0.5, 0.5), "")
+    train = Row("t/1", unmended.text, answer, "t", "train", "weak", "g1")
+    rows = replace(NO_ROWS, train=(train,))
+
+    def flips(pairs):
+        settings = {**SETTINGS, "recipes": ["sft+flip"], "polarity": {"pairs": pairs}}
+        config = parse_config(settings, source="test")
+        (work,) = extras_work(run, config, rows, SPACE, lexicon, print)
+        counts = work.make(lambda _: None).counts
+        texts = [row.text for row in read_extras(run, config, SPACE).flips]
+        return texts, counts["stand_in_polarity_pairs"], work.stage.inputs
+
+    written, removed, inputs = flips(0)
+    assert (written, removed) == ([unmended.flip], 0)
+    assert flips(1)[:2] == ([], 1)
+    assert flips(1)[2] != inputs

@@ -1,4 +1,4 @@
-"""What each floor and each candidate takes to have answers: units of work and what they depend on.
+"""What each candidate takes to have answers: units of work and what they depend on.
 
 A unit's inputs hold the hash of everything that affects its outputs: weights, tokenizer,
 instruction, rows, settings, packages, threads. Pack sizes are left out: they change no answer.
@@ -180,7 +180,8 @@ def _heads_work(job: CandidateRun) -> Work:
     packed_up_to = read_certificate(folder / "preflight.json").packed_up_to
     hashes = [sha256_file(path) for path in sorted(checkpoint.glob("*.safetensors"))]
     asked = (*job.rows.select, *job.rows.polarity)
-    base = job.stage("heads", hashes, job.rows.hashes, packed_up_to, job.lexicon.sha256)
+    sets = [job.rows.hashes[SELECT], job.rows.hashes.get(POLARITY)]
+    base = job.stage("heads", hashes, sets, packed_up_to, job.lexicon.sha256)
     stage = replace(base, folder=job.run.candidate(name), name=SELECT)
 
     def make(advance: Advance) -> Outcome:

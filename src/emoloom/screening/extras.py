@@ -11,7 +11,6 @@ from pathlib import Path
 from emoloom import __version__
 from emoloom.config import Config
 from emoloom.config_sections import AppraisalConfig
-from emoloom.corpora.readers import read_rows
 from emoloom.corpora.splits import remove_overlap
 from emoloom.errors import UserError
 from emoloom.recipes import RECIPES, Part
@@ -26,7 +25,8 @@ from emoloom.runs.directory import (
 )
 from emoloom.runs.provenance import package_versions
 from emoloom.runs.work import Advance, Outcome, Work
-from emoloom.screening.row_sets import SharedRows
+from emoloom.screening.polarity_set import held_out_rows
+from emoloom.screening.row_sets import SharedRows, read_back
 from emoloom.supervision.appraisal import Verifier
 from emoloom.supervision.lexicon import Lexicon
 from emoloom.supervision.mirror_pairs import load_mirror_pairs
@@ -121,9 +121,10 @@ def read_extras(run: RunDirectory, config: Config, space: LabelSpace) -> Extras:
     flips: tuple[Row, ...] = ()
     verifier = None
     if "flip" in parts:
-        read = read_rows(run.data("flips"), space)
-        assert not read.rejected, read.rejected[0]
-        flips, hashes["flips"] = read.rows, sha256_file(run.data("flips"))
+        path = run.data("flips")
+        # No row could be flipped: readers take an empty file for a mistake.
+        flips = read_back(path, space) if path.stat().st_size else ()
+        hashes["flips"] = sha256_file(path)
     if "appraisal" in parts:
         path = _verifier_path(run)
         verifier, hashes["verifier"] = load_verifier(path), sha256_file(path)
@@ -135,15 +136,18 @@ def _flip_work(
 ) -> Work:
     out, counts_file = run.data("flips"), run.root / "data" / "flips.json"
     mirrors = load_mirror_pairs(space, config.training.mirror_pairs)
+    held_out = held_out_rows(config.polarity)
 
     def make(advance: Advance) -> Outcome:
         flipped = flip_rows(rows.train, mirrors, lexicon, rows.scale)
         kept = remove_overlap(flipped.rows, rows.select)
-        write_jsonl_atomic(out, [row.to_dict() for row in kept.kept])
+        apart = remove_overlap(kept.kept, held_out)
+        write_jsonl_atomic(out, [row.to_dict() for row in apart.kept])
         counts: dict[str, int] = {
             "rows_in": flipped.rows_in,
-            "flipped": len(kept.kept),
+            "flipped": len(apart.kept),
             "stand_in_select": len(kept.removed),
+            "stand_in_polarity_pairs": len(apart.removed),
             **{str(reason): count for reason, count in flipped.dropped.items()},
         }
         write_json_atomic(counts_file, counts)
@@ -152,6 +156,7 @@ def _flip_work(
 
     pairs = sorted(mirrors.mirror.items())
     inputs = [rows.hashes, asdict(rows.scale), space.labels, pairs, lexicon.sha256, __version__]
+    inputs += [[row.text for row in held_out]]
     stage = Stage(run.root, "flips", fingerprint(inputs))
     return Work(stage, "-", len(rows.train), "rows", make, budgeted=False)
 

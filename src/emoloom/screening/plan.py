@@ -34,9 +34,7 @@ def make_plan(
         stages.append({"stage": SELECT, "candidate": candidate.name, "units": decoded})
     if rows.polarity:
         asked = [candidate.name for candidate in chosen if candidate.trained]
-        stages += [
-            {"stage": POLARITY, "candidate": c, "units": len(rows.polarity)} for c in asked
-        ]
+        stages += [{"stage": POLARITY, "candidate": c, "units": len(rows.polarity)} for c in asked]
     return {
         "train_rows": len(rows.train),
         "flipped_rows": flips,
