@@ -21,7 +21,7 @@
   const pointSaid = (p) => `${p.name}\n${p.block === 1 ? "step" : "steps around"} ${count(Math.round(p.step))}: ${said(p.value)}`;
   const last = (some) => Math.max(1, ...some.map((curve) => curve.steps.at(-1) || 0));
 
-  // The same lines for one curve alone and for one among others.
+  // The same lines for one curve alone and for one among others; where they meet, its tip is shown.
   function lines(width, height, { points, chosen, x, y, label, aria }) {
     const ticks = Math.max(2, Math.floor(width / 110));
     const other = points.filter((p) => p.name !== chosen);
@@ -34,7 +34,7 @@
       marks: [
         Plot.gridY({ ticks: 5, className: "gridlines" }), Plot.axisX({ ticks, label: "step →", labelAnchor: "right", labelOffset: 34, tickSize: 0 }),
         Plot.axisY({ ticks: 5, tickSize: 0, label: `↑ ${label}` }), line(other, "others"), line(own, "front"), ...alone,
-        Plot.tip(known(points), Plot.pointer({ x: "step", y: "value", title: pointSaid, ...TIP, lineWidth: 24 })),
+        Plot.tip(known([...other, ...own]), Plot.pointer({ x: "step", y: "value", title: pointSaid, ...TIP, lineWidth: 24 })),
       ],
     });
   }
