@@ -6,25 +6,14 @@ from pathlib import Path
 
 import pytest
 from hostile_run import HOSTILE, hostile_run
-from jinja2 import Environment
 from make_run import LEADER, make_run, write, write_lines
 from page_reader import Page, page_of
 
-from emoloom.report import page as report_page
 from emoloom.report.page import write_report
 from emoloom.runs.record import FORMAT
 from tiny_screen import assert_user_error, call
 
-
-@pytest.fixture(scope="module")
-def environment() -> Environment:
-    """Compiled templates, shared: compiling takes longer than all else a page needs."""
-    return report_page._environment()
-
-
-@pytest.fixture(autouse=True)
-def _compile_once(monkeypatch: pytest.MonkeyPatch, environment: Environment) -> None:
-    monkeypatch.setattr(report_page, "_environment", lambda: environment)
+pytestmark = pytest.mark.usefixtures("compiled_once")
 
 
 @pytest.fixture

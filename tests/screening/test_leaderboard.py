@@ -33,6 +33,7 @@ def test_the_whole_board():
         "signature",
         "rank_by",
         "verdict",
+        "ablations",
         "entries",
     ]
     assert board["signature"] == "data:made%7c;up|v:0.1.0"

@@ -19,6 +19,8 @@ _OBJECTS = {
     "costs.json": "times, rates and decoding costs are not known",
     "leaderboard.json": "no ranking and no verdict can be shown",
     "data/counts.json": "",
+    "data/flips.json": "",
+    "data/verifier.json": "",
 }
 """Files that hold one JSON object, and what the page lacks without them ("": optional)."""
 

@@ -18,6 +18,7 @@ from emoloom.errors import UserError
 from emoloom.report import formats
 from emoloom.report.charts import BOTTOM, HEIGHT, LEFT, WIDTH
 from emoloom.report.inputs import read_run
+from emoloom.report.learning import term_said
 from emoloom.report.views import build_view
 from emoloom.runs.directory import write_text_atomic
 from emoloom.runs.record import check_format
@@ -69,6 +70,7 @@ def render_page(run_dir: Path) -> str:
     css = (_HERE / "style.css").read_text(encoding="utf-8")
     view = build_view(read_run(run_dir))
     names = ("page.js", *(_PLOT_SCRIPTS if view["plots"]["payload"] else ()))
+    names += ("learning.js",) if view["plots"]["learning"].curves else ()
     scripts = [(_HERE / name).read_bytes().decode("utf-8") for name in names]
     template = _environment().get_template("template.html.jinja")
     return template.render(
@@ -98,6 +100,7 @@ def _environment() -> Environment:
         "num": formats.number,
         "pct": formats.percent,
         "plural": formats.plural,
+        "term_said": term_said,
     }
     return environment
 

@@ -265,7 +265,11 @@
       const { name } = entries[Number(select.value)];
       for (const each of choosers) each(name);
     });
+    return fits;
   }
+
+  // For learning.js.
+  globalThis.emoloomPlots = { Plot, TIP, at, chooser, count, data, short };
 
   if (data.quality) place("plot-quality", quality);
   if (data.labels) {

@@ -7,6 +7,7 @@ from emoloom.contract.parse import explain
 from emoloom.corpora.labels import known_spaces, load_space
 from emoloom.records import FailureReason, LabelSpace
 from emoloom.report import board, plots
+from emoloom.report.ablation import ablation_view
 from emoloom.report.charts import Curves, loss_curves
 from emoloom.report.costs import costs_view
 from emoloom.report.formats import flatten, plural
@@ -15,6 +16,7 @@ from emoloom.report.inputs import Record, RunInputs, listed, mapping
 from emoloom.report.polarity import polarity_view
 from emoloom.report.rows import DecodedRows, decode_rows
 from emoloom.report.tables import Table, table_of
+from emoloom.report.training_data import flips_view, verifier_view
 
 REJECTED_SHOWN = 20
 """Rejected lines listed in the page."""
@@ -36,6 +38,7 @@ def build_view(inputs: RunInputs) -> Record:
         "board": board.board_view(leaderboard, entries),
         "scores_so_far": _scores_so_far(inputs) if not entries else [],
         "plots": plots.plots_view(inputs, entries, decoded),
+        "ablation": ablation_view(leaderboard),
         "polarity": polarity_view(inputs, entries, space),
         "failures": _failures(entries, decoded),
         "decoded": decoded,
@@ -43,6 +46,8 @@ def build_view(inputs: RunInputs) -> Record:
         "certificates": _certificates(inputs, names),
         "settings": _settings(run),
         "data": _data(inputs),
+        "flips": flips_view(inputs.objects),
+        "verifier": verifier_view(inputs.objects),
         "costs": costs_view(inputs.objects["costs.json"]),
         "events": [_event(record) for record in inputs.lines["events.jsonl"]],
     }

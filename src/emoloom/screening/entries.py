@@ -24,6 +24,9 @@ from emoloom.screening.ranking import RankingRule, rank_measure
 Kind = Literal["candidate", "floor", "shown"]
 Status = Literal["scored", "failed", "not_done"]
 
+RANKED = ("score", "rank.labels", "strict.skill")
+"""Keys of `ranking.rank_measure` whose draws are kept: the ranking score and its two parts."""
+
 
 @dataclass(frozen=True, slots=True)
 class ScoredCandidate:
@@ -76,8 +79,8 @@ class ScoredEntry:
     """Of its own rows; of no rows unless it is scored."""
     estimates: Mapping[str, Estimate]
     """By the keys of `ranking.rank_measure`: `score`, `parse_ok`, `strict.macro_f1`, ..."""
-    score_draws: FloatArray
-    """Shape (B,): the ranking score in each draw."""
+    draws: Mapping[str, FloatArray]
+    """Shape (B,) each: the ranking score and its parts in each draw, by the keys of `RANKED`."""
     complete: bool
     """Whether it is scored, and on all rows."""
     per_label: tuple[dict[str, Any], ...]
@@ -87,6 +90,11 @@ class ScoredEntry:
     def polarity(self) -> PolarityScores | None:
         """Polarity consistency; None unless it is scored."""
         return self.source.polarity if self.source.status == "scored" else None
+
+    @property
+    def score_draws(self) -> FloatArray:
+        """Shape (B,): the ranking score in each draw."""
+        return self.draws["score"]
 
     @property
     def score(self) -> float | None:
@@ -222,7 +230,7 @@ def _score_group(
                 source=candidate,
                 scores=scores_of(totals, candidate.answers or (), space),
                 estimates=estimates,
-                score_draws=draws["score"],
+                draws={key: draws[key] for key in RANKED},
                 complete=candidate.status == "scored" and len(rows) == n_rows,
                 per_label=tuple(per_label(candidate.answers or (), rows, space)),
             )

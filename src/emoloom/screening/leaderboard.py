@@ -10,6 +10,7 @@ from typing import Any
 from emoloom.contract.schema import CONTRACT_VERSION
 from emoloom.metrics.signature import Signature
 from emoloom.records import LabelSpace, Row
+from emoloom.screening.ablation import Ablation, ablations
 from emoloom.screening.entries import Entry, ScoredCandidate, ScoredEntry, score_entries
 from emoloom.screening.ranking import RankingRule
 from emoloom.screening.standing import (
@@ -49,6 +50,8 @@ class Leaderboard:
     """The leader against each floor, as a Holm family of its own."""
     verdict: str
     """One sentence."""
+    ablations: tuple[Ablation, ...]
+    """Each recipe less plain fine-tuning; empty where there is one recipe."""
     entries: tuple[Entry, ...]
     """Ranked candidates by rank, then floors by score, then shown, then failed or not done."""
 
@@ -70,6 +73,7 @@ class Leaderboard:
                 "comparisons": [c.to_dict() for c in self.standing.comparisons],
                 "floor_comparisons": [c.to_dict() for c in self.floors],
             },
+            "ablations": [ablation.to_dict() for ablation in self.ablations],
             "entries": [entry.to_dict() for entry in self.entries],
         }
 
@@ -120,6 +124,7 @@ def build_leaderboard(
         standing=standing,
         floors=against,
         verdict=verdict_text(scored, standing, against, rule),
+        ablations=ablations(scored, rule),
         entries=tuple(sorted(entries, key=_place)),
     )
 

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from emoloom.metrics.scoring import METRICS
+from emoloom.screening.ablation import BASE, PARTS
 from emoloom.screening.entries import Entry, Estimate
 from emoloom.screening.leaderboard import Leaderboard
 
@@ -56,6 +57,7 @@ def to_markdown(board: Leaderboard) -> str:
         "",
         *(f"| {' | '.join(cells)} |" for cells in table),
         "",
+        *_markdown_ablations(board),
         f"Signature: {_escape(board.signature)}",
     ]
     return "\n".join(lines) + "\n"
@@ -126,6 +128,35 @@ def _markdown_cells(entry: Entry) -> list[str]:
         str(entry.scored.scores.n),
         _escape("; ".join(notes)),
     ]
+
+
+def _markdown_ablations(board: Leaderboard) -> list[str]:
+    """The recipes against plain fine-tuning; no line where there is nothing to compare."""
+    if not board.ablations:
+        return []
+    heads = ["Model", "Recipe", "Score", "Labels", "Skill", "Polarity", "Rows", "Pairs"]
+    table = [heads, ["---"] * len(heads)]
+    for one in board.ablations:
+        differences = [_markdown_difference(one.differences[part]) for part in PARTS]
+        names = [_escape(one.model), _escape(one.recipe)]
+        table.append([*names, *differences, str(one.n), str(one.pairs)])
+    return [
+        f"What each recipe changes: its scores less those of {BASE} of the same model, paired on "
+        "the same rows. An interval that contains 0 shows no separable change on these rows.",
+        "",
+        *(f"| {' | '.join(cells)} |" for cells in table),
+        "",
+    ]
+
+
+def _markdown_difference(estimate: Estimate) -> str:
+    if estimate.value is None:
+        return "-"
+    value = f"{_rounded(estimate.value):+.3f}"
+    if estimate.interval is None:
+        return value
+    low, high = (_rounded(end) for end in estimate.interval)
+    return f"{value} ({low:+.3f} to {high:+.3f})"
 
 
 def _markdown_estimate(estimate: Estimate, *, with_interval: bool = False) -> str:

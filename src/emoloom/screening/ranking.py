@@ -159,26 +159,38 @@ def ranking_rule(
 
 
 def rank_measure(rule: RankingRule, space: LabelSpace) -> Measure:
-    """Every score of `scoring.measure`, and `score`, by which candidates rank."""
+    """Every score of `scoring.measure`; `score`, by which candidates rank; and its labels' part.
+
+    The labels' part is `rank.labels`, NaN where the rule has none; that of VAD is `strict.skill`.
+    """
     columns = [space.labels.index(label) for label in rule.labels]
 
     def measure(totals: Totals) -> dict[str, FloatArray]:
-        return scoring.measure(totals) | {"score": _ranking_score(totals, rule, columns)}
+        labels = _labels_part(totals, rule, columns)
+        own = {"rank.labels": labels, "score": _ranking_score(totals, rule, labels)}
+        return scoring.measure(totals) | own
 
     return measure
 
 
-def _ranking_score(totals: Totals, rule: RankingRule, columns: list[int]) -> FloatArray:
-    """Weighted sum of the rule's parts, shape (...), in [0, 1]; NaN where a part is undefined.
+def _labels_part(totals: Totals, rule: RankingRule, columns: list[int]) -> FloatArray:
+    """The rule's labels metric, shape (...), in [0, 1]; NaN where there is none.
 
     In a draw, a label that is drawn nowhere is left out of the mean, as in any set of rows.
     """
-    score = np.zeros_like(totals.rows)
     counts = totals.strict.labels
     if rule.labels_metric == "strict_macro_f1":
-        score = score + rule.weight_labels * classification.macro_f1(counts.select(columns))
-    elif rule.labels_metric == "strict_micro_f1":
-        score = score + rule.weight_labels * classification.micro_f1(counts)
+        return classification.macro_f1(counts.select(columns))
+    if rule.labels_metric == "strict_micro_f1":
+        return classification.micro_f1(counts)
+    return np.full_like(totals.rows, np.nan)
+
+
+def _ranking_score(totals: Totals, rule: RankingRule, labels: FloatArray) -> FloatArray:
+    """Weighted sum of the rule's parts, shape (...), in [0, 1]; NaN where a part is undefined."""
+    score = np.zeros_like(totals.rows)
+    if rule.labels_metric is not None:
+        score = score + rule.weight_labels * labels
     if rule.weight_vad:
         score = score + rule.weight_vad * np.maximum(regression.skill(totals.strict.vad), 0.0)
     return score
