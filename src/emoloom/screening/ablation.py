@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from emoloom.config import RECIPES
 from emoloom.metrics.polarity import PolarityScores
 from emoloom.metrics.resampling import Bootstrap, percentile_interval, weight_blocks
+from emoloom.recipes import RECIPES
 from emoloom.screening.entries import RANKED, Estimate, ScoredEntry
 from emoloom.screening.ranking import RankingRule
 from emoloom.screening.standing import TIE_DECIMALS
