@@ -21,7 +21,9 @@ from emoloom.models.certificate import Certificate
 from emoloom.models.preflight import certify
 from emoloom.sources.catalog import list_models
 from emoloom.sources.model_files import ModelFiles, get_model, parse_source
-from emoloom.training.fit import FitSettings, add_adapter, fit, load_adapter, save_adapter
+from emoloom.training.adapters import add_adapter, load_adapter, save_adapter
+from emoloom.training.fit import fit
+from emoloom.training.schedule import FitSettings
 from ready_family import PADDING, Ready, write_ready
 from ready_models import READY
 from small_tokenizers import read, whole

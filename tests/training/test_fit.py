@@ -283,7 +283,8 @@ def test_a_nan_loss_stops_and_names_step_and_rows(folder):
     with pytest.raises(ModelError, match=r"loss is nan at step 2 \(rows r\d, r\d\)") as caught:
         next(steps)
     plan = batches(6, replace(SHORT, batch_rows=2))
-    assert str(caught.value).endswith("(rows " + ", ".join(f"r{k}" for k in plan[1]) + ")")
+    names = ", ".join(f"r{k}" for k in plan[1])
+    assert str(caught.value).endswith(f"(rows {names}); terms: lm nan")
     assert all(torch.equal(before[name], now) for name, now in adapter_weights(wrapper).items())
 
 
