@@ -80,7 +80,7 @@ CASES = (
         "\n  sead: unknown key",
         "\n  threads: got 'two'; input should be a valid integer",
         "\n  recipes.0: got 'lora'; ",
-        *("'sft' or 'zero-shot'",),
+        *("'sft'", "'full-recipe' or 'zero-shot'"),
         sead=1,
         threads="two",
         recipes=["lora"],

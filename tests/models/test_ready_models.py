@@ -116,7 +116,7 @@ def trained(loaded, tmp_path_factory) -> Trained:
     student = load(loaded.files)
     examples = make_examples(student, rows)
     wrapper = add_adapter(student, SETTINGS)
-    steps = fit(student, wrapper, examples, loaded.certificate.packed_up_to, SETTINGS)
+    steps = fit(student, examples, loaded.certificate.packed_up_to, SETTINGS)
     losses = [step.loss for step in steps]
     adapter = tmp_path_factory.mktemp("adapter")
     save_adapter(wrapper, adapter, loaded.files.source)
