@@ -8,8 +8,9 @@
 The same model, adapter and its initial values, token ids, labels, order of rows, optimiser,
 schedule, clipping, precision and threads for all; what TRL was fed is compared with what emoloom
 was. Every way runs in a process of its own, so that its peak memory is its own, in an order that
-turns round with each repeat; the first step is not timed. The peer is TRL's fastest way without
-gradient checkpointing whose first loss is ours; ways that recompute are compared with each other.
+turns round with each repeat; the first step is not timed. The peer is TRL's fastest way whose
+first loss is ours, found three times: of the ways with a whole step in one forward, of those and
+the ways that accumulate the gradients of 2 rows at a time, and of those that recompute.
 """
 
 import argparse
@@ -20,13 +21,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from train_ways import WAYS, Job
+from train_ways import WAYS, Job, Way
 
 ROOT = Path(__file__).parents[1]
 INSTALL = "TRL is not installed: pip install -c constraints.txt -e '.[bench]'"
@@ -50,6 +51,13 @@ COLUMNS = {
     "largest_loss_difference": ".1e",
 }
 """Of the printed table, with the form of its numbers."""
+
+KINDS: dict[str, Callable[[Way], bool]] = {
+    "a step in one forward": lambda way: not way.recompute and way.rows_at_once is None,
+    "any size of forward": lambda way: not way.recompute,
+    "recomputing": lambda way: way.recompute,
+}
+"""Among which ways of TRL a peer is looked for."""
 
 Found = dict[str, Any]
 
@@ -126,8 +134,7 @@ def table(job: Job, ways: Sequence[str], repeats: int) -> Found:
         "prefix_tokens": first["head_tokens"],
         "row_tokens": row,
         "bound_from_the_prefix": first["sequence_tokens"] / row,
-        "verdict": verdict(lines),
-        "verdict_recomputing": verdict(lines, recompute=True),
+        "verdicts": {kind: verdict(lines, among) for kind, among in KINDS.items()},
         "ways": list(lines.values()),
     }
 
@@ -137,10 +144,13 @@ def own(name: str) -> str:
     return "emoloom-recompute" if WAYS[name].recompute else "emoloom"
 
 
-def verdict(lines: Mapping[str, Found], *, recompute: bool = False) -> Found | None:
+def verdict(lines: Mapping[str, Found], among: Callable[[Way], bool]) -> Found | None:
     """The product against TRL's fastest valid way; None where no such way was asked for."""
-    kind = {n: one for n, one in lines.items() if WAYS[n].recompute == recompute}
-    valid = [one for n, one in kind.items() if WAYS[n].trl and one["rows_kept_apart"]]
+    valid = [
+        one
+        for name, one in lines.items()
+        if WAYS[name].trl and among(WAYS[name]) and one["rows_kept_apart"]
+    ]
     if not valid:
         return None
     peer = max(valid, key=lambda one: float(one["rows_per_second"]))
@@ -177,9 +187,11 @@ def say(made: Found) -> None:
         print("| " + " | ".join(cells) + " |")
         if not one["rows_kept_apart"]:
             print(f"{one['name']}: its rows see each other here (first loss differs); no peer")
-    for found in filter(None, (made["verdict"], made["verdict_recomputing"])):
+    for kind, found in made["verdicts"].items():
+        if found is None:
+            continue
         print(
-            f"against {found['peer']}: {found['rows_per_second_ratio']:.2f}x rows/s (bound from "
+            f"{kind}, against {found['peer']}: {found['rows_per_second_ratio']:.2f}x rows/s (bound from "
             f"the prefix {made['bound_from_the_prefix']:.2f}x, required "
             f"{REQUIRED['rows_per_second']}x: {_said(found['reached'])}, goal {GOAL}x: "
             f"{_said(found['goal_reached'])}); {found['memory_ratio']:.2f}x its memory (required "
