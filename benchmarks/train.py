@@ -191,8 +191,8 @@ def say(made: Found) -> None:
         if found is None:
             continue
         print(
-            f"{kind}, against {found['peer']}: {found['rows_per_second_ratio']:.2f}x rows/s (bound from "
-            f"the prefix {made['bound_from_the_prefix']:.2f}x, required "
+            f"{kind}, against {found['peer']}: {found['rows_per_second_ratio']:.2f}x rows/s (bound "
+            f"from the prefix {made['bound_from_the_prefix']:.2f}x, required "
             f"{REQUIRED['rows_per_second']}x: {_said(found['reached'])}, goal {GOAL}x: "
             f"{_said(found['goal_reached'])}); {found['memory_ratio']:.2f}x its memory (required "
             f"{REQUIRED['memory']}x at most: {_said(found['memory_reached'])}; "
