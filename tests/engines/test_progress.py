@@ -72,7 +72,8 @@ def test_nothing_done_yet_is_no_division_by_zero(clock):
     task.advance(0)
     clock.now += 11
     task.advance(0)
-    assert "0/5 rows, 0.00 rows/s" in stream.getvalue()
+    # Nobody knows how long it takes before a row is done.
+    assert stream.getvalue().splitlines()[-1] == "select a: 0/5 rows"
 
 
 def test_a_reader_that_went_away_stops_no_work():

@@ -98,7 +98,6 @@ def by_one_term(lm: CausalLM, rows, sets, certificate, term: str, appraisals) ->
     return training
 
 
-@pytest.mark.skip(reason="not yet run to its end on a quiet machine")
 @pytest.mark.real
 def test_vad_preserving_alone_brings_the_written_vad_nearer(trained) -> None:
     fresh, rows, sets, certificate = trained
@@ -108,7 +107,6 @@ def test_vad_preserving_alone_brings_the_written_vad_nearer(trained) -> None:
     assert strict_rmse(answers(lm, rows, certificate), rows) <= 0.8 * before
 
 
-@pytest.mark.skip(reason="not yet run to its end on a quiet machine")
 @pytest.mark.real
 def test_appraisal_alone_brings_the_written_labels_nearer(trained) -> None:
     """Of a verifier that says of each text what its labels stand for in the theory table."""
@@ -123,7 +121,6 @@ def test_appraisal_alone_brings_the_written_labels_nearer(trained) -> None:
     assert agreement(answers(lm, rows, certificate), atoms, profile, labels) > before
 
 
-@pytest.mark.skip(reason="not yet run to its end on a quiet machine")
 @pytest.mark.real
 def test_weight_nought_is_the_term_absent(trained, tmp_path) -> None:
     """The same adapter of SmolLM2, byte for byte, after two steps."""

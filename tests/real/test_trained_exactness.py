@@ -18,7 +18,6 @@ LIMIT = 24
 """The labels and the numbers; canonical decoding costs a whole forward a token."""
 
 
-@pytest.mark.skip(reason="not yet run to its end on a quiet machine")
 @pytest.mark.real
 def test_every_way_of_decoding_gives_the_canonical_bytes(few_rows) -> None:
     config, run = load_config(few_rows.config), RunDirectory(few_rows.run)

@@ -120,11 +120,11 @@ class _PlainTask:
         now = time.monotonic()
         if now - self.last >= PLAIN_SECONDS and self.rate.done < self.rate.total:
             self.last = now
-            left = (self.rate.total - self.rate.done) / max(per_second, 1e-9)
-            self.progress.say(
-                f"{self.title}: {self.rate.done}/{self.rate.total} {self.unit}, "
-                f"{per_second:.2f} {self.unit}/s, {left:.0f} s left"
-            )
+            done = f"{self.title}: {self.rate.done}/{self.rate.total} {self.unit}"
+            if self.rate.done:  # before that nobody knows how long it takes
+                left = (self.rate.total - self.rate.done) / per_second
+                done += f", {per_second:.2f} {self.unit}/s, {left:.0f} s left"
+            self.progress.say(done)
 
     def close(self) -> None:
         self.progress.say(f"{self.title}: {self.rate.summary(self.unit)}")

@@ -193,6 +193,26 @@ def _heads_work(job: CandidateRun) -> Work:
     return Work(stage, name, len(asked), "rows", make)
 
 
+def _decode_job(job: CandidateRun, row_set: str, rows: tuple[Row, ...], inputs: str) -> DecodeJob:
+    decoding, trained = job.config.decoding, job.candidate.trained
+    # Zero-shot is shown and the pairs are a side figure: the least number holds where it ranks.
+    least = decoding.audit_rows if row_set == SELECT else 0
+    chosen = rows_to_audit([row.id for row in rows], decoding.audit_share, least)
+    certificate = job.run.candidate(job.candidate.name) / "preflight.json"
+    return DecodeJob(
+        rows=rows,
+        certificate=read_certificate(certificate),
+        canonical=decoding.decoder == "canonical",
+        settings=DecodeSettings(decoding.max_new_tokens, decoding.pack_rows, decoding.pack_tokens),
+        hints=draft_hints(job, rows, row_set) if trained else {},
+        taught=taught_answers(job.rows.train) if trained else (),
+        audit=chosen if trained else (),
+        inputs=inputs,
+        tuned=trained,
+        dtype=decoding.dtype,
+    )
+
+
 def _decode_work(job: CandidateRun, row_set: str) -> Work:
     name, decoding = job.candidate.name, job.config.decoding
     folder = job.run.candidate(name)
@@ -215,22 +235,7 @@ def _decode_work(job: CandidateRun, row_set: str) -> Work:
         lm = load(job.model, job.config, job.space)
         if trained:
             lm = with_adapter(lm, folder)
-        task = DecodeJob(
-            rows=rows,
-            certificate=certificate,
-            canonical=decoding.decoder == "canonical",
-            settings=DecodeSettings(
-                decoding.max_new_tokens, decoding.pack_rows, decoding.pack_tokens
-            ),
-            hints=draft_hints(job, rows, row_set) if trained else {},
-            taught=taught_answers(job.rows.train) if trained else (),
-            audit=rows_to_audit([row.id for row in rows], decoding.audit_share, decoding.audit_rows)
-            if trained
-            else (),  # zero-shot is shown, and never ranked
-            inputs=stage.inputs,
-            tuned=trained,
-            dtype=decoding.dtype,
-        )
+        task = _decode_job(job, row_set, rows, stage.inputs)
         out = job.run.rows(name, row_set)
         costs = decode(
             lm,
