@@ -4,13 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from asked_rows import CERTIFICATE, SPACE, row
 from emoloom.config import Config, parse_config
-from emoloom.corpora.labels import load_space
 from emoloom.decoding.verified import DecodeSettings
-from emoloom.models.certificate import Certificate, Check
+from emoloom.models.certificate import Certificate
 from emoloom.models.logits import ModelError
 from emoloom.recipes import RECIPES
-from emoloom.records import VAD, Answer, Row
 from emoloom.runs.directory import (
     RunDirectory,
     write_json_atomic,
@@ -20,21 +19,11 @@ from emoloom.screening.answers import CandidateRun, candidate_work
 from emoloom.screening.candidates import list_candidates
 from emoloom.screening.extras import Extras
 from emoloom.screening.plan import make_plan
-from emoloom.screening.row_sets import SharedRows
 from emoloom.screening.training_steps import fit_settings
 from emoloom.sources.model_files import ModelFiles
-from emoloom.supervision.lexicon import load_lexicon
-from emoloom.supervision.weak_vad import AffineMap
 from tiny_screen import SETTINGS
 
-SPACE = load_space("goemotions28")
 GOOD = '{"labels":["joy"],"vad":{"v":0.80,"a":0.50,"d":0.60},"rationale":"cues: none"}'
-CERTIFICATE = Certificate("packed", "exact", 300, 0.01, 512, (Check("causality", True, 0.0, 1.0),))
-
-
-def row(number: int, source: str = "a") -> Row:
-    answer = Answer(("joy",), VAD(0.5, 0.4, 0.3), "")
-    return Row(f"{source}/{number}", f"text {number}", answer, source, "dev", "human", f"g{number}")
 
 
 def config_with(**changes: object) -> Config:
@@ -53,22 +42,6 @@ def files_of(**changes: object) -> ModelFiles:
         **changes,
     }
     return ModelFiles(**{field.name: facts.get(field.name) for field in fields(ModelFiles)})
-
-
-@pytest.fixture(scope="module")
-def lexicon():
-    return load_lexicon()
-
-
-@pytest.fixture
-def rows() -> SharedRows:
-    return SharedRows(
-        train=tuple(row(n) for n in range(6)),
-        select=tuple(row(n) for n in range(10, 14)),
-        scale=AffineMap.identity(),
-        warnings=(),
-        hashes={"train": "ht", "select": "hs"},
-    )
 
 
 @pytest.fixture

@@ -2,11 +2,8 @@
 
 from dataclasses import replace
 
-import pytest
-
-from emoloom.corpora.labels import load_space
-from emoloom.models.certificate import Certificate, Check
-from emoloom.records import VAD, Answer, ParseFailure, Prediction, Row
+from asked_rows import SPACE, row
+from emoloom.records import ParseFailure, Prediction
 from emoloom.runs.directory import (
     RunDirectory,
     write_jsonl_atomic,
@@ -14,34 +11,8 @@ from emoloom.runs.directory import (
 from emoloom.screening.answers import spread
 from emoloom.screening.floor_work import floor_work
 from emoloom.screening.outputs import read_answers
-from emoloom.screening.row_sets import SharedRows
-from emoloom.supervision.lexicon import load_lexicon
-from emoloom.supervision.weak_vad import AffineMap
 
-SPACE = load_space("goemotions28")
 GOOD = '{"labels":["joy"],"vad":{"v":0.80,"a":0.50,"d":0.60},"rationale":"cues: none"}'
-CERTIFICATE = Certificate("packed", "exact", 300, 0.01, 512, (Check("causality", True, 0.0, 1.0),))
-
-
-def row(number: int, source: str = "a") -> Row:
-    answer = Answer(("joy",), VAD(0.5, 0.4, 0.3), "")
-    return Row(f"{source}/{number}", f"text {number}", answer, source, "dev", "human", f"g{number}")
-
-
-@pytest.fixture(scope="module")
-def lexicon():
-    return load_lexicon()
-
-
-@pytest.fixture
-def rows() -> SharedRows:
-    return SharedRows(
-        train=tuple(row(n) for n in range(6)),
-        select=tuple(row(n) for n in range(10, 14)),
-        scale=AffineMap.identity(),
-        warnings=(),
-        hashes={"train": "ht", "select": "hs"},
-    )
 
 
 # Which rows

@@ -1,9 +1,9 @@
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from emoloom.config_sections import DataConfig, RowsConfig
+from asked_rows import part, sets_of
+from emoloom.config_sections import DataConfig
 from emoloom.corpora.labels import load_space
 from emoloom.errors import UserError
 from emoloom.records import VAD, Answer, Row
@@ -13,29 +13,8 @@ from emoloom.screening.row_sets import (
     read_part,
     supervise,
 )
-from emoloom.supervision.lexicon import load_lexicon
 from emoloom.supervision.weak_vad import AffineMap, fit_affine, rationale, weak_vad
-from official_files import BROKEN, emobank_file, goemotions_folder
-
-SPACE = load_space("goemotions28")
-
-
-@pytest.fixture(scope="module")
-def lexicon():
-    return load_lexicon()
-
-
-def part(corpus: str, rows: int | None = None, path: Path | None = None) -> RowsConfig:
-    return RowsConfig(corpus=corpus, rows=rows, path=path)
-
-
-def sets_of(lexicon, train, select, seed=1):
-    return build_row_sets(DataConfig(train=train, select=select), SPACE, lexicon, seed)
-
-
-@pytest.fixture
-def official(tmp_path) -> tuple[Path, Path]:
-    return goemotions_folder(tmp_path / "goemotions"), emobank_file(tmp_path / "emobank")
+from official_files import BROKEN, emobank_file
 
 
 @pytest.fixture

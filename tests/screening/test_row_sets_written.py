@@ -2,12 +2,11 @@
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 
 import pytest
 
-from emoloom.config_sections import DataConfig, RowsConfig
-from emoloom.corpora.labels import load_space
+from asked_rows import SPACE, part
+from emoloom.config_sections import DataConfig
 from emoloom.runs.directory import RunDirectory, sha256_file
 from emoloom.screening.facts import source_hashes
 from emoloom.screening.row_sets import (
@@ -16,28 +15,6 @@ from emoloom.screening.row_sets import (
     read_row_sets,
     row_set_work,
 )
-from emoloom.supervision.lexicon import load_lexicon
-from official_files import emobank_file, goemotions_folder
-
-SPACE = load_space("goemotions28")
-
-
-@pytest.fixture(scope="module")
-def lexicon():
-    return load_lexicon()
-
-
-def part(corpus: str, rows: int | None = None, path: Path | None = None) -> RowsConfig:
-    return RowsConfig(corpus=corpus, rows=rows, path=path)
-
-
-def sets_of(lexicon, train, select, seed=1):
-    return build_row_sets(DataConfig(train=train, select=select), SPACE, lexicon, seed)
-
-
-@pytest.fixture
-def official(tmp_path) -> tuple[Path, Path]:
-    return goemotions_folder(tmp_path / "goemotions"), emobank_file(tmp_path / "emobank")
 
 
 @pytest.fixture

@@ -1,0 +1,142 @@
+"""Does each regulariser alone move what a trained SmolLM2 writes freely? One run, `--json FILE`.
+
+    python benchmarks/terms_reach_text.py
+
+The model of benchmarks/trained.yaml is trained further on some of its training rows by one term,
+every other term off, and answers the same rows before and after. Required: RMSE of the written VAD
+down by 20% (`vad_preserving`), agreement of the atoms that the written labels imply up
+(`appraisal`).
+"""
+
+import argparse
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from trained_model import CONFIG, LIMIT, Trained, train_if_missing, trained
+
+from emoloom.config import load_config
+from emoloom.contract.parse import parse_output
+from emoloom.corpora.labels import load_space
+from emoloom.decoding.drafts import contract_drafter
+from emoloom.decoding.verified import DecodeSettings, decode_rows
+from emoloom.records import Appraisal, ParseFailure, Prediction, Row
+from emoloom.screening.row_sets import SharedRows, read_row_sets
+from emoloom.supervision.lexicon import load_lexicon
+from emoloom.supervision.theory import atom_profile
+from emoloom.supervision.verifier_choice import TheoryRows, VerifierRequest, get_verifier
+from emoloom.training.adapters import add_adapter
+from emoloom.training.charts import make_charts
+from emoloom.training.examples import Examples, commonest_label
+from emoloom.training.fit import Training
+from emoloom.training.schedule import FitSettings
+from emoloom.training.terms import Reader, Weights
+
+Answers = list[Prediction | ParseFailure]
+
+
+def main() -> None:
+    """Print a table; write it as JSON where asked."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run", type=Path, default=Path("runs/trained"))
+    parser.add_argument("--rows", type=int, default=24)
+    parser.add_argument("--epochs", type=int, default=8, help="passes over the rows, 8 a step")
+    parser.add_argument("--learning-rate", type=float, default=3e-4)
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args()
+    train_if_missing(given.run)
+    space = load_space(load_config(CONFIG).labels)
+    sets = read_row_sets(given.run / "data", space)
+    rows = [row for row in sets.train if row.answer.labels and row.answer.vad][: given.rows]
+    request = VerifierRequest(None, None, None, None, None)
+    verifier = get_verifier(request, print, TheoryRows(space, sets.train))
+    atoms = verifier.appraise([row.text for row in rows])
+    before = measure(answers(trained(given.run, 1), rows), rows, atoms)
+    table = {"before": before}
+    print(line("before", before), flush=True)
+    for term in ("vad_preserving", "appraisal"):
+        model = trained(given.run, 1)
+        settings = FitSettings(seed=1, epochs=given.epochs, learning_rate=given.learning_rate)
+        by_one_term(model, rows, sets, atoms, term, settings)
+        table[term] = measure(answers(model, rows), rows, atoms)
+        print(line(term, table[term]), flush=True)
+    fall = 1 - table["vad_preserving"]["vad_rmse"] / before["vad_rmse"]
+    gain = table["appraisal"]["atom_agreement"] - before["atom_agreement"]
+    print(f"VAD RMSE down by {fall:.1%} (required 20%); atom agreement up by {gain:+.4f}")
+    if given.json:
+        used = {"rows": len(rows), "epochs": given.epochs, "learning_rate": given.learning_rate}
+        given.json.write_text(json.dumps({"settings": used, **table}, indent=2) + "\n")
+
+
+def answers(model: Trained, rows: Sequence[Row]) -> Answers:
+    """What the model writes of its own accord; drafts change no byte of it."""
+    taught = [Prediction(r.answer.labels, r.answer.vad, r.answer.rationale) for r in rows]  # type: ignore[arg-type]
+    drafter = contract_drafter(model.lm.prompter, answers=taught)
+    texts = [(row.id, row.text) for row in rows]
+    settings = DecodeSettings(LIMIT)
+    found = {
+        one.id: one.output
+        for one in decode_rows(model.lm, texts, model.certificate, settings, drafter)
+    }
+    return [parse_output(found[row.id], model.lm.prompter.space) for row in rows]
+
+
+def by_one_term(
+    model: Trained,
+    rows: Sequence[Row],
+    sets: SharedRows,
+    atoms: Sequence[Appraisal],
+    term: str,
+    settings: FitSettings,
+) -> None:
+    """Train further by one term, in place."""
+    lm = model.lm
+    add_adapter(lm, settings)
+    profile = atom_profile(lm.prompter.space)
+    charts = make_charts(lm.prompter, sets.train, load_lexicon(), sets.scale, profile)
+    label = commonest_label(sets.train, lm.prompter.space)
+    vad = rows[0].answer.vad
+    assert vad is not None  # no row is without, so it fills no place
+    examples = Examples(lm.prompter, rows, label, vad, charts, atoms)
+    weights = Weights(**{**dict.fromkeys(asdict(Weights()), 0.0), term: 1.0})
+    reader = Reader(weights, charts, None)
+    training = Training(lm, examples, model.certificate.packed_up_to, settings, reader=reader)
+    while not training.finished:
+        training.step()
+
+
+def measure(
+    predicted: Answers, rows: Sequence[Row], atoms: Sequence[Appraisal]
+) -> dict[str, float]:
+    """RMSE of the written VAD over parsed rows and strictly, and agreement of the atoms."""
+    space = load_space(load_config(CONFIG).labels)
+    profile = atom_profile(space)
+    squares, strict, gaps = [], [], []
+    for one, row, wanted in zip(predicted, rows, atoms, strict=True):
+        assert row.answer.vad is not None
+        targets = row.answer.vad.as_tuple()
+        if isinstance(one, ParseFailure):
+            strict += [max(t, 1 - t) ** 2 for t in targets]
+            continue
+        here = [(v - t) ** 2 for v, t in zip(one.vad.as_tuple(), targets, strict=True)]
+        squares += here
+        strict += here
+        implied = profile[[space.labels.index(label) for label in one.labels]].mean(axis=0)
+        gaps += [abs(a - b) for a, b in zip(implied, wanted.as_tuple(), strict=True)]
+    return {
+        "parsed": float(sum(isinstance(one, Prediction) for one in predicted)),
+        "vad_rmse": math.sqrt(math.fsum(squares) / max(1, len(squares))),
+        "strict_vad_rmse": math.sqrt(math.fsum(strict) / len(strict)),
+        "atom_agreement": 1 - math.fsum(gaps) / max(1, len(gaps)),
+    }
+
+
+def line(name: str, found: dict[str, float]) -> str:
+    """One line of the table."""
+    return f"{name:15}" + "  ".join(f"{key} {value:.4f}" for key, value in found.items())
+
+
+if __name__ == "__main__":
+    main()
