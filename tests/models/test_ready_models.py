@@ -6,7 +6,6 @@ cannot say: that the published files are as written down in `tests/support/ready
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 import torch
@@ -24,7 +23,7 @@ from emoloom.sources.model_files import ModelFiles, get_model, parse_source
 from emoloom.training.adapters import add_adapter, load_adapter, save_adapter
 from emoloom.training.fit import fit
 from emoloom.training.schedule import FitSettings
-from ready_family import PADDING, Ready, write_ready
+from ready_family import PADDING, Ready, features, write_ready
 from ready_models import READY
 from small_tokenizers import read, whole
 from tiny_lm import EXAMPLE, SPACE, hint, make_examples, row, train_rows, word_texts
@@ -58,21 +57,6 @@ FEATURES = {
     "olmo-2-0425-1b-instruct": {"normed"},
     "gemma-3-270m": {"grouped", "normed", "tied"},
 }
-
-
-def features(model: Any) -> set[str]:
-    shared = model.get_output_embeddings().weight is model.get_input_embeddings().weight
-    found = {"tied"} if shared else set()
-    if model.config.model_type == "gpt_neox":
-        return found  # one matrix for queries, keys and values
-    attention = model.model.layers[0].self_attn
-    if attention.k_proj.out_features < attention.q_proj.out_features:
-        found.add("grouped")
-    if hasattr(attention, "q_norm"):
-        found.add("normed")
-    if attention.k_proj.bias is not None:
-        found.add("biased")
-    return found
 
 
 @dataclass(frozen=True)

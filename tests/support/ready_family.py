@@ -100,3 +100,19 @@ def _is_name(key: str, value: Any) -> bool:
 
 def _write(path: Path, value: dict[str, Any]) -> None:
     path.write_text(json.dumps(value, indent=2), encoding="utf-8")
+
+
+def features(model: Any) -> set[str]:
+    """What of an architecture shows in its weights: tied, grouped, normed, biased."""
+    shared = model.get_output_embeddings().weight is model.get_input_embeddings().weight
+    found = {"tied"} if shared else set()
+    if model.config.model_type == "gpt_neox":
+        return found  # one matrix for queries, keys and values
+    attention = model.model.layers[0].self_attn
+    if attention.k_proj.out_features < attention.q_proj.out_features:
+        found.add("grouped")
+    if hasattr(attention, "q_norm"):
+        found.add("normed")
+    if attention.k_proj.bias is not None:
+        found.add("biased")
+    return found

@@ -8,13 +8,13 @@ from typing import Any
 from qwen1_maker import CONFIG as QWEN1
 from qwen1_maker import publish as publish_qwen1
 from ready_family import SIZES, Ready
+from ready_qwen import QWEN_SPECIAL, qwen2
 from ready_templates import (
     LLAMA3_2,
     LLAMA3_2_SYSTEM,
     OLMO2,
     QWEN1_5_SYSTEM,
     QWEN2_5_SYSTEM,
-    QWEN3,
     SMOLLM2_SYSTEM,
     ZEPHYR,
     chatml,
@@ -22,41 +22,6 @@ from ready_templates import (
 from ready_tokenizers import Rules, gemma, llama2, neox, qwen, smollm2, three_digits
 
 _MERGED: dict[str, Any] = {"number": ("0", ".", "53"), "year": ("202", "4")}
-
-_QWEN = SIZES | {
-    "architectures": ["Qwen2ForCausalLM"],
-    "model_type": "qwen2",
-    "hidden_act": "silu",
-    "attention_dropout": 0.0,
-    "max_position_embeddings": 32768,
-    "max_window_layers": 21,
-    "rms_norm_eps": 1e-6,
-    "rope_theta": 1000000.0,
-    "sliding_window": 32768,
-    "use_sliding_window": False,
-}
-_QWEN_SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
-_QWEN_NAMES = {
-    "tokenizer_class": "Qwen2Tokenizer",
-    "bos_token": None,
-    "eos_token": "<|im_end|>",
-    "pad_token": "<|endoftext|>",
-    "unk_token": None,
-}
-
-
-def _qwen(system: str, *, plain: tuple[str, ...] = (), **config: Any) -> Ready:
-    return Ready(
-        config=_QWEN | config,
-        maker=qwen,
-        rules=Rules(_QWEN_SPECIAL, plain),
-        tokenizer_config=_QWEN_NAMES,
-        end="<|im_end|>",
-        stops=("<|im_end|>", "<|endoftext|>"),
-        template=chatml(system) if system else QWEN3,
-        system_turn=f"<|im_start|>system\n{system}" if system else "",
-    )
-
 
 _LLAMA = SIZES | {
     "architectures": ["LlamaForCausalLM"],
@@ -76,7 +41,7 @@ def _smollm2(heads: int, groups: int, theta: float) -> Ready:
     return Ready(
         config=_LLAMA | own | heads_of | {"rope_interleaved": False, "is_llama_config": True},
         maker=smollm2,
-        rules=Rules((*_QWEN_SPECIAL, "<repo_name>", "<file_sep>", "<jupyter_start>")),
+        rules=Rules((*QWEN_SPECIAL, "<repo_name>", "<file_sep>", "<jupyter_start>")),
         tokenizer_config={
             "tokenizer_class": "GPT2Tokenizer",
             "add_prefix_space": False,
@@ -130,7 +95,7 @@ READY: dict[str, Ready] = {
     "qwen-1.8b-chat": Ready(
         config=QWEN1,
         maker=qwen,
-        rules=Rules(_QWEN_SPECIAL, ("<|extra_0|>", "<|extra_1|>", "<|extra_204|>")),
+        rules=Rules(QWEN_SPECIAL, ("<|extra_0|>", "<|extra_1|>", "<|extra_204|>")),
         tokenizer_config={},
         end="<|im_end|>",
         stops=("<|im_end|>", "<|endoftext|>", "<|im_start|>"),
@@ -139,21 +104,21 @@ READY: dict[str, Ready] = {
         publish=publish_qwen1,
         runs_as="Qwen2ForCausalLM",
     ),
-    "qwen1.5-1.8b-chat": _qwen(QWEN1_5_SYSTEM, num_key_value_heads=4, tie_word_embeddings=False),
-    "qwen2.5-0.5b-instruct": _qwen(
+    "qwen1.5-1.8b-chat": qwen2(QWEN1_5_SYSTEM, num_key_value_heads=4, tie_word_embeddings=False),
+    "qwen2.5-0.5b-instruct": qwen2(
         QWEN2_5_SYSTEM,
         plain=("<tool_call>", "</tool_call>"),
         num_key_value_heads=1,
         tie_word_embeddings=True,
     ),
-    "qwen2.5-1.5b-instruct": _qwen(
+    "qwen2.5-1.5b-instruct": qwen2(
         QWEN2_5_SYSTEM,
         plain=("<tool_call>", "</tool_call>"),
         num_attention_heads=6,
         num_key_value_heads=2,
         tie_word_embeddings=True,
     ),
-    "qwen3-0.6b": _qwen(
+    "qwen3-0.6b": qwen2(
         "",
         plain=("<tool_call>", "</tool_call>", "<think>", "</think>"),
         architectures=["Qwen3ForCausalLM"],
