@@ -7,6 +7,7 @@ import pytest
 import torch
 from transformers.modeling_layers import GradientCheckpointingLayer
 
+from emoloom.models.logits import ModelError
 from emoloom.training.adapters import add_adapter
 from emoloom.training.fit import fit
 from emoloom.training.schedule import FitSettings
@@ -54,3 +55,12 @@ def test_bfloat16_is_near_and_keeps_weights_in_fp32(folder, plain):
     assert losses == pytest.approx(plain[0], rel=0.05)
     assert weights.dtype == torch.float32
     assert all(p.dtype == torch.float32 for p in lm.model.parameters())
+
+
+def test_a_model_that_cannot_recompute_says_so(folder):
+    lm = reload(folder)
+    settings = replace(PLAIN, recompute=True)
+    add_adapter(lm, settings)
+    lm.model.supports_gradient_checkpointing = False
+    with pytest.raises(ModelError, match="set `recompute: false`"):
+        next(fit(lm, make_examples(lm, train_rows()), 10_000, settings))

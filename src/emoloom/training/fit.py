@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import torch
 
@@ -81,7 +80,7 @@ class Training:
         )
         lm.model.eval()  # no dropout: it would draw from the global generator
         if settings.recompute:
-            _recompute_activations(lm.model)
+            _recompute_activations(lm)
 
     @property
     def finished(self) -> bool:
@@ -251,16 +250,19 @@ def single_logits(lm: CausalLM, group: Group, *, hidden: bool = False) -> Logits
     return run(lm, [len(head) + place - 1 for place in asked], hidden=hidden, input_ids=ids_1T)
 
 
-def _recompute_activations(model: Any) -> None:
+def _recompute_activations(lm: CausalLM) -> None:
     """Switch recomputing on without the training mode of the model, which may bring dropout."""
     from transformers.modeling_layers import GradientCheckpointingLayer
 
-    if not getattr(model, "supports_gradient_checkpointing", False):
-        return
-    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    for module in model.modules():
-        if isinstance(module, GradientCheckpointingLayer):
-            module.training = True  # the layer itself, and none of its parts
+    model = lm.model
+    layers = [m for m in model.modules() if isinstance(m, GradientCheckpointingLayer)]
+    if not layers or not getattr(model, "supports_gradient_checkpointing", False):
+        raise ModelError(f"{lm.name} cannot recompute activations: set `recompute: false`")
+    # Named anew in the course of transformers 5; both take the same first argument.
+    old: Any = getattr(model, "gradient_checkpointing_enable", None)
+    getattr(model, "activation_checkpointing_enable", old)({"use_reentrant": False})
+    for layer in layers:
+        layer.training = True  # the layer itself, and none of its parts
 
 
 def _home(key: str, parameter: torch.nn.Parameter) -> torch.device:
