@@ -19,7 +19,8 @@ from emoloom.screening.row_sets import read_row_sets
 from emoloom.sources.model_files import get_model
 from emoloom.supervision.lexicon import load_lexicon
 
-CONFIG = Path(__file__).with_name("trained.yaml")
+HERE = Path(__file__).parent
+CONFIG = HERE / "trained.yaml"
 LIMIT = 96
 
 
@@ -41,8 +42,11 @@ class Trained:
 
 
 def trained(run_folder: Path, count: int) -> Trained:
-    """The model of a finished run of trained.yaml and `count` of its rows, evenly spread."""
-    config, run = load_config(CONFIG), RunDirectory(run_folder)
+    """The model of a finished run and `count` of its rows, evenly spread.
+
+    The run is one of the config here whose name the folder bears.
+    """
+    config, run = load_config(config_of(run_folder)), RunDirectory(run_folder)
     space, lexicon = load_space(config.labels), load_lexicon(config.lexicon)
     sets = read_row_sets(run.root / "data", space)
     candidate = list_candidates(config)[0]
@@ -61,6 +65,12 @@ def trained(run_folder: Path, count: int) -> Trained:
     )
 
 
+def config_of(run_folder: Path) -> Path:
+    """The config here whose name the folder bears, else trained.yaml."""
+    named = HERE / f"{run_folder.name}.yaml"
+    return named if named.is_file() else CONFIG
+
+
 def train_if_missing(run_folder: Path) -> None:
     """Make the run where it is not there; a run that was cut goes on."""
     if not (run_folder / "leaderboard.json").is_file():
@@ -69,4 +79,4 @@ def train_if_missing(run_folder: Path) -> None:
             file=sys.stderr,
             flush=True,
         )
-        screen(CONFIG, run_folder, PlainProgress(sys.stderr))
+        screen(config_of(run_folder), run_folder, PlainProgress(sys.stderr))
