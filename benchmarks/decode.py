@@ -1,12 +1,13 @@
 """Verified decoding against transformers' `generate`, one run, every ratio.
 
     emoloom screen benchmarks/trained.yaml        # once: the trained model (20 minutes, two cores)
-    python benchmarks/decode.py [--rows 64] [--slow-rows 16] [--json FILE]
+    python benchmarks/decode.py [--rows 64] [--slow-rows 8] [--json FILE]
 
 Same model, rows, precision, threads and limit for all; the model's own generation settings are
 neutralised; every answer is compared with ours. Peers stop at end tokens only, where we also stop
 at the closing brace, so a peer's answer counts as the same up to that brace, and its time is
-taken with a stopping criterion that ends each row there.
+taken with a stopping criterion that ends each row there. What a requirement compares is run twice,
+in turn, and the faster run counts: other users of a machine only ever make it slower.
 """
 
 import argparse
@@ -43,6 +44,8 @@ class Way:
     batch: int
     rows: int
     dtype: str = "float32"
+    of: int = 0
+    """The rows are drawn evenly from so many, which the other ways decode; 0 for all of them."""
 
     @property
     def name(self) -> str:
@@ -165,7 +168,9 @@ def verified(model: Trained, way: Way) -> tuple[dict[str, str], dict[str, float]
 
 def measure(run: Path, way: Way) -> Timed:
     """One way, in this process."""
-    model = trained(run, way.rows)
+    model = trained(run, way.of or way.rows)
+    every = max(1, len(model.rows) // way.rows)
+    model = replace(model, rows=model.rows[::every][: way.rows])
     if way.dtype != "float32":
         half = in_bfloat16(model.lm)
         assert half is not None, "SmolLM2's output layer can be run apart"
@@ -197,11 +202,17 @@ def apart(run: Path, way: Way) -> Timed:
 def table(run: Path, given: argparse.Namespace, dtype: str) -> list[dict[str, Any]]:
     """Every way in one precision; latency is compared with latency, the rest with packs of 32."""
     few, rows = min(given.slow_rows, given.rows), given.rows
-    plan = [Way("verified", 32, rows), Way("verified", 1, rows)]
-    plan += [Way(kind, batch, rows) for kind in ("cached", "prefix") for batch in given.batches]
-    plan += [Way("uncached", batch, few) for batch in (8, 16) if batch <= few]
-    ways = [apart(run, replace(way, dtype=dtype)) for way in plan]
-    return [_shown(way, ways[1] if way.way.batch == 1 else ways[0], ways[0]) for way in ways]
+    ours = [Way("verified", 32, rows, dtype), Way("verified", 1, rows, dtype)]
+    cached = [Way("cached", batch, rows, dtype) for batch in given.batches]
+    others = [Way("prefix", batch, rows, dtype) for batch in given.batches if batch > 1]
+    others += [Way("uncached", batch, few, dtype, of=rows) for batch in (4, 8) if batch <= few]
+    found = {way: apart(run, way) for way in [*ours, *cached, *others]}
+    best = max(cached, key=lambda way: found[way].rate)
+    again = [*ours, *dict.fromkeys([cached[0], best])]
+    for way in again * (given.repeats - 1):
+        found[way] = min(found[way], apart(run, way), key=lambda timed: timed.seconds)
+    packed, single = found[ours[0]], found[ours[1]]
+    return [_shown(one, single if way.batch == 1 else packed, packed) for way, one in found.items()]
 
 
 def _shown(timed: Timed, ours: Timed, all_rows: Timed) -> dict[str, Any]:
@@ -225,8 +236,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", type=Path, default=Path("runs/trained"))
     parser.add_argument("--rows", type=int, default=64)
-    parser.add_argument("--slow-rows", type=int, default=16, help="rows without a cache")
+    parser.add_argument("--slow-rows", type=int, default=8, help="rows without a cache")
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8, 16, 32, 64])
+    parser.add_argument("--repeats", type=int, default=2, help="of what a requirement compares")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--way", help=argparse.SUPPRESS)
     given = parser.parse_args()
