@@ -2,6 +2,7 @@
 
     emoloom screen benchmarks/trained.yaml        # once: the trained model (20 minutes, two cores)
     python benchmarks/decode.py [--rows 64] [--slow-rows 8] [--json FILE]
+    python benchmarks/decode.py --run runs/trained-heads    # drafts from heads: trained-heads.yaml
 
 Same model, rows, precision, threads and limit for all; the model's own generation settings are
 neutralised; every answer is compared with ours. Peers stop at end tokens only, where we also stop
