@@ -1,9 +1,9 @@
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
@@ -52,11 +52,13 @@ def test_the_entry_point_is_emoloom():
 
 @pytest.mark.parametrize("args", [("--help",), ("screen", "--help"), ("models", "get", "--help")])
 def test_help_takes_under_300_milliseconds(args):
+    """Of processor time: what else the machine does must not decide."""
     times = []
     for _ in range(5):
-        start = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = run(*args)
-        times.append(time.perf_counter() - start)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
         assert done.returncode == 0
         assert done.stdout.startswith("Usage: ")
     assert min(times) < 0.3, times
