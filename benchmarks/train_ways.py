@@ -24,8 +24,9 @@ from emoloom.corpora.labels import load_space
 from emoloom.models.causal_lm import CausalLM
 from emoloom.records import VAD, LabelSpace, Row
 from emoloom.screening.candidates import list_candidates, load, preflight, read_certificate
-from emoloom.screening.row_sets import build_row_sets
-from emoloom.screening.training_steps import fit_settings
+from emoloom.screening.recipe_settings import fit_settings
+from emoloom.screening.row_build import Drawing, write_row_sets
+from emoloom.screening.row_sets import read_row_sets
 from emoloom.sources.model_files import get_model
 from emoloom.supervision.lexicon import load_lexicon
 from emoloom.training.adapters import add_adapter
@@ -188,7 +189,10 @@ def model_of(config: Config, space: LabelSpace) -> CausalLM:
 
 def rows_of(config: Config, space: LabelSpace, count: int | None = None) -> list[Row]:
     """The config's train rows, or so many of them, evenly spread over the corpora."""
-    sets = build_row_sets(config.data, space, load_lexicon(config.lexicon), config.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        drawing = Drawing(config.data, {}, config.seed)
+        write_row_sets(Path(folder), drawing, space, load_lexicon(config.lexicon))
+        sets = read_row_sets(Path(folder), space)
     have = len(sets.train)
     wanted = have if count is None else count
     if wanted > have:

@@ -31,8 +31,8 @@ FLOORS = ("constant", "lexicon", "tf-idf")
 
 def test_the_run_folder_holds_what_the_design_lists(finished_run):
     top = (
-        "run.json manifest.json plan.json events.jsonl costs.json report.html .lock done/data.json "
-        "done/polarity.json"
+        "run.json manifest.json manifest.sha256 plan.json events.jsonl costs.json report.html "
+        ".lock done/data.json done/polarity.json"
     )
     wanted = {
         *top.split(),
@@ -49,7 +49,7 @@ def test_the_run_folder_holds_what_the_design_lists(finished_run):
     wanted |= {f"candidates/one.sft/{f}" for f in trained}
     wanted.add("candidates/one.sft/checkpoint/adapter_model.safetensors")
     wanted |= {f"candidates/{name}/rows/polarity.jsonl" for name in (*FLOORS, "one.sft")}
-    wanted.add("candidates/one.sft/done/polarity.json")
+    wanted |= {f"candidates/one.sft/done/{stage}.json" for stage in ("polarity", "probe")}
     assert set(tree(finished_run.folder)) == wanted
 
 
@@ -117,7 +117,7 @@ def test_times_live_in_costs_alone(finished_run):
     timed = ("seconds", "rate", "peak_memory", "forwards", "near_ties")
     for name, content in tree(finished_run.folder, UNSTEADY).items():
         if name == "plan.json" or not name.endswith((".json", ".jsonl", ".csv")):
-            continue  # plan.json holds the budget's `wall_seconds`, which is no time measured
+            continue  # plan.json holds the budget's limits, which are no times measured
         assert [word for word in timed if f'"{word}'.encode() in content] == [], name
 
 
@@ -132,13 +132,13 @@ def test_the_manifest_is_an_in_toto_statement_and_every_digest_is_right(finished
     for subject in manifest["subject"]:
         assert set(subject) == {"name", "digest"}
         assert subject["digest"] == {"sha256": sha256_file(folder / subject["name"])}
-    unsteady = {*UNSTEADY, "manifest.json", "run.json"}
-    assert set(names) == {n for n in tree(folder, unsteady) if "done" not in Path(n).parts}
+    assert set(names) == set(tree(folder)) - {".lock", "manifest.json", "manifest.sha256"}
     made_from = manifest["predicate"]
     assert len(made_from["models"]["one"]["weights_sha256"]) == 64
     corpora = {"goemotions-sample", "emobank-sample", "goemotions-polarity"}
     assert set(made_from["data"]) == corpora
     assert made_from["config"]["ranking"]["min_positives"] == 20, "defaults are in force too"
+    assert made_from["config_given"]["text"] == finished_run.config.read_text(encoding="utf-8")
     assert str(folder) not in (folder / "manifest.json").read_text(encoding="utf-8")
 
 
@@ -181,6 +181,7 @@ def test_two_runs_in_different_folders_differ_in_costs_alone(finished_run, tmp_p
         copy = tmp_path / run.parent.name / "same name"
         shutil.copytree(run, copy)
         (copy / "costs.json").unlink()
+        (copy / "manifest.json").unlink()  # it binds the costs
         pages.append(render_page(copy))
     assert pages[0] == pages[1]
 
@@ -214,6 +215,7 @@ DEPENDS = {
     "leaderboard.md": None,
     "plan.json": None,
     "manifest.json": None,
+    "manifest.sha256": None,
 }
 """Output -> the one stage that makes it; None where it is written on every call."""
 
@@ -221,7 +223,7 @@ DEPENDS = {
 def test_every_result_of_a_run_is_in_the_table_above_or_has_a_like(finished_run):
     listed = {Path(name).name for name in DEPENDS}
     there = {Path(name).name for name in tree(finished_run.folder, {*UNSTEADY, "run.json"})}
-    assert there <= listed
+    assert there - {"probe.json"} <= listed  # a probe makes figures alone
 
 
 HARMS = [

@@ -196,16 +196,16 @@ def test_where_every_candidate_fails_the_report_stands_and_the_exit_code_says_so
 @pytest.mark.parametrize("kind", ["ModelError", "UserError"])
 def test_a_candidate_that_fails_at_work_fails_alone(finished_run, tmp_path, monkeypatch, kind):
     from emoloom.models.logits import ModelError
-    from emoloom.screening import answers
+    from emoloom.screening import training_work
 
-    train, error = answers.train, {"ModelError": ModelError, "UserError": UserError}[kind]
+    train, error = training_work.train, {"ModelError": ModelError, "UserError": UserError}[kind]
 
-    def fail_on_two(lm, job, folder, advance, event):
+    def fail_on_two(lm, job, folder, advance, event, trunk):
         if job.base == "random:tiny@2":
             raise error("loss is nan at step 2")
-        return train(lm, job, folder, advance, event)
+        return train(lm, job, folder, advance, event, trunk)
 
-    monkeypatch.setattr(answers, "train", fail_on_two)
+    monkeypatch.setattr(training_work, "train", fail_on_two)
     models = [{"source": f"random:tiny@{seed}", "name": f"m{seed}"} for seed in (2, 1)]
     config = write_config(tmp_path / "small.yaml", models=models, recipes=["sft"])
     assert run_screen(config, tmp_path / "run").code is ExitCode.DONE

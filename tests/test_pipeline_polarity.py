@@ -141,7 +141,9 @@ def test_a_budget_that_ends_between_two_pairs_goes_on_there(
 ):
     for name in ("rows/polarity.jsonl", "done/polarity.json"):
         (a_run.folder / "candidates/one.sft" / name).unlink()
-    config = write_config(tmp_path / "small.yaml", budget={"wall_seconds": 2})
+    costs = json.loads((a_run.folder / "costs.json").read_text(encoding="utf-8"))
+    limit = costs["spent"]["wall_seconds"] + 6
+    config = write_config(tmp_path / "small.yaml", budget={"wall_seconds": limit})
     with monkeypatch.context() as patch:
         clock = SimpleNamespace(monotonic=partial(next, count(time.monotonic())))
         patch.setattr("emoloom.engines.local.time", clock)

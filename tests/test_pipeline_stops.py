@@ -176,7 +176,12 @@ def test_without_budget_there_is_a_valid_report_of_floors_and_a_later_call_finis
         assert "the budget of 0 s wall time is spent" in entries[name]["reason"]
         assert entries[name]["rank"] is None
     events = [(e["event"], e.get("candidate")) for e in lines_of(folder / "events.jsonl")]
-    assert events == [("started", None), ("not_done", "one.sft"), ("not_done", "one.zero-shot")]
+    assert events == [
+        ("started", None),
+        ("budget_stop", "one.sft"),
+        ("not_done", "one.sft"),
+        ("not_done", "one.zero-shot"),
+    ]
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     for subject in manifest["subject"]:
         assert subject["digest"]["sha256"] == sha256_file(folder / subject["name"])
@@ -184,13 +189,13 @@ def test_without_budget_there_is_a_valid_report_of_floors_and_a_later_call_finis
     config = write_config(config, budget={"wall_seconds": 3600})
     watch = Watch()
     assert run_screen(config, folder, watch).code is ExitCode.DONE
-    assert watch.titles == STAGES[STAGES.index("preflight one.sft") :]
+    assert watch.titles == ["probe one.sft", *STAGES[STAGES.index("preflight one.sft") :]]
     for name in ("json", "csv", "md"):
         mine, other = (f / f"leaderboard.{name}" for f in (folder, finished_run.folder))
         assert mine.read_bytes() == other.read_bytes()
 
 
-@pytest.mark.parametrize("ticks", [8, 13, 20])
+@pytest.mark.parametrize("ticks", [17, 24, 40, 60])
 def test_stopped_at_any_border_and_continued_it_ends_the_same(
     finished_run, tmp_path, monkeypatch, ticks
 ):
@@ -221,3 +226,34 @@ def test_finished_candidates_stay_ranked_when_the_budget_ends_before_them(a_run)
 def test_a_finished_run_needs_no_budget(a_run):
     config = write_config(a_run.folder.parent / "small.yaml", budget={"wall_seconds": 0})
     assert run_screen(config, a_run.folder).code is ExitCode.DONE
+
+
+def test_what_all_calls_spent_counts_and_a_raised_limit_goes_on(finished_run, tmp_path):
+    spent = json.loads((finished_run.folder / "costs.json").read_text(encoding="utf-8"))["spent"]
+    folder, codes = tmp_path / "run", []
+    for tenth in range(1, 10):
+        limit = spent["tokens"] * tenth // 10 + 1
+        config = write_config(tmp_path / "small.yaml", budget={"tokens": limit})
+        for _ in range(2):  # again under the same limit: nothing more is done
+            codes.append(run_screen(config, folder).code)
+    assert set(codes) == {ExitCode.BUDGET}
+    assert run_screen(finished_run.config, folder).code is ExitCode.DONE
+    assert_same_results(folder, finished_run.folder)
+    events = [line["event"] for line in lines_of(folder / "events.jsonl")]
+    assert events.count("budget_stop") == events.count("budget_raised") > 1
+    now = json.loads((folder / "costs.json").read_text(encoding="utf-8"))["spent"]
+    assert now["tokens"] >= spent["tokens"]
+
+
+@pytest.mark.parametrize(
+    ("resource", "limit"), [("wall_seconds", 0.01), ("accelerator_seconds", 0.01), ("tokens", 1)]
+)
+def test_each_limit_stops_a_screen_with_a_report(tmp_path, resource, limit):
+    folder = tmp_path / "run"
+    config = write_config(tmp_path / "small.yaml", budget={resource: limit}, recipes=["sft"])
+    called = call("screen", config, "--out", folder)
+    assert called.code == ExitCode.BUDGET
+    assert entries_of(folder)["one.sft"]["status"] == "not_done"
+    (stop,) = (e for e in lines_of(folder / "events.jsonl") if e["event"] == "budget_stop")
+    assert (stop["resource"], stop["limit"]) == (resource, limit)
+    assert "Stopped by its budget" in (folder / "report.html").read_text(encoding="utf-8")

@@ -11,8 +11,11 @@ from typing import Annotated, Literal
 import typer
 from typer.core import TyperGroup
 
-from emoloom.cli_parts import AllowLarge, TrustRemoteCode, data_app, models_app
-from emoloom.errors import ConfigError, ExitCode, UserError
+from emoloom import cli_plan, cli_runs, cli_winner
+from emoloom.cli_data import data_app
+from emoloom.cli_labels import labels_app
+from emoloom.cli_parts import AllowLarge, TrustRemoteCode, models_app
+from emoloom.errors import ConfigError, ExitCode, UserError, system_fault
 
 
 @contextmanager
@@ -34,11 +37,12 @@ def _errors_for_people() -> Iterator[None]:
         # The reader has seen enough. What is still buffered must go nowhere at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.DONE)
-    except OSError as error:
-        if error.errno not in _MENDED_BY:
+    except Exception as error:
+        fault = system_fault(error)
+        if fault is None or fault.errno not in _MENDED_BY:
             raise
-        mend = _MENDED_BY[error.errno]
-        _complain(f"error: {error}; do: {mend}, then run the same command again")
+        mend = _MENDED_BY[fault.errno]
+        _complain(f"error: {fault}; do: {mend}, then run the same command again")
         sys.exit(ExitCode.USER_ERROR)
 
 
@@ -78,6 +82,14 @@ app = typer.Typer(
 )
 app.add_typer(models_app, name="models")
 app.add_typer(data_app, name="data")
+app.add_typer(labels_app, name="labels")
+app.command()(cli_runs.verify)
+app.command()(cli_runs.rank)
+app.command()(cli_runs.cache)
+app.command()(cli_plan.plan)
+app.command()(cli_plan.spent)
+app.command()(cli_winner.export)
+app.command()(cli_winner.predict)
 
 Labels = Annotated[
     str, typer.Option("--labels", metavar="SPACE", help="Label space: name or file.")
@@ -108,6 +120,7 @@ def screen(
         raise KeyboardInterrupt(kept) from stop
     typer.echo(screened.table)
     typer.echo(screened.verdict)
+    typer.echo(f"digest sha256:{screened.digest}\n{cli_runs.KEEP}")
     typer.echo(f"report: {screened.folder / 'report.html'}")
     raise typer.Exit(screened.code)
 

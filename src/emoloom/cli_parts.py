@@ -7,7 +7,6 @@ import typer
 from emoloom.errors import ExitCode
 
 models_app = typer.Typer(help="Model sources.", no_args_is_help=True, rich_markup_mode=None)
-data_app = typer.Typer(help="Corpora.", no_args_is_help=True, rich_markup_mode=None)
 
 Source = Annotated[
     str, typer.Argument(metavar="SRC", help="Name, hf:..., pypi:..., folder or .gguf.")
@@ -64,14 +63,3 @@ def models_check(
     found = check_model(parsed, labels, say=lambda text: typer.echo(text, err=True))
     typer.echo(dumps(found.to_dict(), indent=2) if as_json else explain(found))
     raise typer.Exit(ExitCode.USER_ERROR if found.verdict == "refused" else ExitCode.DONE)
-
-
-@data_app.command("list")
-def data_list() -> None:
-    """Corpora that can be named in a config."""
-    from emoloom.corpora.registry import get_corpus, list_corpora
-
-    for name in list_corpora():
-        corpus = get_corpus(name)
-        where = "shipped" if corpus.shipped else f"needs path: {corpus.needs}"
-        typer.echo(f"{name}\t{corpus.title}\t{corpus.licence}\t{where}")

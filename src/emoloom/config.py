@@ -15,17 +15,19 @@ from pydantic import (
     ValidationError,
 )
 
+from emoloom.config_mapping import OURS, Settings
 from emoloom.config_sections import (
     NAME,
-    OURS,
     BudgetConfig,
+    CacheConfig,
     DataConfig,
     DecodingConfig,
+    HalvingConfig,
     ModelConfig,
     PolarityConfig,
     RankingConfig,
-    Settings,
     TrainingConfig,
+    TrialsConfig,
     ZeroShotConfig,
     distinct,
     held_against,
@@ -41,13 +43,28 @@ Checks = Mapping[str, Callable[[Any], object]]
 MEND = "mend each line and run `emoloom check`"
 
 
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+
+
 class Config(Settings):
     """A whole screen."""
 
     name: str = Field(pattern=NAME, description="Name of the run.")
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Of every draw in the run.")
+    seeds: Annotated[tuple[Seed, ...], AfterValidator(distinct)] = Field(
+        (),
+        description="Each candidate is trained once with each; from 3 on the ranking knows the "
+        "spread between trainings. Only `seed` when left out.",
+    )
     threads: int = Field(
         2, ge=1, le=1024, description="CPU threads of the model; part of the run's identity."
+    )
+    workers: int = Field(
+        1,
+        ge=0,
+        le=256,
+        description="Processes that run models, each of so many threads; 0: this process alone, "
+        "which a crash ends.",
     )
     labels: Annotated[str, held_against("labels")] = Field(
         "goemotions28", description="Label space: a name or a file."
@@ -61,11 +78,14 @@ class Config(Settings):
         ("sft", "zero-shot"), min_length=1, description="What is done with each model."
     )
     training: TrainingConfig = TrainingConfig()
+    trials: TrialsConfig = TrialsConfig()
+    halving: HalvingConfig = HalvingConfig()
     zero_shot: ZeroShotConfig = ZeroShotConfig()
     decoding: DecodingConfig = DecodingConfig()
     ranking: RankingConfig = RankingConfig()
     polarity: PolarityConfig = PolarityConfig()
     budget: BudgetConfig = BudgetConfig()
+    cache: CacheConfig = CacheConfig()
 
     def in_force(self) -> dict[str, Any]:
         """Every setting, defaults included, as JSON values."""

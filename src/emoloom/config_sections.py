@@ -5,26 +5,16 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationInfo,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
+from emoloom.config_mapping import OURS, MappingConfig, Settings
 from emoloom.errors import UserError
 
-OURS = "ours"
-"""Type of the faults that are worded here and not by pydantic."""
-
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-
-
-class Settings(BaseModel):
-    """Frozen; an unknown key is a fault, and so is a value of another type."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
 
 
 _Value = TypeVar("_Value")
@@ -43,23 +33,70 @@ def held_against(kind: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def distinct(recipes: tuple[str, ...]) -> tuple[str, ...]:
-    """The recipes, if none stands twice."""
-    if len(set(recipes)) < len(recipes):
-        raise PydanticCustomError(OURS, "a recipe stands twice")
-    return recipes
+_Values = TypeVar("_Values", bound=tuple[object, ...])
+
+
+def distinct(values: _Values, info: ValidationInfo) -> _Values:
+    """The recipes or seeds, if none stands twice."""
+    if len(set(values)) < len(values):
+        what = str(info.field_name).removesuffix("s")
+        raise PydanticCustomError(OURS, "a {what} stands twice", {"what": what})
+    return values
+
+
+def distinct_rates(rates: tuple[float, ...]) -> tuple[float, ...]:
+    """The rates, if none stands twice."""
+    if len(set(rates)) < len(rates):
+        raise PydanticCustomError(OURS, "a rate stands twice")
+    return rates
+
+
+Rate = Annotated[float, Field(gt=0, lt=1)]
+"""A peak rate of AdamW."""
 
 
 class RowsConfig(Settings):
-    """Rows of one corpus in a row set."""
+    """Rows of one corpus, or of one file of your own, in a row set."""
 
-    corpus: str = Field(description="Name of a corpus (`emoloom data list`).")
+    corpus: str | None = Field(
+        None,
+        description="Name of a corpus (`emoloom data list`), or `hf:org/name[@revision]` for the "
+        "hub's copy of one.",
+    )
+    file: Path | None = Field(
+        None, description="JSON Lines, CSV, TSV or Parquet of your own, in place of a corpus."
+    )
+    mapping: MappingConfig | None = Field(
+        None, description="What the file's columns mean; guessed, and said, when left out."
+    )
+    licence: str | None = Field(
+        None, min_length=1, description="Licence of the file, carried to the exports."
+    )
     rows: int | None = Field(
         None, ge=1, description="Rows drawn in natural proportions; all of them when left out."
     )
     path: Path | None = Field(
         None, description="Folder or file of the corpus's official files; not for shipped samples."
     )
+    label_space: str | None = Field(
+        None,
+        description="Label space of the file, a name or a file, where it is another than `labels`.",
+    )
+    label_map: Path | None = Field(
+        None,
+        description="A label map of your own, from the rows' labels to `labels`; those that ship "
+        "are found without it (`emoloom labels list`).",
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.corpus is None) == (self.file is None):
+            raise PydanticCustomError(OURS, "give either `corpus` or `file`")
+        if self.file is None and (self.mapping or self.licence or self.label_space):
+            raise PydanticCustomError(OURS, "`mapping`, `licence` and `label_space` go with `file`")
+        if self.file is not None and self.path is not None:
+            raise PydanticCustomError(OURS, "`path` goes with `corpus`")
+        return self
 
 
 class DataConfig(Settings):
@@ -70,6 +107,11 @@ class DataConfig(Settings):
     )
     select: tuple[Annotated[RowsConfig, held_against("select")], ...] = Field(
         min_length=1, description="Drawn from dev splits; ranks the candidates."
+    )
+    near_duplicates: bool = Field(
+        True,
+        description="Take out of train what nearly stands in another set too; false for equal "
+        "texts alone, which is faster.",
     )
 
 
@@ -220,9 +262,65 @@ class PolarityConfig(Settings):
     )
 
 
+class HalvingConfig(Settings):
+    """Synchronous successive halving: after each rung only some candidates are trained further."""
+
+    rungs: int = Field(
+        1, ge=1, le=6, description="Rungs, the whole training included; 1: all are trained whole."
+    )
+    keep: float = Field(
+        0.5, gt=0, lt=1, description="Share of a rung's candidates that is promoted, rounded up."
+    )
+    cap: float = Field(
+        0.75, gt=0, le=1, description="Share that a tie group at the cut may raise it to."
+    )
+    rows: int = Field(
+        64, ge=2, description="Rows of `select` that a rung is scored on, from its corpora in turn."
+    )
+
+
+class TrialsConfig(Settings):
+    """Trials of learning rates before a candidate is trained; charged to the budget."""
+
+    learning_rates: Annotated[tuple[Rate, ...], AfterValidator(distinct_rates)] = Field(
+        (), description="Peak rates tried for each candidate; none: `training.learning_rate` holds."
+    )
+    share: float = Field(
+        0.2, gt=0, le=1, description="Share of a training's steps that all trials take together."
+    )
+    rows: int = Field(
+        32, ge=1, description="Rows of train held out of the trials; their loss decides."
+    )
+
+
 class BudgetConfig(Settings):
-    """What the screen may spend. Exceeding it stops the screen with a valid report."""
+    """What all calls of `emoloom screen` on one run may spend; a spent budget leaves a report."""
 
     wall_seconds: float | None = Field(
-        None, ge=0, description="Wall time of one call of `emoloom screen`, in seconds."
+        None, ge=0, description="Wall time of all calls on the run, in seconds."
     )
+    accelerator_seconds: float | None = Field(
+        None, ge=0, description="Time in which units of work held a model, over all workers."
+    )
+    tokens: int | None = Field(None, ge=0, description="Positions computed in forwards.")
+    probe: bool = Field(
+        True, description="Time each model for seconds first, and forecast what the screen costs."
+    )
+    unit_seconds: float = Field(
+        3600, gt=0, description="Longest time for one unit (a step, a row, a certificate)."
+    )
+    memory_mb: int | None = Field(
+        None, ge=64, description="Memory of one worker in MiB, at most; no limit when left out."
+    )
+    attempts: int = Field(
+        2, ge=1, le=10, description="Times that work is tried whose worker dies, in one run."
+    )
+
+
+class CacheConfig(Settings):
+    """Answers kept between runs, in the user's cache folder; they change no result."""
+
+    answers: bool = Field(
+        False, description="Take answers of the very same model, settings and code from there."
+    )
+    max_mb: int = Field(200, ge=1, le=100_000, description="Size of all kept answers, in MB.")

@@ -1,5 +1,7 @@
 """Errors a user can mend, and the exit code of each."""
 
+import os
+import re
 from collections.abc import Sequence
 from enum import IntEnum
 
@@ -11,6 +13,7 @@ class ExitCode(IntEnum):
     BUG = 1
     USER_ERROR = 2
     BUDGET = 3
+    NOT_VERIFIED = 4
     INTERRUPTED = 130
 
 
@@ -37,3 +40,17 @@ class ConfigError(UserError):
         listed = "".join(f"\n  {fault}" for fault in self.faults)
         count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
         super().__init__(f"{source} has {count}:{listed}\n{do}")
+
+
+_IN_WORDS = re.compile(r"\(os error (\d+)\)")
+
+
+def system_fault(error: BaseException) -> OSError | None:
+    """The fault of the disk or system behind an error, or None where there is none.
+
+    Libraries in Rust (safetensors, tokenizers) raise errors of their own and say it in words.
+    """
+    if isinstance(error, OSError):
+        return error
+    found = _IN_WORDS.search(str(error))
+    return None if found is None else OSError(int(found[1]), os.strerror(int(found[1])))

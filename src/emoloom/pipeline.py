@@ -1,27 +1,26 @@
 """A whole screen, one call a stage, read from top to bottom.
 
-config -> models -> rows -> rule, plan -> floors -> candidates -> polarity pairs -> leaderboard
--> manifest, report
+config -> models -> rows -> rule, plan -> floors -> rungs -> candidates -> polarity pairs
+-> leaderboard -> manifest, report, manifest with the report
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 from emoloom.config import MEND, Config, load_config
 from emoloom.corpora.labels import load_space
-from emoloom.engines.answering import (
-    add_polarity,
-    answer_with_candidates,
-    answer_with_floors,
-    candidate_runs,
-)
+from emoloom.engines.answering import add_polarity, answer_with_candidates, answer_with_floors
 from emoloom.engines.context import Context
+from emoloom.engines.halving import halve
 from emoloom.engines.local import LocalEngine
+from emoloom.engines.planning import Planned, announce, plan_ahead
+from emoloom.engines.pool import PoolEngine
+from emoloom.engines.preparing import prepare
 from emoloom.engines.progress import Progress
 from emoloom.errors import ConfigError, ExitCode, UserError
-from emoloom.metrics.resampling import Bootstrap
 from emoloom.report.page import write_report
 from emoloom.runs.directory import (
     RunDirectory,
@@ -29,17 +28,16 @@ from emoloom.runs.directory import (
     write_text_atomic,
 )
 from emoloom.runs.provenance import write_manifest
-from emoloom.runs.record import add_licences, close_run, open_run, refuse_foreign_files
-from emoloom.screening.candidates import Candidate, list_candidates
-from emoloom.screening.extras import Extras, check_recipes, extras_work, read_extras
+from emoloom.runs.record import close_run, open_run, refuse_foreign_files
+from emoloom.screening.candidates import list_candidates
+from emoloom.screening.entry_facts import BaseModel, entry_facts
+from emoloom.screening.extras import check_recipes
 from emoloom.screening.facts import (
-    SourceHashes,
+    given_config,
     made_from,
-    model_licences,
     run_facts,
     run_identity,
     run_signature,
-    source_hashes,
 )
 from emoloom.screening.leaderboard import (
     Leaderboard,
@@ -47,24 +45,14 @@ from emoloom.screening.leaderboard import (
     build_leaderboard,
 )
 from emoloom.screening.leaderboard_texts import to_csv, to_json, to_markdown
-from emoloom.screening.plan import write_plan
-from emoloom.screening.polarity_set import (
-    check_pairs,
-    held_out_rows,
-    pair_hashes,
-    pair_set_work,
-    with_pairs,
-)
-from emoloom.screening.ranking import RankingRule, RankingSettings, ranking_rule
-from emoloom.screening.row_sets import (
-    Drawing,
-    SharedRows,
-    mean_human_vad,
-    read_part,
-    read_row_sets,
-    row_set_work,
-)
-from emoloom.sources.model_files import ModelFiles, get_model, parse_source
+from emoloom.screening.links import scores_files
+from emoloom.screening.parts import PartChecks
+from emoloom.screening.polarity_set import check_pairs
+from emoloom.screening.pools import check_label_maps
+from emoloom.screening.ranking import RankingRule
+from emoloom.screening.rescoring import config_rule
+from emoloom.screening.row_sets import SharedRows
+from emoloom.sources.model_files import ModelFiles, parse_source
 from emoloom.supervision.lexicon import load_lexicon
 
 
@@ -80,6 +68,8 @@ class Screened:
     """The leaderboard as Markdown."""
     verdict: str
     """One sentence."""
+    digest: str
+    """sha256 of the manifest, which binds every file of the folder."""
 
 
 def screen(config_path: Path, out: Path | None, progress: Progress) -> Screened:
@@ -95,27 +85,58 @@ def screen(config_path: Path, out: Path | None, progress: Progress) -> Screened:
     """
     config = check(config_path)
     run = RunDirectory(out or Path("runs") / config.name)
+    with opened(config, run, progress) as context:
+        ready = prepare(context)
+        rule = fix_rule(context, ready.rows)
+        planned = plan_ahead(context, ready.jobs)
+        announce(context, planned)
+        floors = answer_with_floors(context, ready.rows)
+        halved = halve(context, rule, ready.jobs, planned)
+        answered = answer_with_candidates(context, ready.jobs, halved)
+        entries = add_polarity(context, ready.rows, [*floors, *answered], ready.jobs)
+        board, who = write_leaderboard(context, ready.rows, rule, entries, ready.files)
+        context.engine.ledger.close()
+        close_run(run, "stopped_by_budget" if context.engine.stopped else "done")
+        facts = made_from(config, context.space, context.lexicon, ready.sources, ready.files)
+        facts |= {"config_given": given_config(config_path), "entries": who}
+        write_manifest(run, facts)  # for the page, which shows it
+        write_report(run.root)
+        digest = write_manifest(run, facts)  # and binds the page
+    code = ExitCode.BUDGET if context.engine.stopped else _exit_code(answered)
+    return Screened(code, run.root, to_markdown(board), board.verdict, digest)
+
+
+def plan(config_path: Path, out: Path, progress: Progress) -> Planned:
+    """Draw the rows, time the models for seconds, and say what the screen will cost.
+
+    Args:
+        config_path: the YAML config.
+        out: run folder: a new one, or that of a run, of which what is left is forecast. `screen`
+            goes on in it, and times nothing again.
+        progress: where to show what is going on.
+
+    Raises:
+        UserError: as `screen`.
+    """
+    config = check(config_path)
+    config = config.model_copy(update={"budget": config.budget.model_copy(update={"probe": True})})
+    run = RunDirectory(out)
+    with opened(config, run, progress) as context:
+        planned = plan_ahead(context, prepare(context).jobs)
+        context.engine.ledger.close()
+        assert planned is not None
+        close_run(run, "planned" if planned.forecast.expected else "done")
+    return planned
+
+
+@contextmanager
+def opened(config: Config, run: RunDirectory, progress: Progress) -> Iterator[Context]:
+    """A run at work in its folder; however it ends, that is recorded."""
     refuse_foreign_files(run)
     with run.lock():
         context = open_context(config, run, progress)
         try:
-            chosen = list_candidates(config)
-            files = fetch_models(context, chosen)
-            add_licences(run, model_licences(files.values()))
-            sources = source_hashes(config.data) | pair_hashes(config.polarity)
-            rows = draw_rows(context, sources)
-            rule = fix_rule(context, rows)
-            extras = make_extras(context, rows)
-            write_plan(run, config, chosen, rows, len(extras.flips))
-            floors = answer_with_floors(context, rows)
-            jobs = candidate_runs(context, rows, extras, files)
-            answered = answer_with_candidates(context, jobs)
-            entries = add_polarity(context, rows, [*floors, *answered], jobs)
-            board = write_leaderboard(context, rows, rule, entries)
-            close_run(run, "stopped_by_budget" if context.engine.stopped else "done")
-            facts = made_from(config, context.space, context.lexicon, sources, files)
-            write_manifest(run, facts)
-            write_report(run.root)
+            yield context
         except KeyboardInterrupt:
             run.event("interrupted")
             close_run(run, "interrupted")
@@ -124,8 +145,8 @@ def screen(config_path: Path, out: Path | None, progress: Progress) -> Screened:
             run.event("failed", message=str(error))
             close_run(run, "failed")
             raise
-    code = ExitCode.BUDGET if context.engine.stopped else _exit_code(answered)
-    return Screened(code, run.root, to_markdown(board), board.verdict)
+        finally:
+            context.engine.close()
 
 
 def _exit_code(answered: Sequence[ScoredCandidate]) -> ExitCode:
@@ -140,14 +161,15 @@ def check(config_path: Path) -> Config:
     Raises:
         UserError: the config, its label space, lexicon, a corpus or a model name is at fault.
     """
+    parts = PartChecks()
     config = load_config(
         config_path,
         {
-            "labels": load_space,
+            "labels": parts.labels,
             "lexicon": load_lexicon,
             "model": parse_source,
-            "train": partial(read_part, split="train"),
-            "select": partial(read_part, split="dev"),
+            "train": parts.train,
+            "select": parts.select,
             "polarity": check_pairs,
         },
     )
@@ -155,7 +177,8 @@ def check(config_path: Path) -> Config:
         list_candidates(config)
     except UserError as error:
         raise ConfigError(str(config_path), [f"models: {error}"], do=MEND) from error
-    if faults := check_recipes(config, load_space(config.labels)):
+    space = load_space(config.labels)
+    if faults := [*check_label_maps(config.data, space), *check_recipes(config, space)]:
         raise ConfigError(str(config_path), faults, do=MEND)
     return config
 
@@ -167,65 +190,45 @@ def open_context(config: Config, run: RunDirectory, progress: Progress) -> Conte
     facts = run_facts(config, space, lexicon)
     if open_run(run, identity, facts):
         progress.say(f"continuing the run in {run.root}")
-    engine = LocalEngine(run, progress, config.budget.wall_seconds)
+    engine = (
+        PoolEngine(run, progress, config.budget, config=config)
+        if config.workers
+        else LocalEngine(run, progress, config.budget)
+    )
     return Context(config, run, engine, progress, space, lexicon)
-
-
-def draw_rows(context: Context, sources: SourceHashes) -> SharedRows:
-    """Draw the row sets and the polarity pairs that all candidates share, once."""
-    config, run, space = context.config, context.run, context.space
-    drawing = Drawing(config.data, sources, config.seed, held_out_rows(config.polarity))
-    context.engine.do(row_set_work(run, drawing, space, context.lexicon))
-    rows = read_row_sets(run.root / "data", space)
-    if config.polarity.pairs:
-        context.engine.do(pair_set_work(run, config.polarity, space, config.seed))
-        rows = with_pairs(rows, run, space)
-    for warning in rows.warnings:
-        context.progress.say(f"warning: {warning}")
-    return rows
-
-
-def make_extras(context: Context, rows: SharedRows) -> Extras:
-    """Flipped rows and the appraisal verifier, where a recipe needs them."""
-    say = context.progress.say
-    for unit in extras_work(context.run, context.config, rows, context.space, context.lexicon, say):
-        context.engine.do(unit)
-    return read_extras(context.run, context.config, context.space)
 
 
 def fix_rule(context: Context, rows: SharedRows) -> RankingRule:
     """The ranking rule, fixed before any candidate is trained."""
-    ranking = context.config.ranking
-    settings = RankingSettings(
-        weight_labels=ranking.labels_weight,
-        weight_vad=ranking.vad_weight,
-        min_positives=ranking.min_positives,
-        bootstrap=Bootstrap(draws=ranking.bootstrap, seed=context.config.seed),
-    )
-    return ranking_rule(
-        rows.select, context.space, settings, vad_reference=mean_human_vad(rows.train)
-    )
-
-
-def fetch_models(context: Context, chosen: Sequence[Candidate]) -> dict[str, ModelFiles]:
-    """Every model on this disk, by name; before a stage is done, so that a config may be mended."""
-    models = {candidate.model.name: candidate.model for candidate in chosen}
-    return {name: get_model(model, say=context.progress.say) for name, model in models.items()}
+    return config_rule(context.config, rows, context.space)
 
 
 def write_leaderboard(
-    context: Context, rows: SharedRows, rule: RankingRule, scored: Sequence[ScoredCandidate]
-) -> Leaderboard:
-    """Score, compare, rank; one file for machines, one for sheets, one for people."""
+    context: Context,
+    rows: SharedRows,
+    rule: RankingRule,
+    scored: Sequence[ScoredCandidate],
+    files: dict[str, ModelFiles],
+) -> tuple[Leaderboard, list[dict[str, Any]]]:
+    """Score, compare, rank; one file for machines, one for sheets, one for people.
+
+    Returns:
+        The leaderboard, and who its entries are, for the manifest.
+    """
     config = context.config
     signature = run_signature(config, context.space, rows, rule)
     board = build_leaderboard(
         scored, rows.select, context.space, rule, run_name=config.name, signature=signature
     )
-    for entry in board.entries:
-        name = entry.scored.source.name
-        if entry.scored.source.status == "scored":
-            write_json_atomic(context.run.candidate(name) / "scores.json", entry.scores_file())
+    bases = {
+        one.name: BaseModel(one.model.name, files[one.model.name].weights_sha256)
+        for one in list_candidates(config)
+    }
+    who = entry_facts(
+        [entry.scored.source for entry in board.entries if not entry.scored.source.trainings], bases
+    )
+    for name, scores in scores_files(context.run, board, signature, who).items():
+        write_json_atomic(context.run.candidate(name) / "scores.json", scores)
     for suffix, text in (("json", to_json), ("csv", to_csv), ("md", to_markdown)):
         write_text_atomic(context.run.root / f"leaderboard.{suffix}", text(board))
-    return board
+    return board, who

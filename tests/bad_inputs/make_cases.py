@@ -10,10 +10,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+import bad_audits
 import bad_configs
 import bad_folders
 import bad_ggufs
 import bad_qwen1
+import bad_recipes
 import bad_rows
 import bad_runs
 import bad_weights
@@ -28,7 +30,9 @@ ROOMS = (
     bad_ggufs,
     bad_wheels,
     bad_runs,
+    bad_audits,
     bad_rows,
+    bad_recipes,
 )
 
 

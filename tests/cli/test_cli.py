@@ -85,6 +85,9 @@ finally:
         "flip",
         "decode",
         "score",
+        "verify",
+        "rank",
+        "cache",
     ):
         assert f"\n  {name} " in done.stdout
     assert "\n  models " in done.stdout
@@ -155,6 +158,7 @@ def test_codes_are_those_of_the_readme():
         "BUG": 1,
         "USER_ERROR": 2,
         "BUDGET": 3,
+        "NOT_VERIFIED": 4,
         "INTERRUPTED": 130,
     }
 

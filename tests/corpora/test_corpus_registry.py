@@ -13,12 +13,20 @@ SHARED = Path(__file__).resolve().parents[2] / "../shared/data"
 
 
 def test_every_corpus_says_licence_source_and_shape():
-    assert list_corpora() == ("goemotions-sample", "emobank-sample", "goemotions", "emobank")
+    assert list_corpora() == (
+        "goemotions-sample",
+        "emobank-sample",
+        "goemotions",
+        "emobank",
+        "empathetic-dialogues",
+        "daily-dialog",
+    )
     for name, corpus in CORPORA.items():
         assert corpus.name == name
-        assert corpus.licence in ("CC BY 4.0", "CC BY-SA 4.0")
+        assert corpus.licence in ("CC BY 4.0", "CC BY-SA 4.0", "CC BY-NC 4.0", "CC BY-NC-SA 4.0")
         assert corpus.licence_url.startswith("https://creativecommons.org/")
-        assert corpus.url.startswith("https://github.com/")
+        assert corpus.url.startswith(("https://github.com/", "http://yanran.li/"))
+        assert corpus.label_space is None or load_space(corpus.label_space)
         assert re.search(r"\b20\d\d\b", corpus.citation)
         assert corpus.shipped == name.endswith("-sample") == (not corpus.needs)
         assert corpus.has_vad == (corpus.label_space is None)
@@ -81,8 +89,9 @@ def test_another_order_of_the_emotions_is_refused(tmp_path):
 def test_the_official_files_are_known():
     if not SHARED.exists():
         pytest.skip("../shared/data is absent: the official hashes cannot be compared")
-    for name in ("goemotions", "emobank"):
+    folders = {"empathetic-dialogues": "empathetic_dialogues", "daily-dialog": "dailydialog"}
+    for name in ("goemotions", "emobank", "empathetic-dialogues", "daily-dialog"):
         for split in ("train", "dev", "test"):
-            result = read_corpus(name, split, SHARED / name)
+            result = read_corpus(name, split, SHARED / folders.get(name, name))
             assert all(file.known for file in result.files)
     assert read_corpus("emobank", "dev", SHARED / "emobank/emobank.csv").other_split == 9062

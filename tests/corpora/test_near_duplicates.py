@@ -1,5 +1,8 @@
 """Near-duplicate groups against the definition, computed pair by pair."""
 
+import os
+import subprocess
+import sys
 from itertools import combinations
 
 import numpy as np
@@ -9,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.sparse.csgraph import connected_components
 
 from emoloom.corpora.lines import normalise_text
-from emoloom.corpora.near_duplicates import near_duplicate_groups
+from emoloom.corpora.near_duplicates import NearIndex, near_duplicate_groups
 
 TEXTS = st.lists(st.text(alphabet="abcde ", max_size=14), max_size=14)
 
@@ -46,3 +49,37 @@ def test_what_counts_as_one_text(other, same):
 
 def test_texts_without_a_word_are_alone():
     assert near_duplicate_groups(["", "", "  "]) == (0, 1, 2)
+
+
+@settings(max_examples=300, deadline=None)
+@given(TEXTS, TEXTS, st.sampled_from([0.25, 0.5, 0.6, 0.8, 1.0]))
+def test_the_index_finds_every_near_text_and_no_other(texts, others, threshold):
+    def jaccard(one: str, other: str) -> float:
+        a, b = (set(normalise_text(text).split()) for text in (one, other))
+        return len(a & b) / len(a | b) if a | b else 0.0
+
+    index = NearIndex(others, threshold)
+    for text in texts:
+        wanted = [(n, jaccard(text, other)) for n, other in enumerate(others)]
+        wanted = [(n, value) for n, value in wanted if value >= threshold - 1e-9 and value]
+        assert index.near(text) == [(n, pytest.approx(value)) for n, value in wanted]
+
+
+def test_the_same_groups_in_every_process_whatever_the_hash_seed():
+    code = (
+        "from emoloom.corpora.near_duplicates import NearIndex, near_duplicate_groups\n"
+        "texts = [' '.join(f'w{i * j % 17}' for j in range(1, 6)) for i in range(300)]\n"
+        "index = NearIndex(texts[150:], 0.6)\n"
+        "print(near_duplicate_groups(texts, 0.6), [index.near(text) for text in texts[:150]])"
+    )
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("0", "1", "2")
+    }
+    assert len(outputs) == 1

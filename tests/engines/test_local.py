@@ -6,10 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from emoloom.engines.local import BudgetStop, LocalEngine, peak_memory_mb
+from emoloom.config_sections import BudgetConfig
+from emoloom.engines.ledger import peak_memory_mb
+from emoloom.engines.local import BudgetStop, LocalEngine
 from emoloom.runs.directory import RunDirectory, Stage, fingerprint, write_text_atomic
 from emoloom.runs.work import Outcome, Work
-from tiny_screen import Watch
+from tiny_screen import Watch, lines_of
 
 
 class Bench:
@@ -22,8 +24,12 @@ class Bench:
         self.made: list[str] = []
         patch.setattr("emoloom.engines.local.time", SimpleNamespace(monotonic=lambda: self.now))
 
-    def engine(self, wall_seconds: float | None = None) -> LocalEngine:
-        return LocalEngine(self.run, self.watch, wall_seconds, started=self.now)
+    def engine(self, **budget: float) -> LocalEngine:
+        """A call on the run that begins now."""
+        return LocalEngine(self.run, self.watch, BudgetConfig(**budget), started=self.now)
+
+    def events(self) -> list[dict]:
+        return lines_of(self.run.root / "events.jsonl")
 
     def work(
         self,
@@ -33,6 +39,7 @@ class Bench:
         seconds: float = 2.0,
         budgeted: bool = True,
         inputs: str = "x",
+        tokens: int = 0,
         then: Callable[[int], None] = lambda done: None,
     ) -> Work:
         folder = self.run.candidate("a")
@@ -41,6 +48,7 @@ class Bench:
             self.made.append(name)
             for done in range(1, units + 1):
                 self.now += seconds
+                advance.spend(tokens)
                 then(done)
                 advance(1)
             write_text_atomic(folder / f"{name}.txt", name)
@@ -171,12 +179,110 @@ def test_rows_and_floors_are_made_without_budget(bench):
 
 
 def test_without_a_limit_nothing_stops(bench):
-    assert bench.engine(wall_seconds=None).do(bench.work(seconds=1e9)) is True
+    assert bench.engine().do(bench.work(seconds=1e9)) is True
+
+
+def test_what_earlier_calls_spent_counts(bench):
+    bench.engine().do(bench.work("train", units=2, seconds=1))
+    bench.now += 1000  # between two calls nothing is spent
+    engine = bench.engine(wall_seconds=5)
+    with pytest.raises(BudgetStop, match="5 s wall time"):
+        engine.do(bench.work(seconds=1))
+    assert bench.watch.advances["select a"] == [1, 1, 1]
+    assert bench.costs()["spent"] == {
+        "wall_seconds": 5.0,
+        "accelerator_seconds": 5.0,
+        "tokens": 0,
+    }
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, RuntimeError])
+def test_what_a_stopped_call_spent_counts(bench, stop):
+    def stop_after_three(done):
+        if done == 3:
+            raise stop
+
+    with pytest.raises(stop):
+        bench.engine().do(bench.work(then=stop_after_three, tokens=10))
+    assert bench.costs()["spent"]["tokens"] == 30
+    engine = bench.engine(wall_seconds=8)
+    with pytest.raises(BudgetStop):
+        engine.do(bench.work())
+    assert bench.watch.advances["select a"] == [1], "6 s were spent before"
+
+
+def test_a_killed_call_loses_a_few_seconds_at_most(bench):
+    seen = []
+
+    def look(done):
+        path = bench.run.root / "costs.json"
+        seen.append(bench.costs()["spent"]["wall_seconds"] if path.exists() else 0)
+
+    bench.engine().do(bench.work(units=6, seconds=2, then=look))
+    assert seen == [0, 0, 0, 6, 6, 6]
+    bench.engine().do(bench.work(units=6, seconds=2, inputs="other"))
+
+
+def test_time_of_work_without_a_model_is_wall_time_alone(bench):
+    bench.engine().do(bench.work(budgeted=False, tokens=5))
+    spent = bench.costs()["spent"]
+    assert (spent["wall_seconds"], spent["accelerator_seconds"], spent["tokens"]) == (8.0, 0.0, 0)
+
+
+def test_tokens_are_charged_and_limited(bench):
+    with pytest.raises(BudgetStop, match=r"budget of 1,000 tokens is spent \(in select of a\)"):
+        bench.engine(tokens=1000).do(bench.work(units=9, tokens=400))
+    assert bench.watch.advances["select a"] == [1, 1, 1], "over by less than a unit"
+    (entry,) = bench.costs()["stages"]
+    assert (entry["tokens"], entry["finished"]) == (1200, False)
+    bench.engine().do(bench.work(units=9, tokens=400))
+    (entry,) = bench.costs()["stages"]
+    assert entry["tokens"] == 1200 + 3600
+    assert bench.costs()["spent"]["tokens"] == 4800
+
+
+def test_accelerator_seconds_are_limited(bench):
+    engine = bench.engine(accelerator_seconds=3)
+    bench.now += 60
+    with pytest.raises(BudgetStop, match="budget of 3 accelerator-seconds is spent"):
+        engine.do(bench.work())
+    assert bench.watch.advances["select a"] == [1, 1]
+
+
+def test_a_stop_is_an_event_and_holds_until_its_limit_is_raised(bench):
+    with pytest.raises(BudgetStop):
+        bench.engine(wall_seconds=3).do(bench.work())
+    stop = {"event": "budget_stop", "resource": "wall_seconds", "limit": 3}
+    assert bench.events() == [{**stop, "stage": "select", "candidate": "a"}]
+    (bench.run.root / "costs.json").unlink()
+    for limit in (3, 2):
+        engine = bench.engine(wall_seconds=limit)
+        with pytest.raises(BudgetStop, match=f"budget of {limit} s wall time is spent"):
+            engine.do(bench.work())
+        assert engine.stopped
+    assert bench.made == ["select"], "replayed, whatever costs.json says"
+    assert len(bench.events()) == 1
+    assert bench.engine(wall_seconds=100).do(bench.work()) is True
+    assert bench.events()[1:] == [
+        {"event": "budget_raised", "resource": "wall_seconds", "limit": 100}
+    ]
+    assert bench.engine(wall_seconds=100).do(bench.work("train", seconds=0)) is True
+    assert len(bench.events()) == 2
+
+
+def test_a_call_without_work_leaves_the_costs_alone(bench):
+    bench.engine().do(bench.work())
+    before = (bench.run.root / "costs.json").read_bytes()
+    engine = bench.engine()
+    bench.now += 50
+    assert engine.do(bench.work()) is False
+    engine.ledger.close()
+    assert (bench.run.root / "costs.json").read_bytes() == before
 
 
 def test_the_clock_starts_with_the_engine(tmp_path):
     before = time.monotonic()
-    engine = LocalEngine(RunDirectory(tmp_path), Watch(), 1.0)
+    engine = LocalEngine(RunDirectory(tmp_path), Watch(), BudgetConfig())
     assert before <= engine.started <= time.monotonic()
 
 

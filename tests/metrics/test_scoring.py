@@ -50,7 +50,7 @@ FAILED = ParseFailure("truncated")
 
 def test_the_printed_object_has_exactly_these_keys_in_this_order():
     result = score([said("joy"), FAILED], [row(("joy",)), row(("joy",))], SPACE).to_dict()
-    assert list(result) == ["n", "parse_ok", "reasons", "strict", "parsed"]
+    assert list(result) == ["n", "parse_ok", "reasons", "vad_sources", "strict", "parsed"]
     assert list(result["strict"]) == BLOCK_KEYS
     assert list(result["parsed"]) == BLOCK_KEYS
     assert set(METRICS) < set(BLOCK_KEYS)
@@ -115,6 +115,11 @@ def test_only_the_admitted_sources_of_vad_count():
         for sources in (ANY_VAD, HUMAN_VAD, frozenset({"weak"}))
     }
     assert counts == {ANY_VAD: 3, HUMAN_VAD: 1, frozenset({"weak"}): 1}
+    every, human = (
+        score([said("joy")] * 3, gold, SPACE, vad_sources=sources).to_dict()["vad_sources"]
+        for sources in (ANY_VAD, HUMAN_VAD)
+    )
+    assert (every, human) == ({"human": 1, "weak": 1, "unknown": 1}, {"human": 1})
 
 
 def test_r_and_ccc_are_over_parsed_rows_in_both_blocks():

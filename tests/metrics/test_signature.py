@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from emoloom import __version__
 from emoloom.errors import UserError
-from emoloom.metrics.signature import Signature
+from emoloom.metrics.signature import Signature, number_signatures
 
 KEYS = st.from_regex(r"[a-z][a-z0-9_.-]{0,8}", fullmatch=True).filter(lambda key: key != "v")
 VALUES = st.text(max_size=20)
@@ -50,3 +50,13 @@ def test_a_key_twice_is_refused():
 def test_no_signature_is_refused(text):
     with pytest.raises(UserError, match="no signature"):
         Signature.parse(text)
+
+
+def test_each_number_has_the_settings_and_its_own_name():
+    behind = Signature((("seed", "0"),), "1").extended(("answers", "a.jsonl@0f"))
+    assert number_signatures(behind, ["score", "strict.macro_f1"]) == {
+        "score": "seed:0|answers:a.jsonl@0f|number:score|v:1",
+        "strict.macro_f1": "seed:0|answers:a.jsonl@0f|number:strict.macro_f1|v:1",
+    }
+    with pytest.raises(UserError, match="twice"):
+        behind.extended(("seed", "1"))

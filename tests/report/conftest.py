@@ -1,5 +1,8 @@
+from collections.abc import Iterator
+
 import chrome
 import pytest
+from cdp import Browser
 from jinja2 import Environment
 
 from emoloom.report import page as report_page
@@ -9,6 +12,14 @@ from emoloom.report import page as report_page
 def chromium() -> str:
     """The browser's path."""
     return chrome.find()
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One chromium over the DevTools protocol, for all pages of the session."""
+    found = Browser(chromium, tmp_path_factory.mktemp("profile"))
+    yield found
+    found.close()
 
 
 @pytest.fixture(scope="session")

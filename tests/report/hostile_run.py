@@ -12,6 +12,9 @@ HOSTILE_NAME = "<img src=x onerror=alert(3)>{{7*7}}\u202e"
 HOSTILE_FLOOR = "<b>floor<script>alert(4)"
 """Names that a folder can have."""
 
+SCRIPTS = 14
+"""Script elements of its page: two of data, the page's own, two libraries, and a kit."""
+
 
 def hostile_run(root: Path) -> Path:
     """The fabricated run with hostile text in every place that text can come from."""

@@ -1,7 +1,9 @@
 """A page taken apart for the tests: elements, attributes, and text by section."""
 
+import json
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 from emoloom.report.page import write_report
 
@@ -66,3 +68,27 @@ class Page(HTMLParser):
 def page_of(run: Path) -> Page:
     """The page of a run folder, written and taken apart."""
     return Page(write_report(run).read_text(encoding="utf-8"))
+
+
+def rows_of(page: Page) -> dict[str, Any]:
+    """The embedded rows spelled out: names, and rows with i, t, s, g, v, w and cells c.
+
+    A cell is [output or None where it is not stored, labels, VAD, rationale, reason of failure].
+    """
+    found = json.loads(page.data["rows-data"])
+    words = found["words"]
+
+    def cell(raw: list[Any] | None) -> list[Any] | None:
+        if raw is None:
+            return None
+        if isinstance(raw[0], int):
+            return [raw[1], None, None, None, words[raw[0]] if raw[0] >= 0 else None]
+        labels, vad = [words[n] for n in raw[0]], [x / 100 for x in raw[1]]
+        return [raw[3] if len(raw) > 3 else None, labels, vad, raw[2], None]
+
+    def row(raw: list[Any]) -> dict[str, Any]:
+        gold = None if raw[3] is None else [words[n] for n in raw[3]]
+        own = {"i": raw[0], "t": raw[1], "s": words[raw[2]], "g": gold, "v": raw[4]}
+        return own | {"w": words[raw[5]], "c": [cell(one) for one in raw[6]]}
+
+    return {"names": found["names"], "rows": [row(raw) for raw in found["rows"]]}

@@ -1,13 +1,12 @@
 """The report in a browser: its script runs, hostile text stays text, and nothing else may run."""
 
-import json
 from pathlib import Path
 
 import pytest
 from chrome import drive, load
-from hostile_run import hostile_run
+from hostile_run import SCRIPTS, hostile_run
 from make_run import LEADER, ROWS, make_run
-from page_reader import Page
+from page_reader import Page, rows_of
 
 from emoloom.report.page import write_report
 
@@ -67,7 +66,7 @@ def test_script_renders_the_rows(chromium: str, tmp_path: Path) -> None:
     assert f"1 to 10 of {ROWS} rows" in rows
     assert "The puppy fell asleep on my shoes" in rows
     assert "I think the writer feels joy." in rows
-    assert document.count('<article class="row">') == 10
+    assert document.count('<article class="row"') == 10
     assert f'<option value="0">{LEADER}</option>' in document
 
 
@@ -77,7 +76,7 @@ def test_hostile_text_stays_text(chromium: str, tmp_path: Path) -> None:
     assert console == []
     tags = [tag for tag, _ in Page(document).elements]
     assert "img" not in tags
-    assert tags.count("script") == 6
+    assert tags.count("script") == SCRIPTS
     assert '<p class="text">&lt;img src=x onerror=alert(1)&gt;&lt;/script&gt;' in document
 
 
@@ -99,7 +98,7 @@ def test_policy_lets_no_other_script_or_style_run(chromium: str, tmp_path: Path)
 
 def count_labels(page: Path) -> tuple[int, int]:
     """How often the second entry's labels equal the gold ones, and differ from them."""
-    embedded = json.loads(Page(page.read_text(encoding="utf-8")).scripts[0])
+    embedded = rows_of(Page(page.read_text(encoding="utf-8")))
     both = [(row["g"], row["c"][1][1]) for row in embedded["rows"]]
     known = [(gold, said) for gold, said in both if gold is not None and said is not None]
     equal = sum(set(gold) == set(said) for gold, said in known)

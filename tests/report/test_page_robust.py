@@ -5,9 +5,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hostile_run import HOSTILE, hostile_run
+from hostile_run import HOSTILE, SCRIPTS, hostile_run
 from make_run import LEADER, make_run, write, write_lines
-from page_reader import Page, page_of
+from page_reader import Page, page_of, rows_of
 
 from emoloom.report.page import write_report
 from emoloom.runs.record import FORMAT
@@ -24,7 +24,7 @@ def run(tmp_path: Path) -> Path:
 def test_hostile_text_stays_text(tmp_path: Path) -> None:
     source = write_report(hostile_run(tmp_path)).read_text(encoding="utf-8")
     assert "<img" not in source
-    assert source.count("<script") == source.count("</script>") == 6
+    assert source.count("<script") == source.count("</script>") == SCRIPTS
     assert "\u202e" not in source
     found = Page(source)
     shown = HOSTILE.replace("\u202e", "⟨U+202E⟩").replace("\ud800", "⟨U+D800⟩")
@@ -32,7 +32,7 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
         assert shown in found.text(section), section
     for section in ("head", "settings", "events"):
         assert shown in found.text(section), section
-    embedded = json.loads(found.scripts[0])
+    embedded = rows_of(found)
     assert embedded["rows"][0]["t"] == embedded["rows"][0]["c"][0][0] == shown
     assert "7*7" in source
     assert "49" not in found.text("settings")
@@ -196,7 +196,7 @@ def test_an_unknown_label_space_shows_outputs_as_they_are(run: Path) -> None:
         write(run / name, whole | {"label_space": "/some/path.json"})
     found = page_of(run)
     assert "outputs are shown as they are and not parsed" in found.text("rows")
-    assert json.loads(found.scripts[0])["rows"][0]["c"][0][1:] == [None] * 4
+    assert rows_of(found)["rows"][0]["c"][0][1:] == [None] * 4
     assert "parsing its rows again" not in found.text("failures")
 
 

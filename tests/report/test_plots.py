@@ -15,6 +15,8 @@ from emoloom.report import board, label_f1, quality, vad_pairs
 from emoloom.report import page as report_page
 from emoloom.report.page import write_report
 
+pytestmark = pytest.mark.usefixtures("compiled_once")
+
 VENDOR = Path(report_page.__file__).parent / "vendor"
 DECISION = Path(__file__).resolve().parents[2] / "docs/decisions/0008-plots.md"
 MODELS = ("smollm2-360m-sft", "smollm2-135m-sft", "qwen3-0.6b-sft")
@@ -50,14 +52,15 @@ def test_points_are_the_leaderboards_scores_and_the_costs_times(run: Path) -> No
         assert point["seconds"] == cost["seconds"] / cost["rows"]
         assert (point["n"], point["kind"]) == (64, "candidate")
     # 360m has the best score, 135m the least time; qwen is behind both in both.
-    assert [point["front"] for point in drawn["points"]] == [True, True, False]
+    fronts = [point["fronts"] for point in drawn["points"]]
+    assert fronts == [["memory", "seconds"], ["seconds"], []]
     floors = {floor["name"]: floor["value"] for floor in drawn["floors"]}
     assert floors == {name: entries[name]["score"]["value"] for name in FLOORS}
     assert drawn["domain"] == [0, 0.4]
     text = page_of(run).text("quality")
     assert "decoding time is not recorded: smollm2-360m-head, smollm2-135m-zero-shot" in text
-    assert "smollm2-360m-sft candidate 1.364 0.318 [0.266, 0.370] 64 yes" in text
-    assert "tfidf floor about 0 0.241" in text
+    assert "smollm2-360m-sft candidate 1.364 3,810.4 0.318 [0.266, 0.370] 64 time, memory" in text
+    assert "tfidf floor about 0 – 0.241" in text
 
 
 @pytest.mark.parametrize(
@@ -81,8 +84,8 @@ def test_the_front_holds_what_no_other_beats(
     raw.append({"name": "z", "kind": "shown", "status": "scored", "score": {"value": 0.9}})
     decode = {name: {"rows": 10, "seconds": 10 * time} for name, (_, time) in points.items()}
     decode["z"] = {"rows": 10, "seconds": 0.1}
-    made = quality.score_against_time(board.entries({"entries": raw}), {"decode": decode})
-    assert "".join(point.name for point in made.points if point.front) == front
+    made = quality.score_against_cost(board.entries({"entries": raw}), {"decode": decode})
+    assert "".join(point.name for point in made.points if "seconds" in point.fronts) == front
     assert len(made.points) == len(points) + 1
 
 
@@ -167,7 +170,7 @@ def test_a_partial_run_has_a_note_in_the_plots_place(
     assert says in page.text(section)
     assert json.loads(page.data["plots-data"])[section] is None
     assert f"plot-{section}" not in {a.get("id") for _, a in page.elements}
-    others = {"quality", "labels", "vad"} - {section}
+    others = {"quality", "labels", "confusion", "vad"} - {section}
     drawn = json.loads(page.data["plots-data"])
     assert any(drawn[other] for other in others)
 
@@ -187,11 +190,11 @@ def test_scores_without_a_leaderboard_are_drawn_by_label(run: Path) -> None:
 def test_a_page_without_plots_holds_no_library(tmp_path: Path) -> None:
     source = write_report(tmp_path).read_text(encoding="utf-8")
     assert source.count("<script>") == 1
-    assert len(source) < 60_000
+    assert len(source) < 70_000
     page = Page(source)
     assert "plots-data" not in page.data
     for section in ("quality", "labels", "vad"):
-        assert page.text(section).count("No ") == 1
+        assert page.text(section).count("No ") == 1, section
 
 
 @pytest.mark.parametrize(
@@ -214,7 +217,8 @@ def test_numbers_out_of_range_are_absent(run: Path) -> None:
     drawn = plots(run)
     joy = drawn["labels"]["labels"].index("joy")
     assert drawn["labels"]["entries"][0]["scores"][joy] == [4, None, None, None]
-    assert [point["name"] for point in drawn["quality"]["points"]] == [MODELS[2]]
+    timed = [p["name"] for p in drawn["quality"]["points"] if p["seconds"] is not None]
+    assert timed == [MODELS[2]]
 
 
 def test_many_rows_and_labels_are_bounded_and_said(
@@ -239,7 +243,7 @@ def test_tables_say_what_the_plots_say(run: Path) -> None:
         support = drawn["labels"]["entries"][0]["scores"][index][0]
         row = f"{label} {support} {best:.3f} {name} {' '.join(f1s)}"
         assert row in page.text("labels")
-    assert f"{LEADER} 16 0.584 [0.504, 0.664] 0.464 [0.384, 0.544]" in page.text("vad")
+    assert f"{LEADER} valence 16 0.584 [0.504, 0.664]" in page.text("vad")
 
 
 @pytest.mark.parametrize("name", ["d3.min.js", "plot.umd.min.js"])

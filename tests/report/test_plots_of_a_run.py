@@ -7,6 +7,8 @@ from typing import Any
 from page_reader import Page
 from sklearn.metrics import f1_score
 
+from emoloom.report.page import render_page
+
 NAMES = ("one.sft", "tf-idf", "lexicon", "constant")
 
 
@@ -67,3 +69,15 @@ def test_the_report_of_the_run_draws_them(finished_run: Any) -> None:
         point["value"]
         == read(finished_run.folder / "leaderboard.json")["entries"][0]["score"]["value"]
     )
+
+
+def test_the_page_of_a_run_shows_its_manifest_and_can_be_drawn_again(finished_run: Any) -> None:
+    source = (finished_run.folder / "report.html").read_text(encoding="utf-8")
+    page = Page(source)
+    subjects = read(finished_run.folder / "manifest.json")["subject"]
+    assert "report.html" in [one["name"] for one in subjects]
+    text = page.text("manifest")
+    assert f"binds {len(subjects) - 1} files of this run" in text
+    assert all(one["digest"]["sha256"] in text for one in subjects if one["name"] != "report.html")
+    assert "model random two-layer Llama" in page.text("data")
+    assert render_page(finished_run.folder) == source

@@ -37,7 +37,7 @@ def test_each_recipe_has_its_differences_on_one_scale(tmp_path: Path) -> None:
     assert "full-recipem +0.090 [0.050, 0.130] – +0.110 [0.060, 0.160] 64" in text
     assert "Polarity" not in text
     source = write_report(run).read_text(encoding="utf-8")
-    section = source[source.index('<section id="ablation"') : source.index('<section id="labels"')]
+    section = source[source.index('<section id="ablation"') : source.index('<section id="rows"')]
     bars = [part.partition('"')[0] for part in section.split('<svg class="bar ')[1:]]
     assert bars == ["grey", "below", "", ""]
 

@@ -163,21 +163,41 @@ def test_the_code_hash_is_over_names_and_bytes(tmp_path, monkeypatch):
     assert code_sha256() != digest.hexdigest()
 
 
-def test_a_manifest_binds_results_and_nothing_unfinished(run):
-    results = ["data/train.jsonl", "candidates/a/rows/select.jsonl", "leaderboard.csv"]
-    others = ["run.json", "costs.json", "events.jsonl", "report.html", "manifest.json", ".lock"]
-    others += ["candidates/a/done/select.json", "candidates/a/rows/select.0f.partial"]
+RESULTS = ["candidates/a/rows/select.jsonl", "data/train.jsonl", "leaderboard.csv"]
+
+
+def test_a_manifest_binds_every_file_but_itself_and_what_is_hidden(run):
+    bound = [*RESULTS, "run.json", "costs.json", "events.jsonl", "report.html"]
+    bound += ["candidates/a/done/select.json", "candidates/a/rows/select.0f.partial"]
+    others = ["manifest.json", "manifest.sha256", ".lock", "rankings/0001.json"]
     others += ["candidates/a/.checkpoint.x1/adapter", "data/.train.jsonl.y2"]
-    for name in (*results, *others):
+    for name in (*bound, *others):
         write_text_atomic(run.root / name, name)
-    write_manifest(run, {"made": "from"})
-    text = (run.root / "manifest.json").read_text(encoding="utf-8")
-    manifest = json.loads(text)
-    assert [subject["name"] for subject in manifest["subject"]] == sorted(results)
+    digest = write_manifest(run, {"made": "from"})
+    content = (run.root / "manifest.json").read_bytes()
+    assert digest == hashlib.sha256(content).hexdigest()
+    assert (run.root / "manifest.sha256").read_text("utf-8") == f"{digest}  manifest.json\n"
+    manifest = json.loads(content)
+    assert [subject["name"] for subject in manifest["subject"]] == sorted(bound)
     assert [subject["digest"]["sha256"] for subject in manifest["subject"]] == [
-        hashlib.sha256(name.encode()).hexdigest() for name in sorted(results)
+        hashlib.sha256(name.encode()).hexdigest() for name in sorted(bound)
     ]
-    assert manifest["predicate"] == {"made": "from"}
-    write_manifest(run, {"made": "from"})
-    assert (run.root / "manifest.json").read_text(encoding="utf-8") == text
-    assert str(Path(run.root)) not in text
+    assert manifest["predicate"]["made"] == "from"
+    assert write_manifest(run, {"made": "from"}) == digest
+    assert str(Path(run.root)).encode() not in content
+
+
+def test_the_results_digest_is_over_what_two_runs_share(run):
+    def results() -> str:
+        write_manifest(run, {})
+        text = (run.root / "manifest.json").read_text(encoding="utf-8")
+        return json.loads(text)["predicate"]["results_sha256"]
+
+    for name in RESULTS:
+        write_text_atomic(run.root / name, name)
+    before = results()
+    for name in ("run.json", "costs.json", "events.jsonl", "report.html", "a/done/select.json"):
+        write_text_atomic(run.root / name, name)
+    assert results() == before
+    write_text_atomic(run.root / RESULTS[0], "another answer")
+    assert results() != before

@@ -1,5 +1,7 @@
 import json
 import multiprocessing
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from emoloom.runs.directory import (
     Stage,
     fingerprint,
     sha256_file,
+    write_folder_atomic,
     write_text_atomic,
 )
 
@@ -144,6 +147,32 @@ def test_a_killed_holder_holds_nothing(tmp_path):
     first.join(30)
     with RunDirectory(tmp_path).lock():
         assert (tmp_path / ".lock").exists()
+
+
+def write_then_die(folder: Path, how: str) -> None:
+    def die(*_) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    if how == "file":
+        os.fsync = die
+        write_text_atomic(folder / "rows" / "select.jsonl", "half")
+    else:
+        write_folder_atomic(folder / "checkpoint", die)
+
+
+@pytest.mark.parametrize("how", ["file", "folder"])
+def test_who_holds_the_run_sweeps_out_what_a_killed_process_left(tmp_path, how):
+    kept = tmp_path / "rows" / ".of the user's own"
+    write_text_atomic(kept, "stays")
+    context = multiprocessing.get_context("spawn")
+    killed = context.Process(target=write_then_die, args=(tmp_path, how))
+    killed.start()
+    killed.join(30)
+    assert killed.exitcode == -signal.SIGKILL
+    assert len(list(tmp_path.rglob(".*.unfinished"))) == 1
+    with RunDirectory(tmp_path).lock():
+        assert list(tmp_path.rglob("*.unfinished")) == []
+        assert kept.read_text(encoding="utf-8") == "stays"
 
 
 def test_the_lock_is_let_go_after_an_error(tmp_path):

@@ -1,5 +1,5 @@
 import json
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import pytest
@@ -14,12 +14,12 @@ from emoloom.runs.directory import (
     RunDirectory,
     write_json_atomic,
 )
-from emoloom.screening import answers, candidates
+from emoloom.screening import answers, candidate_run, candidates
 from emoloom.screening.answers import CandidateRun, candidate_work
 from emoloom.screening.candidates import list_candidates
 from emoloom.screening.extras import Extras
 from emoloom.screening.plan import make_plan
-from emoloom.screening.training_steps import fit_settings
+from emoloom.screening.recipe_settings import fit_settings
 from emoloom.sources.model_files import ModelFiles
 from tiny_screen import SETTINGS
 
@@ -184,6 +184,19 @@ def test_a_refused_model_goes_no_further(job):
         next(works)
 
 
+@dataclass
+class Told:
+    """A meter that remembers the units."""
+
+    units: list[int]
+
+    def __call__(self, count: int) -> None:
+        self.units.append(count)
+
+    def spend(self, tokens: int) -> None:
+        pass
+
+
 def test_a_certificate_is_measured_once_for_all_recipes(job, monkeypatch):
     measured = []
 
@@ -192,25 +205,26 @@ def test_a_certificate_is_measured_once_for_all_recipes(job, monkeypatch):
         write_json_atomic(out, CERTIFICATE.to_dict())
 
     monkeypatch.setattr(answers, "preflight", preflight)
-    monkeypatch.setattr(answers, "load", lambda *_: "model")
+    monkeypatch.setattr(candidate_run, "load", lambda *_: "model")
     (job.run.root / "candidates").mkdir()
     (job.run.root / "candidates" / "a file").touch()
     for candidate in list_candidates(job.config):
         advanced: list[int] = []
         work = next(candidate_work(replace(job, candidate=candidate)))
-        outcome = work.make(advanced.append)
+        outcome = work.make(Told(advanced))
         work.stage.finish(outcome.outputs)
         assert advanced == [1]
     assert measured == ["model"]
     other = replace(job, model=files_of(weights_sha256="other"))
-    next(candidate_work(other)).make(lambda _: None)
+    next(candidate_work(other)).make(Told([]))
     assert len(measured) == 2
 
 
 def test_names_of_candidates_are_model_and_recipe():
     config = config_with(models=["random-tiny", {"source": "random:tiny@2", "name": "B"}])
     names = [candidate.name for candidate in list_candidates(config)]
-    assert names == ["random-tiny.sft", "random-tiny.zero-shot", "B.sft", "B.zero-shot"]
+    wanted = ["random-tiny.sft", "B.sft", "random-tiny.zero-shot", "B.zero-shot"]
+    assert names == wanted, "what is only shown comes last"
     kinds = [candidate.kind for candidate in list_candidates(config)]
     assert kinds == ["candidate", "shown"] * 2
 

@@ -65,6 +65,7 @@ def test_answers_stand_in_the_order_of_the_rows_whatever_finishes_first(
     assert lines == [{"id": r.id, "output": f"out {r.text}"} for r in rows.select]
     assert costs == {
         "rows": 4,
+        "cached_rows": 0,
         "forwards": 8,
         "tokens_computed": 120,
         "near_ties": 4,

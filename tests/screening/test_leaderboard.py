@@ -94,6 +94,8 @@ def test_the_numbers_are_those_of_score():
     assert strict["n_labels"] == 3, "the fourth label has no gold row"
     assert entry["score"]["value"] == pytest.approx(ranked, abs=1e-6)
     assert (entry["n"], entry["reasons"]) == (120, expected["reasons"])
+    assert set(entry["vad_sources"]) == {"human"}
+    assert entry["vad_sources"] == expected["vad_sources"]
 
 
 def test_answers_may_come_in_any_order_of_rows():

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from leaderboard_cases import ROWS, answered, built, entrant
 
+from asked_rows import build_row_sets
 from emoloom.config import parse_config
 from emoloom.config_sections import DataConfig, PolarityConfig, RowsConfig
 from emoloom.contract.schema import write_answer
@@ -27,7 +28,7 @@ from emoloom.screening.polarity_set import (
     pair_set_work,
     with_pairs,
 )
-from emoloom.screening.row_sets import SharedRows, build_row_sets
+from emoloom.screening.row_sets import SharedRows
 from emoloom.supervision.lexicon import load_lexicon
 from emoloom.supervision.weak_vad import AffineMap
 from official_files import goemotions_folder

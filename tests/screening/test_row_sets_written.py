@@ -5,13 +5,12 @@ from dataclasses import asdict
 
 import pytest
 
-from asked_rows import SPACE, part
+from asked_rows import SPACE, build_row_sets, part
 from emoloom.config_sections import DataConfig
 from emoloom.runs.directory import RunDirectory, sha256_file
-from emoloom.screening.facts import source_hashes
+from emoloom.screening.parts import source_hashes
+from emoloom.screening.row_build import Drawing
 from emoloom.screening.row_sets import (
-    Drawing,
-    build_row_sets,
     read_row_sets,
     row_set_work,
 )

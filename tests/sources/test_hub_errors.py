@@ -154,5 +154,5 @@ def test_a_snapshot_that_is_not_whole_is_said(cached, tmp_path):
 
 def test_without_the_hubs_library(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(UserError, match=r"need its library; got: .*pip install 'emoloom\[hub\]'"):
+    with pytest.raises(UserError, match=r"needs its library; got: .*pip install 'emoloom\[hub\]'"):
         get(tmp_path)

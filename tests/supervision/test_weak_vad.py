@@ -17,6 +17,7 @@ from emoloom.records import VAD, Prediction
 from emoloom.supervision.lexicon import Lexicon, load_lexicon
 from emoloom.supervision.weak_vad import (
     AffineMap,
+    Formula,
     fit_affine,
     label_prior,
     rationale,
@@ -95,7 +96,9 @@ def test_the_formula_worked_by_hand(tiny, text, labels, vad, hits, tokens, cues)
 
 
 def test_k_is_the_weight_of_the_prior(tiny):
-    assert weak_vad("good", tiny, k=3.6).vad.v == pytest.approx((0.36 + 1.8) / 4.0)
+    assert weak_vad("good", tiny, formula=Formula(prior_weight=3.6)).vad.v == pytest.approx(
+        (0.36 + 1.8) / 4.0
+    )
 
 
 def test_cues_are_the_three_weightiest_and_ties_stand_in_the_texts_order(tiny):

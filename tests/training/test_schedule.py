@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emoloom.training.losses import answer_cross_entropy
-from emoloom.training.schedule import FitSettings, batches, learning_rate_at
+from emoloom.training.schedule import FitSettings, batches, learning_rate_at, trunk_end
 
 SHAPES = {
     "usual": (FitSettings(0, learning_rate=1.0, warmup_share=0.2, decay_share=0.3), 10,
@@ -76,3 +76,30 @@ def test_cross_entropy_by_hand():
     assert float(answer_cross_entropy(logits, torch.tensor([1, 2]))) == pytest.approx(expected)
     empty = answer_cross_entropy(torch.zeros(0, 3), torch.zeros(0, dtype=torch.long))
     assert float(empty) == 0.0
+
+
+@given(
+    steps=st.integers(1, 300),
+    end=st.integers(1, 300),
+    warmup=st.floats(0, 1),
+    decay=st.floats(0, 1),
+)
+def test_up_to_its_decay_a_rung_takes_the_steps_of_the_whole(steps, end, warmup, decay):
+    end = min(end, steps)
+    settings = FitSettings(0, learning_rate=1.0, warmup_share=warmup, decay_share=decay)
+    trunk = trunk_end(end, settings)
+    assert 0 <= trunk <= end
+    for step in range(1, trunk + 1):
+        rate = learning_rate_at(step, steps, settings, end)
+        if step <= trunk_end(steps, settings):
+            assert rate == learning_rate_at(step, steps, settings)
+    rates = [learning_rate_at(step, steps, settings, end) for step in range(trunk + 1, end + 1)]
+    top = learning_rate_at(max(1, trunk), steps, settings, end)
+    assert all(0 < rate <= max(top, 1.0) for rate in rates)
+
+
+def test_a_rung_by_hand():
+    settings = FitSettings(0, learning_rate=1.0, warmup_share=0.2, decay_share=0.3)
+    rates = [learning_rate_at(step, 20, settings, 10) for step in range(1, 11)]
+    assert rates == pytest.approx([0.25, 0.5, 0.75, 1, 1, 1, 1, 0.75, 0.5, 0.25])
+    assert trunk_end(10, settings) == 7

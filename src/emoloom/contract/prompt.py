@@ -135,21 +135,9 @@ def make_prompter(
         UserError: the tokenizer is slow or has no end token, or its template fails, drops the
             user's turn, or puts nothing between that turn and the answer.
     """
-    if not getattr(tokenizer, "is_fast", False):
-        raise UserError(
-            "the tokenizer is not a fast one",
-            got=type(tokenizer).__name__,
-            allowed="tokenizers with a tokenizer.json",
-            do="convert it with transformers and save it again",
-        )
+    _check_fast(tokenizer)
     before, after = _render_prompt(tokenizer, space)
     before, joint = _joint(tokenizer, before)
-    tail_ids = _encode_tail(tokenizer, after)
-    if not tail_ids:
-        raise UserError(
-            "the chat template puts nothing between the user's turn and the answer",
-            do="use a template with a generation prompt",
-        )
     end_id = _end_id(tokenizer)
     eos = tokenizer.eos_token_id
     return Prompter(
@@ -158,13 +146,33 @@ def make_prompter(
         head=before,
         tail=after,
         head_ids=_with_one_bos(tokenizer, _encode(tokenizer, before)),
-        tail_ids=tail_ids,
+        tail_ids=_tail_ids(tokenizer, after),
         joint=joint,
         end_id=end_id,
         stop_ids=frozenset({end_id, *stop_ids} | (set() if eos is None else {eos})),
         max_text_tokens=max_text_tokens,
         system_turn=injected_turn(tokenizer),
     )
+
+
+def _check_fast(tokenizer: Any) -> None:
+    if not getattr(tokenizer, "is_fast", False):
+        raise UserError(
+            "the tokenizer is not a fast one",
+            got=type(tokenizer).__name__,
+            allowed="tokenizers with a tokenizer.json",
+            do="convert it with transformers and save it again",
+        )
+
+
+def _tail_ids(tokenizer: Any, after: str) -> tuple[int, ...]:
+    tail_ids = _encode_tail(tokenizer, after)
+    if not tail_ids:
+        raise UserError(
+            "the chat template puts nothing between the user's turn and the answer",
+            do="use a template with a generation prompt",
+        )
+    return tail_ids
 
 
 def _render_prompt(tokenizer: Any, space: LabelSpace) -> tuple[str, str]:

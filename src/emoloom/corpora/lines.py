@@ -3,12 +3,33 @@
 import hashlib
 import re
 from collections.abc import Iterator
+from functools import lru_cache, partial
 from pathlib import Path
 
 from emoloom.errors import UserError
 from emoloom.records import Rejected
 
+MAX_LINE_CHARS = 1 << 20
+"""A longer record is turned away: no text of a corpus is a megabyte."""
+
+MAX_TEXT_CHARS = 1 << 17
+"""Of one text: escaped as JSON it still fits into a record."""
+
+MAX_NAME_CHARS = 1000
+"""Of an id or a group."""
+
+MAX_LINE_BYTES = 1 << 26
+"""A file with a longer line is refused: it is no text file, and would fill the memory."""
+
 _BOM = b"\xef\xbb\xbf"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_ARCHIVES = {
+    b"\x1f\x8b": "gzip",
+    b"PK\x03\x04": "zip",
+    b"BZh91AY&SY": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x28\xb5\x2f\xfd": "zstandard",
+}
 _WORD = re.compile(r"\w+")
 _EXCERPT_CHARS = 80
 
@@ -20,19 +41,38 @@ class BadLineError(ValueError):
         super().__init__(f"got {got}; allowed: {allowed}")
 
 
-def check_file(path: Path) -> None:
-    """Raise `UserError` unless `path` is a readable file that holds at least one byte."""
+def check_file(path: Path, *, archive: bool = False) -> None:
+    """Raise `UserError` unless `path` is a readable file that holds at least one byte.
+
+    Args:
+        path: the file.
+        archive: whether it may be one: our own verifier is a zip.
+    """
     if path.is_dir():
         raise UserError(f"{path} is a folder", allowed="a file", do="give the file itself")
     try:
         if not path.is_file():
             raise UserError(f"there is no file {path}", do="check the path")
         with path.open("rb") as stream:
-            empty = not stream.read(len(_BOM) + 1).removeprefix(_BOM)
+            head = stream.read(16)
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read", got=str(error), do="check the path") from None
-    if empty:
+    if not head.removeprefix(_BOM):
         raise UserError(f"{path} is empty", allowed="at least one line")
+    if not archive:
+        _check_is_no_archive(path, head)
+
+
+def _check_is_no_archive(path: Path, head: bytes) -> None:
+    """Archives are never unpacked here: what they hold is for the user to look at."""
+    for magic, kind in _ARCHIVES.items():
+        if head.startswith(magic):
+            raise UserError(
+                f"{path} is an archive",
+                got=kind,
+                allowed="the file itself",
+                do="unpack it and give what it holds",
+            )
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -42,17 +82,25 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     carriage return before it goes with it. A UTF-8 byte-order mark is dropped.
 
     Raises:
-        UserError: the file is missing, empty, a folder, unreadable, or not UTF-8.
+        UserError: the file is missing, empty, a folder, an archive, unreadable, not UTF-8, or has
+            a line of more than `MAX_LINE_BYTES`.
     """
     check_file(path)
     with path.open("rb") as stream:
-        for number, raw in enumerate(stream, start=1):
+        for number, raw in enumerate(iter(partial(stream.readline, MAX_LINE_BYTES), b""), start=1):
             line = raw.removeprefix(_BOM) if number == 1 else raw
+            if len(raw) == MAX_LINE_BYTES and not raw.endswith(b"\n"):
+                raise UserError(
+                    f"{path} has a line that is too long",
+                    got=f"line {number} of at least {MAX_LINE_BYTES} bytes",
+                    allowed=f"records of at most {MAX_LINE_CHARS} characters, one a line",
+                    do="check that it is a text file with line ends",
+                )
             try:
                 text = line.decode("utf-8")
             except UnicodeDecodeError as error:
                 raise UserError(
-                    f"{path} is not UTF-8",
+                    f"{path} is not UTF-8" + (" but UTF-16" if raw.startswith(_UTF_16) else ""),
                     got=f"byte 0x{error.object[error.start]:02x} on line {number}",
                     do="save it as UTF-8",
                 ) from None
@@ -60,7 +108,9 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def check_line(line: str) -> None:
-    """Raise `BadLineError` for a line without content or with a NUL."""
+    """Raise `BadLineError` for a line without content, with a NUL, or too long."""
+    if len(line) > MAX_LINE_CHARS:
+        raise BadLineError(f"a record of {len(line)} characters", f"at most {MAX_LINE_CHARS}")
     if not line.strip():
         raise BadLineError("an empty line", "one record a line")
     if "\0" in line:
@@ -73,12 +123,30 @@ def shown(value: object, limit: int = 40) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def check_id_and_text(key: str, text: str) -> None:
+    """Raise `BadLineError` unless the id is printable, the text holds something, both not long."""
+    if not key.strip() or not key.isprintable() or len(key) > MAX_NAME_CHARS:
+        raise BadLineError(f"the id {shown(key)}", "printable, not empty, not long")
+    check_length(text)
+    if not text.strip():
+        raise BadLineError("an empty text", "some text")
+    if "\0" in text:
+        raise BadLineError("a NUL character", "text")
+
+
+def check_length(text: str) -> None:
+    """Raise `BadLineError` for a text that is too long."""
+    if len(text) > MAX_TEXT_CHARS:
+        raise BadLineError(f"a text of {len(text)} characters", f"at most {MAX_TEXT_CHARS}")
+
+
 def rejected(source: str, line: int, error: BadLineError, text: str) -> Rejected:
     """The record of a line that was turned away; unprintable characters are shown as `�`."""
     excerpt = "".join(c if c.isprintable() else "�" for c in text[:_EXCERPT_CHARS])
     return Rejected(source=source, line=line, reason=str(error), excerpt=excerpt)
 
 
+@lru_cache(maxsize=8)  # a row's text is compared with several sets in turn
 def normalise_text(text: str) -> str:
     """The text as duplicates are compared: its words in lower case, one space between (ours).
 

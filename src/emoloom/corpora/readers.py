@@ -1,63 +1,60 @@
-"""Readers of official corpus files. Counts in = rows + rejected; nothing is dropped in silence."""
+"""Readers of official corpus files, one record at a time, and of dataset rows."""
 
 import csv
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from emoloom.corpora.lines import (
     BadLineError,
+    check_id_and_text,
     check_line,
     read_lines,
     rejected,
     shown,
-    text_group,
+)
+from emoloom.corpora.reading import (
+    SPLITS,
+    FileRead,
+    Item,
+    ReadResult,
+    Seen,
+    check_new,
+    collect,
+    make_row,
 )
 from emoloom.corpora.rows import parse_row
 from emoloom.errors import UserError
-from emoloom.records import VAD, Answer, LabelSpace, Rejected, Row, VadSource
+from emoloom.records import VAD, Answer, LabelSpace, Row
 
-SPLITS = ("train", "dev", "test")
-"""The splits a corpus may have."""
+__all__ = [
+    "SPLITS",
+    "FileRead",
+    "ReadResult",
+    "csv_records",
+    "emobank_items",
+    "goemotions_items",
+    "read_emobank",
+    "read_goemotions",
+    "read_rows",
+    "row_items",
+]
 
-_EMOBANK_COLUMNS = ("id", "split", "V", "A", "D", "text")
+EMOBANK_COLUMNS = ("id", "split", "V", "A", "D", "text")
+"""Of the official file, in any order."""
+
 _EMOBANK_SCALE = (1.0, 5.0)
-
-
-@dataclass(frozen=True, slots=True)
-class FileRead:
-    """A file that rows came from, for the run's provenance."""
-
-    name: str
-    """File name, without folders."""
-    sha256: str
-    """Hash of the bytes, in hexadecimal."""
-    known: bool | None
-    """True: the official file. False: another. None: the registry knows no hash."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReadResult:
-    """What a reader made of one split of a file."""
-
-    rows: tuple[Row, ...]
-    """In the file's order."""
-    rejected: tuple[Rejected, ...]
-    """Lines that could not become rows, in the file's order."""
-    lines_in: int
-    """Records read for this split: always `len(rows) + len(rejected)`."""
-    other_split: int = 0
-    """Records of the same file that belong to another split. They are not in `lines_in`."""
-    files: tuple[FileRead, ...] = ()
-    """The files read; filled in by `registry.read_corpus`."""
-
-    def __post_init__(self) -> None:
-        assert self.lines_in == len(self.rows) + len(self.rejected)
 
 
 def read_goemotions(
     path: Path, split: str, *, space: LabelSpace, source: str = "goemotions"
 ) -> ReadResult:
+    """All that `goemotions_items` gives, in memory."""
+    return collect(goemotions_items(path, split, space=space, source=source))
+
+
+def goemotions_items(
+    path: Path, split: str, *, space: LabelSpace, source: str = "goemotions"
+) -> Iterator[Item]:
     """Read one official GoEmotions file (Demszky et al. 2020): TSV, no header, no quoting.
 
     Args:
@@ -66,8 +63,8 @@ def read_goemotions(
         space: Its labels in the order of `emotions.txt`, in which the file's indices count.
         source: Registry name; also the prefix of the ids.
 
-    Returns:
-        Rows without VAD and rationale, texts exactly as the file has them.
+    Yields:
+        Rows without VAD and rationale, texts exactly as the file has them; or rejections.
 
     Raises:
         UserError: the file cannot be read as UTF-8 text.
@@ -75,52 +72,53 @@ def read_goemotions(
 
     def parse(line: str) -> Row:
         text, labels, key = _goemotions_fields(line, space)
-        return _row(f"{source}/{key}", text, Answer(labels, None, ""), source, split)
+        return make_row(f"{source}/{key}", text, Answer(labels, None, ""), source, split)
 
-    return _collect(path, source, parse)
+    return _line_items(path, source, split, parse)
 
 
 def read_emobank(path: Path, split: str, *, source: str = "emobank") -> ReadResult:
-    """Read one split of the official EmoBank file (Buechel and Hahn 2017).
+    """All that `emobank_items` gives for one split, in memory."""
+    return collect(emobank_items(path, source=source), split)
+
+
+def emobank_items(path: Path, *, source: str = "emobank") -> Iterator[Item]:
+    """Read the official EmoBank file (Buechel and Hahn 2017), all its splits.
 
     Ratings 1..5 become (x - 1) / 4, to six decimals. The group is the text's, not the document's:
     125 of its 135 documents stand on several sides of the official split.
 
     Args:
         path: `emobank.csv`, with the columns id, split, V, A, D, text.
-        split: The split to return; records of the others are counted in `other_split`.
         source: Registry name; also the prefix of the ids.
 
-    Returns:
-        Rows with human VAD and no labels. A record whose split cannot be told is rejected.
+    Yields:
+        Rows with human VAD and no labels; or rejections, without a split where it cannot be told.
 
     Raises:
         UserError: the file cannot be read as UTF-8 text, or a column is missing.
     """
-    records = _csv_records(path)
+    records = csv_records(path)
     columns = _emobank_columns(path, records)
-    rows: list[Row] = []
-    bad: list[Rejected] = []
-    seen: set[str] = set()
-    count = other = 0
+    seen = Seen()
     for number, record in records:
         fields = [] if isinstance(record, BadLineError) else record
-        if _split_of(fields, columns) not in (None, split):
-            seen.add(f"{source}/{fields[columns['id']]}")
-            other += 1
-            continue
-        count += 1
+        split = _split_of(fields, columns)
         try:
             row = _emobank_row(record, columns, source)
-            _check_new(row.id, seen)
+            check_new(row.id, seen)
         except BadLineError as error:
-            bad.append(rejected(source, number, error, ",".join(fields)))
+            yield Item(split, rejected(source, number, error, ",".join(fields)))
         else:
-            rows.append(row)
-    return ReadResult(tuple(rows), tuple(bad), count, other)
+            yield Item(split, row)
 
 
 def read_rows(path: Path, space: LabelSpace, *, need_answer: bool = True) -> ReadResult:
+    """All that `row_items` gives, in memory."""
+    return collect(row_items(path, space, need_answer=need_answer))
+
+
+def row_items(path: Path, space: LabelSpace, *, need_answer: bool = True) -> Iterator[Item]:
     """Read dataset rows (JSON Lines, the contract's row object), ours or a user's.
 
     Only `id` must be there, and `answer` where `need_answer`. The defaults: `text` "", `source`
@@ -132,8 +130,8 @@ def read_rows(path: Path, space: LabelSpace, *, need_answer: bool = True) -> Rea
         space: Labels must be its names; they are put into its order.
         need_answer: Reject a row without `answer`; in it, labels and VAD may both be null.
 
-    Returns:
-        Rows in the file's order.
+    Yields:
+        Rows in the file's order; or rejections.
 
     Raises:
         UserError: the file cannot be read as UTF-8 text.
@@ -142,53 +140,32 @@ def read_rows(path: Path, space: LabelSpace, *, need_answer: bool = True) -> Rea
     def parse(line: str) -> Row:
         return parse_row(line, space, default_source=path.stem, need_answer=need_answer)
 
-    return _collect(path, path.name, parse)
+    return _line_items(path, path.name, None, parse)
 
 
-def _collect(path: Path, source: str, parse: Callable[[str], Row]) -> ReadResult:
+def _line_items(
+    path: Path, source: str, split: str | None, parse: Callable[[str], Row]
+) -> Iterator[Item]:
     """One row or one rejection for each line; `source` names the file in rejections."""
-    rows: list[Row] = []
-    bad: list[Rejected] = []
-    seen: set[str] = set()
-    count = 0
+    seen = Seen()
     for number, line in read_lines(path):
-        count += 1
         try:
             check_line(line)
             row = parse(line)
-            _check_new(row.id, seen)
+            check_new(row.id, seen)
         except BadLineError as error:
-            bad.append(rejected(source, number, error, line))
+            yield Item(split, rejected(source, number, error, line))
         else:
-            rows.append(row)
-    return ReadResult(tuple(rows), tuple(bad), count)
-
-
-def _row(key: str, text: str, answer: Answer, source: str, split: str) -> Row:
-    vad_source: VadSource | None = None if answer.vad is None else "human"
-    return Row(key, text, answer, source, split, vad_source, text_group(text))
-
-
-def _check_new(key: str, seen: set[str]) -> None:
-    if key in seen:
-        raise BadLineError(f"the id {shown(key)} again", "each id once")
-    seen.add(key)
-
-
-def _check_id_and_text(key: str, text: str) -> None:
-    if not key.strip() or not key.isprintable():
-        raise BadLineError(f"the id {shown(key)}", "printable, not empty")
-    if not text.strip():
-        raise BadLineError("an empty text", "some text")
+            yield Item(row.split, row)
 
 
 def _goemotions_fields(line: str, space: LabelSpace) -> tuple[str, tuple[str, ...], str]:
     """(text, labels in the order of the space, id)."""
     fields = line.split("\t")
     if len(fields) != 3:
-        raise BadLineError(_columns(len(fields)), "3: text, label indices, id")
+        raise BadLineError(columns_counted(len(fields)), "3: text, label indices, id")
     text, indices, key = fields
-    _check_id_and_text(key, text)
+    check_id_and_text(key, text)
     last = len(space.labels) - 1
     numbers: set[int] = set()
     for index in indices.split(","):
@@ -201,13 +178,30 @@ def _goemotions_fields(line: str, space: LabelSpace) -> tuple[str, tuple[str, ..
     return text, tuple(space.labels[n] for n in sorted(numbers)), key
 
 
-def _columns(count: int) -> str:
+def columns_counted(count: int) -> str:
+    """`1 column`, `2 columns`."""
     return "1 column" if count == 1 else f"{count} columns"
 
 
-def _csv_records(path: Path) -> Iterator[tuple[int, list[str] | BadLineError]]:
-    """Yield (number of its first line, fields, or what is wrong with the record)."""
-    reader = csv.reader((f"{line}\n" for _, line in read_lines(path)), strict=True)
+def csv_records(
+    path: Path, *, delimiter: str = ",", quotes: bool = True
+) -> Iterator[tuple[int, list[str] | BadLineError]]:
+    """Yield (number of its first line, fields, or what is wrong with the record).
+
+    Args:
+        path: A UTF-8 text file.
+        delimiter: Between fields.
+        quotes: Whether a field may stand in double quotes; a quote is a character like others
+            where not.
+
+    Raises:
+        UserError: the file cannot be read as UTF-8 text.
+    """
+    lines = (f"{line}\n" for _, line in read_lines(path))
+    if quotes:
+        reader = csv.reader(lines, strict=True, delimiter=delimiter)
+    else:
+        reader = csv.reader(lines, strict=True, delimiter=delimiter, quoting=csv.QUOTE_NONE)
     while True:
         first = reader.line_num + 1
         try:
@@ -225,14 +219,14 @@ def _emobank_columns(
     """Index of each column, from the header."""
     _, header = next(records)
     names = [] if isinstance(header, BadLineError) else header
-    if sorted(names) != sorted(_EMOBANK_COLUMNS):
+    if sorted(names) != sorted(EMOBANK_COLUMNS):
         raise UserError(
             f"{path} has not the columns of emobank.csv",
             got=shown(",".join(names), 80),
-            allowed=",".join(_EMOBANK_COLUMNS),
+            allowed=",".join(EMOBANK_COLUMNS),
             do="give the official file",
         )
-    return {name: names.index(name) for name in _EMOBANK_COLUMNS}
+    return {name: names.index(name) for name in EMOBANK_COLUMNS}
 
 
 def _split_of(fields: list[str], columns: dict[str, int]) -> str | None:
@@ -246,16 +240,14 @@ def _emobank_row(record: list[str] | BadLineError, columns: dict[str, int], sour
     if isinstance(record, BadLineError):
         raise record
     if len(record) != len(columns):
-        got = _columns(len(record)) if record else "an empty line"
-        raise BadLineError(got, ",".join(_EMOBANK_COLUMNS))
-    key, split, v, a, d, text = (record[columns[name]] for name in _EMOBANK_COLUMNS)
+        got = columns_counted(len(record)) if record else "an empty line"
+        raise BadLineError(got, ",".join(EMOBANK_COLUMNS))
+    key, split, v, a, d, text = (record[columns[name]] for name in EMOBANK_COLUMNS)
     if split not in SPLITS:
         raise BadLineError(f"the split {shown(split)}", ", ".join(SPLITS))
-    if "\0" in text:
-        raise BadLineError("a NUL character", "text")
-    _check_id_and_text(key, text)
+    check_id_and_text(key, text)
     vad = VAD(*(_emobank_rating(name, x) for name, x in (("V", v), ("A", a), ("D", d))))
-    return _row(f"{source}/{key}", text, Answer(None, vad, ""), source, split)
+    return make_row(f"{source}/{key}", text, Answer(None, vad, ""), source, split)
 
 
 def _emobank_rating(name: str, field: str) -> float:

@@ -105,47 +105,58 @@ def decode_rows(
         pack_tokens=settings.pack_tokens,
         on_shrink=on_shrink,
     )
-    head = len(lm.prompter.head_ids)
-    longest = certificate.packed_up_to if certificate.verdict == "packed" else 0
-    waiting, alone = iter(rows), deque[tuple[str, str]]()
-    entering: _Active | None = None
+    queue = _Queue(session, iter(rows), _longest(certificate))
     active: list[_Active] = []
     done = 0
-    while True:
-        used = head + sum(len(row.ids) for row in active)
-        while len(active) < min(settings.pack_rows, FIRST_ROWS + done):
-            entering = entering or _next_row(session, waiting, longest, alone)
-            if entering is None or (active and used + len(entering.ids) > session.pack_tokens):
-                break
-            active.append(entering)
-            used += len(entering.ids)
-            entering = None
-        if not active:
-            break
+    while active := queue.fill(active, rows=min(settings.pack_rows, FIRST_ROWS + done)):
         for answer in _finished(session, active):
             done += 1
             yield answer
-    for row_id, text in alone:
+    for row_id, text in queue.alone:
         yield decode_canonical(lm, row_id, text, settings.max_new_tokens)
 
 
-def _next_row(
-    session: _Session,
-    waiting: Iterator[tuple[str, str]],
-    longest: int,
-    alone: deque[tuple[str, str]],
-) -> _Active | None:
-    """The next row that may be packed; those that may not are put aside."""
-    prompter, limit = session.lm.prompter, session.settings.max_new_tokens
-    for row_id, text in waiting:
-        prompt = prompter.prompt(text)
-        if len(prompter.head_ids) + len(prompt.ids) + limit > longest:
-            alone.append((row_id, text))
-            continue
-        row = _Active(row_id, prompt, session.drafter.start(row_id))
-        row.draft = session.drafter.propose(row.known, ())[: limit - 1]
-        return row
-    return None
+def _longest(certificate: Certificate) -> int:
+    """Tokens of the longest row that may be packed."""
+    return certificate.packed_up_to if certificate.verdict == "packed" else 0
+
+
+@dataclass(slots=True)
+class _Queue:
+    """Rows that wait to be packed; those that may not be are put aside."""
+
+    session: _Session
+    waiting: Iterator[tuple[str, str]]
+    longest: int
+    alone: deque[tuple[str, str]] = field(default_factory=deque)
+    entering: _Active | None = None
+
+    def fill(self, active: list[_Active], rows: int) -> list[_Active]:
+        """`active` with the next rows, in order, as far as count and tokens allow."""
+        used = len(self.session.lm.prompter.head_ids) + sum(len(row.ids) for row in active)
+        while len(active) < rows:
+            self.entering = self.entering or self._next()
+            if self.entering is None:
+                break
+            used += len(self.entering.ids)
+            if active and used > self.session.pack_tokens:
+                break
+            active.append(self.entering)
+            self.entering = None
+        return active
+
+    def _next(self) -> _Active | None:
+        session, limit = self.session, self.session.settings.max_new_tokens
+        prompter = session.lm.prompter
+        for row_id, text in self.waiting:
+            prompt = prompter.prompt(text)
+            if len(prompter.head_ids) + len(prompt.ids) + limit > self.longest:
+                self.alone.append((row_id, text))
+                continue
+            row = _Active(row_id, prompt, session.drafter.start(row_id))
+            row.draft = session.drafter.propose(row.known, ())[: limit - 1]
+            return row
+        return None
 
 
 def _finished(session: _Session, active: list[_Active]) -> Iterator[Decoded]:

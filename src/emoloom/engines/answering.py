@@ -1,15 +1,14 @@
 """Floors and candidates answer the rows; what each one came to, and how it ended."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from emoloom.engines.context import Context
-from emoloom.engines.local import BudgetStop
-from emoloom.errors import UserError
+from emoloom.engines.halving import Halved
+from emoloom.engines.outcomes import do_all, tell
 from emoloom.metrics.resampling import Bootstrap
-from emoloom.models.logits import ModelError
-from emoloom.runs.work import Work
-from emoloom.screening.answers import CandidateRun, candidate_work, has_heads, pair_work
+from emoloom.screening.answers import candidate_work, pair_work
+from emoloom.screening.candidate_run import CandidateRun, has_heads
 from emoloom.screening.candidates import list_candidates
 from emoloom.screening.entries import ScoredCandidate, Status
 from emoloom.screening.extras import Extras
@@ -40,65 +39,71 @@ def candidate_runs(
     extras: Extras,
     files: dict[str, ModelFiles],
 ) -> list[CandidateRun]:
-    """Each candidate with all it is given."""
-    config, run, space, lexicon = context.config, context.run, context.space, context.lexicon
-    return [
-        CandidateRun(one, files[one.model.name], config, run, space, lexicon, rows, extras)
-        for one in list_candidates(config)
-    ]
+    """Each candidate with all it is given; the seed of its config is that of its training."""
+    run, space, lexicon = context.run, context.space, context.lexicon
+    say = context.progress.say
+    jobs = []
+    for one in list_candidates(context.config):
+        config = context.config.model_copy(update={"seed": one.seed})
+        model = files[one.model.name]
+        jobs.append(CandidateRun(one, model, config, run, space, lexicon, rows, extras, say))
+    return jobs
 
 
-def answer_with_candidates(context: Context, jobs: Sequence[CandidateRun]) -> list[ScoredCandidate]:
-    """Certify, train and decode each candidate; a failure stops that one alone."""
-    scored: list[ScoredCandidate] = []
-    for job in jobs:
-        candidate = job.candidate
-        status, reason = _do_all(context, candidate_work(job))
+def answer_with_candidates(
+    context: Context, jobs: Sequence[CandidateRun], halved: Halved
+) -> list[ScoredCandidate]:
+    """Certify, train and decode each candidate; a failure stops that one alone.
+
+    Args:
+        context: the screen.
+        jobs: every candidate.
+        halved: what the rungs made of them; those that they ended do no more work.
+    """
+
+    def answer(job: CandidateRun) -> list[ScoredCandidate]:
+        name = job.candidate.name
+        if name in halved.ended:
+            return [scored_candidate(context, job, *halved.ended[name])]
+        status, reason = do_all(context, candidate_work(job))
         if status != "scored":
-            _tell(context, status, candidate.name, reason)
-        done = status == "scored"
-        answers, ids = (
-            read_answers(context.run, candidate.name, context.space) if done else (None, ())
-        )
-        scored.append(
-            ScoredCandidate(
-                name=candidate.name,
-                kind=candidate.kind,
-                model=job.model.display_name,
-                recipe=candidate.recipe,
-                status=status,
-                reason=reason,
-                answers=answers,
-                row_ids=ids,
-            )
-        )
-        if done and has_heads(job):
-            scored.append(_head_alone(context, job))
-    return scored
+            reason += halved.reached(name)
+            tell(context, status, name, reason)
+        entry = scored_candidate(context, job, status, reason)
+        heads = status == "scored" and has_heads(job)
+        return [entry, _head_alone(context, job)] if heads else [entry]
+
+    return [entry for made in context.engine.each(answer, jobs) for entry in made]
+
+
+def scored_candidate(
+    context: Context, job: CandidateRun, status: Status, reason: str
+) -> ScoredCandidate:
+    """The candidate as it ended, with its answers where it has them all."""
+    candidate = job.candidate
+    done = status == "scored"
+    answers, ids = read_answers(context.run, candidate.name, context.space) if done else (None, ())
+    return ScoredCandidate(
+        name=candidate.name,
+        kind=candidate.kind,
+        model=job.model.display_name,
+        recipe=candidate.recipe,
+        status=status,
+        reason=reason,
+        answers=answers,
+        row_ids=ids,
+        pooled=candidate.pooled,
+    )
 
 
 def _head_alone(context: Context, job: CandidateRun) -> ScoredCandidate:
     """The heads as a floor: is generating worth it?"""
     name, model = job.candidate.name + SUFFIX, job.model.display_name
     answers, ids = read_answers(context.run, name, context.space)
-    return ScoredCandidate(name, "floor", model, "head alone", "scored", "", answers, ids)
-
-
-def _do_all(context: Context, units: Iterable[Work]) -> tuple[Status, str]:
-    """Do what one candidate needs; how it ended, and why where it did not end well."""
-    try:
-        for unit in units:
-            context.engine.do(unit)
-    except (ModelError, UserError) as error:
-        return "failed", str(error)
-    except BudgetStop as error:
-        return "not_done", str(error)
-    return "scored", ""
-
-
-def _tell(context: Context, event: str, name: str, reason: str) -> None:
-    context.run.event(event, candidate=name, message=reason)
-    context.progress.say(f"{name}: {reason}")
+    pooled = job.candidate.pooled and job.candidate.pooled + SUFFIX
+    return ScoredCandidate(
+        name, "floor", model, "head alone", "scored", "", answers, ids, pooled=pooled
+    )
 
 
 def add_polarity(
@@ -109,16 +114,17 @@ def add_polarity(
 ) -> list[ScoredCandidate]:
     """Ask the polarity pairs after all that ranks: what goes wrong here costs nobody a rank."""
     asked = {job.candidate.name: job for job in jobs if job.candidate.kind == "candidate"}
-    made = []
-    for entry in entries:
+
+    def ask(entry: ScoredCandidate) -> ScoredCandidate:
         job, done = asked.get(entry.name), entry.status == "scored" and entry.kind != "shown"
         if done and job is not None:
-            status, reason = _do_all(context, pair_work(job))
+            status, reason = do_all(context, pair_work(job))
             done = status == "scored"
             if not done:
-                _tell(context, f"polarity_{status}", entry.name, reason)
-        made.append(_with_polarity(context, rows, entry) if done and rows.polarity else entry)
-    return made
+                tell(context, f"polarity_{status}", entry.name, reason)
+        return _with_polarity(context, rows, entry) if done and rows.polarity else entry
+
+    return context.engine.each(ask, entries)
 
 
 def _with_polarity(context: Context, rows: SharedRows, entry: ScoredCandidate) -> ScoredCandidate:

@@ -17,6 +17,7 @@ class Context:
     config: Config
     run: RunDirectory
     engine: LocalEngine
+    """Or one that has workers."""
     progress: Progress
     space: LabelSpace
     lexicon: Lexicon

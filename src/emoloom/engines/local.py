@@ -1,23 +1,36 @@
-"""Runs the stages of a screen in this process, one after the other.
+"""Runs the units of work of a screen in this process, one after the other.
 
-A stage whose marker holds is skipped. Every time, rate and memory figure goes to costs.json,
-and nowhere else.
+A unit whose marker holds is skipped. The budget is looked at before a unit and at each border
+inside it (a step, a row), so it is never exceeded by more than one of these.
 """
 
-import json
-import math
-import resource
-import sys
+import threading
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import NoReturn, TypeVar
 
-from emoloom.engines.progress import Progress
-from emoloom.runs.directory import RunDirectory, write_json_atomic
-from emoloom.runs.work import Work
-from emoloom.screening.polarity_set import POLARITY
+from emoloom.config_sections import BudgetConfig
+from emoloom.engines.ledger import Ledger
+from emoloom.engines.progress import Progress, Task
+from emoloom.models.logits import ModelError
+from emoloom.runs.directory import RunDirectory, read_complete_lines
+from emoloom.runs.work import Outcome, Work
+from emoloom.screening.budget import (
+    ENDED,
+    RAISED,
+    STOPPED,
+    Stop,
+    WorkEnd,
+    last_stop,
+    reached,
+    spent_text,
+    work_ends,
+)
+from emoloom.sources.model_files import ModelFiles
+
+_Item = TypeVar("_Item")
+_Made = TypeVar("_Made")
 
 
 class BudgetStop(Exception):  # noqa: N818 (a planned stop, no error)
@@ -26,14 +39,28 @@ class BudgetStop(Exception):  # noqa: N818 (a planned stop, no error)
 
 @dataclass(slots=True)
 class LocalEngine:
-    """One process; `wall_seconds` counts from its creation."""
+    """One process. The budget counts over all calls on the run."""
 
     run: RunDirectory
     progress: Progress
-    wall_seconds: float | None
+    budget: BudgetConfig
     started: float = field(default_factory=time.monotonic)
     stopped: bool = False
-    """Whether the budget has stopped any work."""
+    """Whether the budget has stopped any work in this call."""
+    files: Mapping[str, ModelFiles] = field(default_factory=dict)
+    """Models on this disk, by name, for workers; known once they are fetched."""
+    ledger: Ledger = field(init=False)
+    """costs.json."""
+    _stop: Stop | None = field(init=False)
+    """A limit that was reached, in this call or an earlier one, and not raised since."""
+    _ends: dict[tuple[str, str], WorkEnd] = field(init=False)
+    """Work that was ended from outside, in this call or an earlier one."""
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+
+    def __post_init__(self) -> None:
+        self.ledger = Ledger(self.run.root / "costs.json", self.started, _now)
+        events = read_events(self.run)
+        self._stop, self._ends = self._in_force(last_stop(events)), work_ends(events)
 
     def do(self, work: Work) -> bool:
         """Do a unit of work unless it is done.
@@ -43,108 +70,121 @@ class LocalEngine:
 
         Raises:
             BudgetStop: before or during the stage.
+            ModelError: it was ended from outside, in an earlier call and under the same limit.
         """
         if work.stage.done() is not None:
             return False
-        self._check_budget(work)
+        end = self._ends.get((work.stage.name, work.candidate))
+        if end is not None and end.in_force(self.budget):
+            raise ModelError(end.message)
+        self.check_budget(work)
         task = self.progress.task(f"{work.stage.name} {work.candidate}", work.units, work.unit)
-
-        done = 0
-
-        def advance(count: int) -> None:
-            nonlocal done
-            done += count
-            task.advance(count)
-            if done < work.units:
-                self._check_budget(work)
-
-        start = time.monotonic()
+        meter = UnitMeter(self, work, task)
+        self.ledger.begin(work)
         try:
-            outcome = work.make(advance)
+            outcome = self.make(work, meter)
         except BaseException:
-            self._record(work, time.monotonic() - start, {"finished": False, "units": done})
+            self.ledger.end(work, {"finished": False, "units": meter.done})
             raise
         finally:
             task.close()
-        self._record(work, time.monotonic() - start, outcome.costs)
-        work.stage.finish(outcome.outputs, outcome.counts)
+        self.ledger.end(work, outcome.costs)
+        work.stage.finish(outcome.outputs, outcome.counts, outcome.made_on)
         return True
 
-    def _check_budget(self, work: Work) -> None:
-        if work.budgeted and self.wall_seconds is not None:
-            spent = time.monotonic() - self.started
-            if spent >= self.wall_seconds:
+    def make(self, work: Work, meter: "UnitMeter") -> Outcome:
+        """Do the work, here and now; other engines do it elsewhere."""
+        return work.make(meter)
+
+    def each(self, do: Callable[[_Item], _Made], items: Sequence[_Item]) -> list[_Made]:
+        """Apply to every item, one after the other; other engines do several at a time."""
+        return [do(item) for item in items]
+
+    def close(self) -> None:
+        """No more work comes."""
+
+    def end_work(self, end: WorkEnd, work: Work) -> NoReturn:
+        """Log that work was ended from outside: its candidate fails, now and on continuing.
+
+        Raises:
+            ModelError: always.
+        """
+        stage, candidate = work.stage.name, work.candidate
+        self.run.event(ENDED, stage=stage, candidate=candidate, **asdict(end))
+        self._ends[stage, candidate] = end
+        raise ModelError(end.message)
+
+    def check_budget(self, work: Work) -> None:
+        """Stop work that runs a model once a limit is reached, by this call or an earlier one.
+
+        Raises:
+            BudgetStop: it is reached.
+        """
+        if not work.budgeted:
+            return
+        with self._lock:
+            if self._stop is None and (name := reached(self.budget, self.ledger.spent())):
+                limit = getattr(self.budget, name)
+                self._stop = Stop(name, limit, work.stage.name, work.candidate)
+                self.run.event(STOPPED, **self._stop.event())
+            if self._stop is not None:
                 self.stopped = True
-                raise BudgetStop(
-                    f"the budget of {self.wall_seconds:g} s wall time is spent "
-                    f"(in {work.stage.name} of {work.candidate})"
-                )
+                spent = spent_text(self.budget, self._stop.resource)
+                raise BudgetStop(f"{spent} (in {work.stage.name} of {work.candidate})")
 
-    def _record(self, work: Work, seconds: float, costs: Mapping[str, float]) -> None:
-        """Write costs.json. The seconds of a stage are those of all calls that worked on it."""
-        path = self.run.root / "costs.json"
-        key = (work.stage.name, work.candidate)
-        stages = _stages(path)
-        before = [e for e in stages if (e["stage"], e["candidate"]) == key]
-        seconds += sum(e["seconds"] for e in before if e.get("finished") is False)
-        entry: dict[str, Any] = {
-            "stage": work.stage.name,
-            "candidate": work.candidate,
-            "seconds": round(seconds, 3),
-            "units": work.units,
-            "unit": work.unit,
-            "rate": 0.0,
-            "peak_memory_mb": round(peak_memory_mb(), 1),
-            **costs,
-        }
-        entry["rate"] = round(entry["units"] / max(seconds, 1e-9), 3)
-        stages = [*(e for e in stages if e not in before), entry]
-        tables = {
-            key: _decode_table(entry for entry in stages if (entry["stage"] == POLARITY) is pairs)
-            for key, pairs in (("decode", False), ("decode_polarity", True))
-        }
-        write_json_atomic(path, {"stages": stages, **tables})
+    def _in_force(self, stop: Stop | None) -> Stop | None:
+        """A stop is replayed, whatever costs.json says now, until its limit is raised."""
+        if stop is None or stop.in_force(self.budget):
+            return stop
+        self.run.event(RAISED, resource=stop.resource, limit=getattr(self.budget, stop.resource))
+        return None
 
 
-def peak_memory_mb() -> float:
-    """Largest resident set of this process so far, in MiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+@dataclass(slots=True)
+class UnitMeter:
+    """Counts the units of one piece of work, and stops it at a border."""
+
+    engine: LocalEngine
+    work: Work
+    task: Task
+    done: int = 0
+    """Units finished."""
+
+    def __call__(self, count: int, /) -> None:
+        """So many more units are finished.
+
+        Raises:
+            BudgetStop: a limit is reached, and there are units left.
+        """
+        self.done += count
+        self.task.advance(count)
+        self.wait()
+        if self.done < self.work.units:
+            self.engine.check_budget(self.work)
+
+    def spend(self, tokens: int, /) -> None:
+        """So many more positions are computed."""
+        self.engine.ledger.spend(self.work, tokens)
+
+    def wait(self) -> None:
+        """Time goes on: it is recorded now and then."""
+        self.engine.ledger.beat(self.work, self.done)
+
+    def restart(self) -> None:
+        """The work is begun again."""
+        if self.done:
+            self.task.advance(-self.done)
+            self.done = 0
 
 
-def _stages(path: Path) -> list[dict[str, Any]]:
+def _now() -> float:
+    return time.monotonic()
+
+
+def read_events(run: RunDirectory) -> list[dict[str, object]]:
+    """The log of the run; a line that is no event of ours says nothing."""
     try:
-        stages = json.loads(path.read_text(encoding="utf-8"))["stages"]
-        return [entry for entry in stages if _is_entry(entry)]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
-        return []  # figures for people: a damaged file is begun anew
-
-
-def _is_entry(value: object) -> bool:
-    """A record of ours: three names, and finite numbers beside them."""
-    names = {"stage", "candidate", "unit"}
-    if not isinstance(value, dict) or not {*names, "seconds"} <= value.keys():
-        return False
-    return all(
-        isinstance(item, str)
-        if key in names
-        else isinstance(item, int | float) and math.isfinite(item)
-        for key, item in value.items()
-    )
-
-
-def _decode_table(stages: Iterable[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Decoding figures by candidate, for the report."""
-    keys = ("rows", "forwards", "tokens_computed", "near_ties", "truncated", "seconds")
-    margin = ("tie_margin", "certified_margin", "tuned_margin", "margin_forwards", "dtype_widened")
-    audit = (*margin, "decided", "audited_rows", "audited_tokens", "audit_mismatches")
-    return {
-        entry["candidate"]: {
-            **{key: entry[key] for key in keys},
-            **{key: entry[key] for key in audit if key in entry},
-            "forwards_per_row": round(entry["forwards"] / max(1, entry["rows"]), 2),
-            "rows_per_second": round(entry["rows"] / max(entry["seconds"], 1e-9), 3),
-        }
-        for entry in stages
-        if all(key in entry for key in keys)
-    }
+        lines = read_complete_lines(run.root / "events.jsonl")
+    except (OSError, ValueError, RecursionError):
+        return []
+    return [line for line in lines if isinstance(line, dict)]

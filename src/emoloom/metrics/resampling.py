@@ -14,13 +14,25 @@ import numpy as np
 
 from emoloom.errors import UserError
 from emoloom.metrics.classification import FloatArray
+from emoloom.metrics.intervals import Interval, percentile_interval
 from emoloom.metrics.row_table import RowTable, Totals
+
+__all__ = [
+    "Bootstrap",
+    "Interval",
+    "Measure",
+    "holm",
+    "intervals",
+    "percentile_interval",
+    "probability_of_best",
+    "resample",
+    "rows_to_separate",
+    "two_sided_p",
+    "weight_blocks",
+]
 
 Measure = Callable[[Totals], Mapping[str, FloatArray]]
 """Totals of leading shape (...) to named scores of shape (...), NaN where undefined."""
-
-Interval = tuple[float, float]
-"""Lower and upper end."""
 
 _CELLS = 2_000_000
 """Weights held in memory at a time: 16 MB."""
@@ -104,19 +116,6 @@ def intervals(
     """Percentile interval of every score of one table; see `percentile_interval`."""
     (draws,) = resample([table], strata, settings, measure)
     return {key: percentile_interval(values, settings.level) for key, values in draws.items()}
-
-
-def percentile_interval(values_B: FloatArray, level: float) -> Interval | None:
-    """Percentile interval (Efron 1979) of one score over its draws.
-
-    A score can be undefined in a draw (a label drawn nowhere). The interval is over the draws in
-    which it is defined, and None where these are fewer than half (ours).
-    """
-    defined = values_B[~np.isnan(values_B)]
-    if 2 * len(defined) < len(values_B) or len(defined) == 0:
-        return None
-    low, high = np.quantile(defined, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
-    return float(low), float(high)
 
 
 def two_sided_p(differences_B: FloatArray) -> float:

@@ -89,6 +89,10 @@ class RowTable:
             Totals with leading shape (draws,), or () without weights.
         """
         sums = self.columns_NK.sum(axis=0) if weights is None else weights @ self.columns_NK
+        return self.split(sums)
+
+    def split(self, sums: FloatArray) -> Totals:
+        """Totals of sums of the columns, shape (..., K)."""
         return _split(sums, self.n_labels, self.centre_gap_3)
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, get_args
 
@@ -31,6 +31,7 @@ __all__ = [
     "per_label",
     "score",
     "scores_of",
+    "vad_rows_by_source",
 ]
 
 METRICS: Mapping[str, str] = MappingProxyType(
@@ -110,6 +111,8 @@ class Scores:
     """A failed parse predicts no label, and the farthest VAD."""
     parsed: BlockScores
     """Over the rows that parsed."""
+    vad_sources: Mapping[str, int] = field(default_factory=dict)
+    """Who gave the gold VAD that is scored -> rows: `human`, `weak` or `unknown`, as they occur."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object that `emoloom score` prints."""
@@ -117,6 +120,7 @@ class Scores:
             "n": self.n,
             "parse_ok": self.parse_ok,
             "reasons": dict(self.reasons),
+            "vad_sources": dict(self.vad_sources),
             "strict": self.strict.to_dict(),
             "parsed": self.parsed.to_dict(),
         }
@@ -145,12 +149,22 @@ def score(
     Raises:
         UserError: The lengths differ, or a label is not of the space.
     """
-    table = row_table(answers, gold, space, VadScoring(vad_reference, vad_sources))
-    return scores_of(table.totals(), answers, space)
+    vad = VadScoring(vad_reference, vad_sources)
+    table = row_table(answers, gold, space, vad)
+    return scores_of(table.totals(), answers, space, vad_rows_by_source(gold, vad))
+
+
+def vad_rows_by_source(gold: Sequence[Row], vad: VadScoring) -> dict[str, int]:
+    """Who gave the VAD that counts in these rows -> rows: `human`, `weak`, `unknown`."""
+    found = Counter(row.vad_source or "unknown" for row in gold if vad.counts(row))
+    return {source: found[source] for source in ("human", "weak", "unknown") if found[source]}
 
 
 def scores_of(
-    totals: Totals, answers: Sequence[Prediction | ParseFailure], space: LabelSpace
+    totals: Totals,
+    answers: Sequence[Prediction | ParseFailure],
+    space: LabelSpace,
+    vad_sources: Mapping[str, int],
 ) -> Scores:
     """The record of one set of rows, from the totals of its table and its answers."""
     found = Counter(answer.reason for answer in answers if isinstance(answer, ParseFailure))
@@ -161,6 +175,7 @@ def scores_of(
         reasons={reason: found[reason] for reason in get_args(FailureReason) if found[reason]},
         strict=_block_scores("strict", measured, totals.strict, space),
         parsed=_block_scores("parsed", measured, totals.parsed, space),
+        vad_sources=vad_sources,
     )
 
 

@@ -4,7 +4,8 @@ The form is sacrebleu's (Post 2018): `key:value|key:value|v:<package version>`.
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from emoloom import __version__
 from emoloom.errors import UserError
@@ -36,6 +37,14 @@ class Signature:
         if len(set(keys)) != len(keys):
             raise UserError("A signature names a key twice", got=", ".join(keys))
 
+    def extended(self, *pairs: tuple[str, str]) -> "Signature":
+        """The same with more settings behind these.
+
+        Raises:
+            UserError: a key cannot be used, or is there already.
+        """
+        return replace(self, pairs=(*self.pairs, *pairs))
+
     def format(self) -> str:
         """One line. `|`, `%` and control characters of a value stand as `%<hex code>;`."""
         printed = (*self.pairs, (_VERSION_KEY, self.version))
@@ -55,6 +64,15 @@ class Signature:
             )
         *settings, (_, version) = ((key, _unescape(value)) for key, value in pairs)
         return cls(tuple(settings), version)
+
+
+def number_signatures(behind: Signature, numbers: Iterable[str]) -> dict[str, str]:
+    """The signature of each number, by the number's key: what is behind all, and which it is.
+
+    Raises:
+        UserError: as `Signature`.
+    """
+    return {number: behind.extended(("number", number)).format() for number in numbers}
 
 
 def _escape(value: str) -> str:

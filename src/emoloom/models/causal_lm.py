@@ -4,7 +4,7 @@ Shape legend: T tokens of one sequence, K asked positions.
 """
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,8 @@ class CausalLM:
     """What the model is, for messages."""
     split: Split | None = None
     """Body and output layer, where they can be run apart (`logits.find_split`)."""
+    spend: Callable[[int], object] = lambda _: None
+    """Told of the positions that each forward computes."""
 
     @property
     def device(self) -> torch.device:
@@ -167,6 +169,7 @@ def run(lm: CausalLM, positions: Sequence[int], *, hidden: bool = False, **input
         inputs: what the model is called with: input_ids [1, T] and, for packs, more.
     """
     keep_K = torch.tensor(list(positions), device=lm.device)
+    lm.spend(inputs["input_ids"].numel())
     if lm.split is None:
         wanted = {"output_hidden_states": True} if hidden else {}
         output = lm.model(**inputs, use_cache=False, logits_to_keep=keep_K, **wanted)

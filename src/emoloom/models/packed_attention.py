@@ -83,7 +83,18 @@ def shared_prefix_attention(
         raise ValueError("attention with a soft cap cannot be packed")
     groups = getattr(module, "num_key_value_groups", 1)
     key_1HTE, value_1HTE = repeat_kv(key_1HTE, groups), repeat_kv(value_1HTE, groups)
-    prefix, inner = pack_layout.prefix, pack_layout.row_tokens_RL
+    return _row_by_row(query_1HTE, key_1HTE, value_1HTE, pack_layout, scaling), None
+
+
+def _row_by_row(
+    query_1HTE: torch.Tensor,
+    key_1HTE: torch.Tensor,
+    value_1HTE: torch.Tensor,
+    layout: PackLayout,
+    scaling: float | None,
+) -> torch.Tensor:
+    """The prefix against itself, each row against the prefix and itself; [1, T, H, E]."""
+    prefix, inner = layout.prefix, layout.row_tokens_RL
     parts = []
     if prefix:
         attended = torch.nn.functional.scaled_dot_product_attention(
@@ -96,13 +107,13 @@ def shared_prefix_attention(
         parts.append(attended[0].transpose(0, 1))
     attended_RHLE = torch.nn.functional.scaled_dot_product_attention(
         query_1HTE[0][:, inner].transpose(0, 1),
-        _with_prefix(key_1HTE, pack_layout),
-        _with_prefix(value_1HTE, pack_layout),
-        attn_mask=pack_layout.visible_LK[None, None],
+        _with_prefix(key_1HTE, layout),
+        _with_prefix(value_1HTE, layout),
+        attn_mask=layout.visible_LK[None, None],
         scale=scaling,
     )
-    parts.append(attended_RHLE.transpose(1, 2).flatten(0, 1)[pack_layout.places_T])
-    return torch.cat(parts)[None], None
+    parts.append(attended_RHLE.transpose(1, 2).flatten(0, 1)[layout.places_T])
+    return torch.cat(parts)[None]
 
 
 def _with_prefix(states_1HTE: torch.Tensor, layout: PackLayout) -> torch.Tensor:

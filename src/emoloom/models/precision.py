@@ -1,6 +1,7 @@
 """A model's copy in bfloat16: half the memory of the weights; head and logits stay in fp32."""
 
 import copy
+from dataclasses import replace
 
 import torch
 
@@ -24,4 +25,4 @@ def in_bfloat16(lm: CausalLM) -> CausalLM | None:
         for weight in lm.model.parameters()
     }
     model = copy.deepcopy(lm.model, known)
-    return CausalLM(model, lm.prompter, lm.name, Split(model.base_model, lm.split.layer))
+    return replace(lm, model=model, split=Split(model.base_model, lm.split.layer))

@@ -11,14 +11,18 @@ _GROUPS = (
     ("candidate", "Candidates", ""),
     ("floor", "Floors", "what a method without a language model reaches on the same rows"),
     ("shown", "Shown", "not ranked"),
+    ("training", "Single trainings", "a candidate above is their mean; they do not rank"),
 )
 """Kinds of entries in the order of the table: kind, heading, what the heading means."""
 
 Pair = tuple[str, str]
 """A value and its interval, as text."""
 
-_MAIN = ("macro_f1", "micro_f1", "skill", "one_minus_rmse", "pearson_v", "pearson_a", "pearson_d")
-"""Metrics that have a column of their own."""
+_MAIN = (
+    *("macro_f1", "micro_f1", "skill", "one_minus_rmse"),
+    *(f"{metric}_{axis}" for metric in ("pearson", "ccc") for axis in "vad"),
+)
+"""Metrics that have a place of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class Entry:
     name: str
     """Name of the entry and of its folder."""
     kind: str
-    """`candidate`, `floor` or `shown`."""
+    """`candidate`, `floor`, `shown`, or `training`: one of several trainings of a candidate."""
     model: str
     """What the model is; may be empty."""
     recipe: str
@@ -57,6 +61,8 @@ class Entry:
     """Place among the ranked candidates, from 1."""
     below: tuple[str, ...]
     """Floors that it does not beat."""
+    trainings: tuple[str, ...]
+    """Names of the trainings that it is the mean of; empty where it is one."""
     score: Measure
     """The score that ranks, in [0, 1]."""
     n: int | None
@@ -125,7 +131,7 @@ def _entry(raw: Record) -> Entry:
     below = raw.get("below_floors")
     return Entry(
         name=str(raw.get("name") or "(no name)"),
-        kind=str(raw.get("kind") or ""),
+        kind="training" if raw.get("pooled") else str(raw.get("kind") or ""),
         model=_known(raw.get("model")),
         recipe="" if raw.get("recipe") == raw.get("kind") else _known(raw.get("recipe")),
         scored=status == "scored",
@@ -133,6 +139,7 @@ def _entry(raw: Record) -> Entry:
         why=": ".join(t for t in (status.replace("_", " "), str(raw.get("reason") or "")) if t),
         rank=_whole(raw.get("rank")),
         below=tuple(_names(below)),
+        trainings=tuple(_names(raw.get("trainings"))),
         score=measure(raw.get("score")),
         n=_whole(raw.get("n")),
         n_vad=_whole(parsed.get("n_vad_rows")),

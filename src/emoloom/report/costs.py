@@ -17,7 +17,7 @@ def costs_view(costs: Record) -> Record:
             (str(record["candidate"]), f"{audit}{where}")
             for records, where in ((decode, ""), (pairs, ", polarity pairs"))
             for record in records
-            if (audit := _audit(record))
+            if (audit := audit_said(record))
         ],
     }
 
@@ -26,7 +26,7 @@ def _decoding(table: object) -> list[Record]:
     return [{"candidate": name, **mapping(cost)} for name, cost in mapping(table).items()]
 
 
-def _audit(record: Record) -> str:
+def audit_said(record: Record) -> str:
     """The claim that an audit supports: mismatches in N tokens, with a bound when there are none.
 
     With no mismatch in N tokens the one-sided 95% bound of the rate is 1 - 0.05^(1/N).

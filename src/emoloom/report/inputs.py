@@ -6,7 +6,7 @@ note for the reader of the page; it never stops the page (ours).
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ _OBJECTS = {
     "plan.json": "the plan is not known",
     "costs.json": "times, rates and decoding costs are not known",
     "leaderboard.json": "no ranking and no verdict can be shown",
+    "manifest.json": "",
+    "rungs.json": "",
     "data/counts.json": "",
     "data/flips.json": "",
     "data/verifier.json": "",
@@ -29,6 +31,7 @@ _LINES = {
     "data/select.jsonl": "texts and gold answers cannot be shown",
     "data/rejected.jsonl": "",
     "data/polarity.jsonl": "",
+    "data/cross.jsonl": "",
 }
 """Files of one JSON object a line, and what the page lacks without them ("": optional)."""
 
@@ -49,6 +52,8 @@ class Candidate:
     """The candidate's own scores."""
     pairs: Mapping[str, str]
     """Row id -> raw output of the polarity pairs; empty where there is no file."""
+    cross: Mapping[str, str] = field(default_factory=dict)
+    """Row id -> raw output of rows of corpora never trained on; empty where there is no file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +68,13 @@ class RunInputs:
     """File name -> its records; empty where the file is missing."""
     candidates: Mapping[str, Candidate]
     """Name of the folder -> what it holds, in alphabetical order."""
+    rankings: Mapping[str, Record]
+    """File of rankings/ -> object: the same answers ranked with other weights."""
     notes: tuple[str, ...]
     """What is missing or damaged, one sentence each."""
 
 
-def read_run(run_dir: Path) -> RunInputs:
+def read_run(run_dir: Path, *, rankings: bool = False) -> RunInputs:
     """Everything the page needs, from a finished, partial, failed or empty run folder."""
     notes: list[str] = []
     objects: dict[str, Record] = {}
@@ -88,6 +95,7 @@ def read_run(run_dir: Path) -> RunInputs:
         objects=objects,
         lines=lines,
         candidates=candidates,
+        rankings=_rankings(run_dir / "rankings", notes) if rankings else {},
         notes=tuple(notes),
     )
 
@@ -152,6 +160,13 @@ def _folders(path: Path) -> list[str]:
     return sorted(child.name for child in path.iterdir() if child.is_dir()) if path.is_dir() else []
 
 
+def _rankings(folder: Path, notes: list[str]) -> dict[str, Record]:
+    """Every ranking that `emoloom rank` left, by file name."""
+    files = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    found = {file.name: _read_object(file, f"rankings/{file.name}", notes) for file in files}
+    return {name: record for name, record in found.items() if record}
+
+
 def _read_candidate(folder: Path, notes: list[str]) -> Candidate:
     where = f"candidates/{folder.name}"
     return Candidate(
@@ -161,6 +176,7 @@ def _read_candidate(folder: Path, notes: list[str]) -> Candidate:
         steps=_read_lines(folder / "steps.jsonl", f"{where}/steps.jsonl", notes),
         scores=_read_object(folder / "scores.json", f"{where}/scores.json", notes),
         pairs=_read_outputs(folder, "rows/polarity.jsonl", notes),
+        cross=_read_outputs(folder, "rows/cross.jsonl", notes),
     )
 
 
@@ -183,8 +199,8 @@ def _missing_of_candidates(entries: list[Record], found: Mapping[str, Candidate]
     for entry in entries:
         name = str(entry["name"])
         candidate = found.get(name, nothing)
-        is_model = entry.get("kind") == "candidate"
-        scored = entry.get("status") == "scored"
+        is_model = entry.get("kind") == "candidate" and not entry.get("trainings")
+        scored = entry.get("status") == "scored" and not entry.get("trainings")
         wanted = {
             "rows/select.jsonl": (scored, candidate.has_rows),
             "scores.json": (scored, candidate.scores is not None),

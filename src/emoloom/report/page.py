@@ -17,7 +17,7 @@ from markupsafe import Markup
 from emoloom.errors import UserError
 from emoloom.report import formats
 from emoloom.report.charts import BOTTOM, HEIGHT, LEFT, WIDTH
-from emoloom.report.inputs import read_run
+from emoloom.report.inputs import Record, read_run
 from emoloom.report.learning import term_said
 from emoloom.report.views import build_view
 from emoloom.runs.directory import write_text_atomic
@@ -25,7 +25,10 @@ from emoloom.runs.record import check_format
 
 _HERE = Path(__file__).parent
 
-_PLOT_SCRIPTS = ("vendor/d3.min.js", "vendor/plot.umd.min.js", "plots.js")
+_STYLES = ("base", "controls", "tables", "board", "overview", "rows", "plots", "print")
+"""Stylesheets, in the order in which they override each other."""
+
+_LIBRARY = ("vendor/d3.min.js", "vendor/plot.umd.min.js", "assets/plot_kit.js")
 """In the order they need each other. The vendored ones are byte for byte as published."""
 
 
@@ -53,7 +56,7 @@ def write_report(run_dir: Path) -> Path:
         )
     check_format(run_dir)
     page = run_dir / "report.html"
-    text = render_page(run_dir)
+    text = render_page(run_dir, rankings=True)
     try:
         write_text_atomic(page, text)
     except OSError as error:
@@ -65,28 +68,45 @@ def write_report(run_dir: Path) -> Path:
     return page
 
 
-def render_page(run_dir: Path) -> str:
-    """The page's HTML, as `write_report` writes it."""
-    css = (_HERE / "style.css").read_text(encoding="utf-8")
-    view = build_view(read_run(run_dir))
-    names = ("page.js", *(_PLOT_SCRIPTS if view["plots"]["payload"] else ()))
-    names += ("learning.js",) if view["plots"]["learning"].curves else ()
-    scripts = [(_HERE / name).read_bytes().decode("utf-8") for name in names]
+def render_page(run_dir: Path, *, rankings: bool = False) -> str:
+    """The page's HTML.
+
+    Args:
+        run_dir: the run's folder.
+        rankings: whether to show rankings/, which are added to a run that is closed. Without them
+            the page is a function of what the manifest binds, but the page itself.
+    """
+    styles = [_HERE / f"assets/{name}.css" for name in _STYLES]
+    css = "".join(path.read_text(encoding="utf-8") for path in styles)
+    view = build_view(read_run(run_dir, rankings=rankings))
+    scripts = [(_HERE / name).read_bytes().decode("utf-8") for name in _scripts(view)]
     template = _environment().get_template("template.html.jinja")
     return template.render(
         **view,
         policy=_policy(css, scripts),
         css=Markup(css),  # noqa: S704 - our own file
         scripts=[Markup(script) for script in scripts],  # noqa: S704 - files of this package
-        payload=Markup(view["decoded"].payload),  # noqa: S704 - escaped by rows.script_json
-        plot_payload=Markup(view["plots"]["payload"]),  # noqa: S704 - escaped by rows.script_json
+        payload=Markup(view["embedded"].payload),  # noqa: S704 - escaped by script_json
+        plot_payload=Markup(view["plots"]["payload"]),  # noqa: S704 - escaped by script_json
         drawing={"width": WIDTH, "height": HEIGHT, "left": LEFT, "bottom": BOTTOM},
     )
 
 
+def _scripts(view: Record) -> list[str]:
+    """The scripts that this page has work for, in the order they need each other."""
+    names = ["assets/page.js"]
+    if view["board"]["scored"]:
+        names += ["assets/rank.js", "assets/board.js"]
+    if view["embedded"].shown:
+        names += ["assets/row_card.js", "assets/rows.js"]
+    if drawn := view["plots"]["drawn"]:
+        names += [*_LIBRARY, *(f"assets/plot_{name}.js" for name in drawn)]
+    return names
+
+
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(_HERE),
+        loader=FileSystemLoader(_HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=formats.finalize,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from emoloom.report.board import Entry
+from emoloom.report.calibration import Calibration, calibrations, steps_payload
 from emoloom.report.charts import Domain, Measure, thinned
 from emoloom.report.formats import plural, visible
 from emoloom.report.inputs import Record
@@ -27,6 +28,10 @@ class VadEntry:
     """(v, a, d) for each row drawn; None where the answer did not parse or is absent."""
     r: tuple[Measure, ...]
     """Pearson's r of v, a and d over parsed rows, from the leaderboard."""
+    ccc: tuple[Measure, ...]
+    """Concordance correlation of v, a and d over parsed rows, from the leaderboard."""
+    axes: tuple[Calibration, ...]
+    """Calibration of v, a and d over all parsed rows that people rated."""
     n: int
     """Parsed rows that people rated: the leaderboard's count, or the page's own without one."""
     note: str
@@ -63,7 +68,7 @@ def vad_pairs(
 ) -> VadPoints:
     """Gold and answered VAD of the rows that people rated."""
     rated = [(row, gold) for row in select if (gold := _human(row))]
-    human = [str(row.get("id")) for row, _ in rated]
+    human = {str(row.get("id")): gold for row, gold in rated}
     drawn = thinned(rated, POINTS)
     shown = [str(row.get("id")) for row, _ in drawn]
     of = {entry.name: entry for entry in entries}
@@ -72,7 +77,8 @@ def vad_pairs(
         said = {key: _said(answers.get(key)) for key in human}
         found = sum(vad is not None for vad in said.values())
         if found:
-            made.append(_vad_entry(name, of.get(name), found, tuple(said[key] for key in shown)))
+            drawn_said, axes = tuple(said[key] for key in shown), calibrations(human, said)
+            made.append(_vad_entry(of.get(name), found, (name, drawn_said), axes))
         else:
             silent.append(name)
     why = "No answer to a row that people rated could be parsed." if human else ""
@@ -101,19 +107,26 @@ def _human(row: Record) -> list[float] | None:
 
 
 def _said(answer: Answer | None) -> tuple[float, ...] | None:
-    vad = None if answer is None else answer[0][2]
-    return tuple(vad) if isinstance(vad, list) else None
+    return None if answer is None else answer.vad
 
 
 def _vad_entry(
-    name: str, entry: Entry | None, found: int, said: tuple[tuple[float, ...] | None, ...]
+    entry: Entry | None,
+    found: int,
+    drawn: tuple[str, tuple[tuple[float, ...] | None, ...]],
+    axes: tuple[Calibration, ...],
 ) -> VadEntry:
+    """One entry by its name and the answers to the rows drawn."""
     listed_n = None if entry is None else entry.n_vad
     note = ""
     if listed_n is not None and listed_n != found:
         note = f"leaderboard.json counts {plural(listed_n, 'row')}, this page {found:,}."
-    r = tuple(entry.parsed[f"pearson_{axis}"] if entry else Measure(None) for axis in "vad")
-    return VadEntry(name, said, r, found if listed_n is None else listed_n, note)
+    r, ccc = (
+        tuple(entry.parsed[f"{metric}_{axis}"] if entry else Measure(None) for axis in "vad")
+        for metric in ("pearson", "ccc")
+    )
+    n = found if listed_n is None else listed_n
+    return VadEntry(*drawn, r=r, ccc=ccc, axes=axes, n=n, note=note)
 
 
 def _square(values: Sequence[float]) -> Domain:
@@ -133,6 +146,7 @@ def vad_payload(vad: VadPoints) -> Record:
         "domain": [vad.domain.low, vad.domain.high],
         "entries": [
             {"name": visible(e.name), "said": e.said, "n": e.n, "r": [asdict(r) for r in e.r]}
+            | {"steps": steps_payload(e.axes)}
             for e in vad.entries
         ],
     }

@@ -8,13 +8,23 @@ from emoloom.corpora.labels import known_spaces, load_space
 from emoloom.records import FailureReason, LabelSpace
 from emoloom.report import board, plots
 from emoloom.report.ablation import ablation_view
+from emoloom.report.budget import budget_view
+from emoloom.report.certificates import certificates_view
 from emoloom.report.charts import Curves, loss_curves
 from emoloom.report.costs import costs_view
-from emoloom.report.formats import flatten, plural
+from emoloom.report.cross import cross_view
+from emoloom.report.data_cards import cards_view
+from emoloom.report.formats import flatten
+from emoloom.report.glance import glance_view, standing
 from emoloom.report.head import head_view
 from emoloom.report.inputs import Record, RunInputs, listed, mapping
+from emoloom.report.manifest import manifest_view
 from emoloom.report.polarity import polarity_view
+from emoloom.report.rankings import rankings_view
+from emoloom.report.reweigh import reweigh_view
+from emoloom.report.row_payload import embed_rows
 from emoloom.report.rows import DecodedRows, decode_rows
+from emoloom.report.rungs import rungs_view
 from emoloom.report.tables import Table, table_of
 from emoloom.report.training_data import flips_view, verifier_view
 
@@ -31,24 +41,35 @@ def build_view(inputs: RunInputs) -> Record:
     names = list(dict.fromkeys([*(entry.name for entry in entries), *inputs.candidates]))
     select = inputs.lines["data/select.jsonl"]
     decoded = decode_rows(select, inputs.candidates, names, space)
+    objects = inputs.objects
     return {
         "title": str(run.get("name") or leaderboard.get("run") or inputs.folder),
         "notes": inputs.notes,
         "head": head_view(inputs, entries),
+        "glance": glance_view(entries),
+        "standing": standing(leaderboard),
+        "budget": budget_view(objects["plan.json"], objects["costs.json"]),
         "board": board.board_view(leaderboard, entries),
+        "reweigh": reweigh_view(inputs, entries),
+        "rankings": rankings_view(inputs.rankings),
+        "rungs": rungs_view(objects["rungs.json"]),
         "scores_so_far": _scores_so_far(inputs) if not entries else [],
         "plots": plots.plots_view(inputs, entries, decoded),
         "ablation": ablation_view(leaderboard),
         "polarity": polarity_view(inputs, entries, space),
+        "cross": cross_view(inputs, entries, space),
         "failures": _failures(entries, decoded),
         "decoded": decoded,
+        "embedded": embed_rows(decoded),
         "curves": _curves(inputs, names),
-        "certificates": _certificates(inputs, names),
+        "certificates": certificates_view(inputs, names),
         "settings": _settings(run),
+        "cards": cards_view(run, objects["data/counts.json"], objects["manifest.json"]),
         "data": _data(inputs),
-        "flips": flips_view(inputs.objects),
-        "verifier": verifier_view(inputs.objects),
-        "costs": costs_view(inputs.objects["costs.json"]),
+        "flips": flips_view(objects),
+        "verifier": verifier_view(objects),
+        "costs": costs_view(objects["costs.json"]),
+        "manifest": manifest_view(objects["manifest.json"]),
         "events": [_event(record) for record in inputs.lines["events.jsonl"]],
     }
 
@@ -111,30 +132,6 @@ def _curves(inputs: RunInputs, names: Sequence[str]) -> Curves:
     return loss_curves([(name, found[name].steps) for name in names if name in found])
 
 
-def _certificates(inputs: RunInputs, names: Sequence[str]) -> list[Record]:
-    """Preflight verdicts with their checks."""
-    shown = []
-    for name in names:
-        candidate = inputs.candidates.get(name)
-        if candidate is None or candidate.preflight is None:
-            continue
-        preflight = candidate.preflight
-        checks = listed(preflight.get("checks"))
-        passed = sum(check.get("passed") is True for check in checks)
-        rest = {k: v for k, v in preflight.items() if k not in {"verdict", "reason", "checks"}}
-        shown.append(
-            {
-                "name": name,
-                "verdict": str(preflight.get("verdict") or "unknown"),
-                "reason": str(preflight.get("reason") or ""),
-                "passed": f"{passed} of {plural(len(checks), 'check')}",
-                "checks": checks,
-                "rest": list(flatten(rest)) if rest else [],
-            }
-        )
-    return shown
-
-
 def _settings(run: Record) -> Record:
     created = mapping(run.get("created_with"))
     version = run.get("emoloom_version")
@@ -161,10 +158,23 @@ def _data(inputs: RunInputs) -> Record:
         "sources": Table(("source", "vad", "rows"), tuple((*k, n) for k, n in tally.items())),
         "rejected": table_of(rejected[:REJECTED_SHOWN], ("source", "line", "reason", "excerpt")),
         "rejected_total": len(rejected),
-        "licences": listed(run.get("licences")),
-        "strictest": str(run.get("strictest_licence") or ""),
+        "strictest": _strictest(run.get("strictest_licence")),
         "plan": [(k, v) for k, v in flatten(plan) if not k.startswith("stages")] if plan else [],
         "stages": table_of(listed(plan.get("stages")), ("stage", "candidate", "units")),
+    }
+
+
+def _strictest(found: object) -> Record:
+    """The strictest licence of all inputs, and what it and the others ask for."""
+    record = mapping(found) if isinstance(found, dict) else {"licence": found}
+    asked = mapping(record.get("obligations"))
+    return {
+        "licence": str(record.get("licence") or ""),
+        "asks": [
+            (key.replace("-", " "), ", ".join(map(str, whats)))
+            for key, whats in asked.items()
+            if isinstance(whats, list)
+        ],
     }
 
 

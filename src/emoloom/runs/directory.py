@@ -22,6 +22,9 @@ from emoloom.errors import UserError
 MARKER_VERSION = 1
 """Raised when the meaning of a done marker changes; other versions are redone."""
 
+_UNFINISHED = ".unfinished"
+"""Ends the name of a file or folder that is not whole yet; the name begins with a dot."""
+
 
 def dumps(value: object, *, indent: int | None = None) -> str:
     """JSON text, the same bytes for the same value: no NaN, keys in the order given."""
@@ -33,11 +36,16 @@ def dumps(value: object, *, indent: int | None = None) -> str:
 
 def write_bytes_atomic(path: Path, data: bytes) -> None:
     """Write a file whole or not at all: temporary file beside it, fsync, rename."""
+    write_parts_atomic(path, (data,))
+
+
+def write_parts_atomic(path: Path, parts: Iterable[bytes]) -> None:
+    """The same of a file's parts, one in memory at a time."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(_UNFINISHED, f".{path.name}.", path.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
+            stream.writelines(parts)
             stream.flush()
             os.fsync(stream.fileno())
         Path(temporary).chmod(0o644)
@@ -69,6 +77,7 @@ def append_json_line(path: Path, value: object) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+b") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)  # workers write to one log
         _drop_cut_line(stream)
         stream.write((dumps(value) + "\n").encode("utf-8"))
         stream.flush()
@@ -129,7 +138,7 @@ class RunDirectory:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the run for this process.
+        """Hold the run for this process, and sweep out what a killed one left half written.
 
         Raises:
             UserError: another process holds it, or the folder cannot be written.
@@ -151,7 +160,17 @@ class RunDirectory:
                     f"another process works on {self.root}",
                     do="wait for it, or choose another folder with --out",
                 ) from error
+            _remove_unfinished(self.root)
             yield
+
+
+def _remove_unfinished(root: Path) -> None:
+    """Nobody is writing them: the lock is held. Each would stay for good, and they add up."""
+    for path in list(root.rglob(f".*{_UNFINISHED}")):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +208,12 @@ class Stage:
                 return None
         return marker
 
-    def finish(self, outputs: Iterable[Path], counts: Mapping[str, int] | None = None) -> None:
+    def finish(
+        self,
+        outputs: Iterable[Path],
+        counts: Mapping[str, int] | None = None,
+        made_on: Mapping[str, str] | None = None,
+    ) -> None:
         """Write the marker, last. `counts` say what went in, came out and was dropped."""
         hashes = {
             path.relative_to(self.folder).as_posix(): sha256_file(path) for path in sorted(outputs)
@@ -202,6 +226,7 @@ class Stage:
                 "inputs": self.inputs,
                 "outputs": hashes,
                 "counts": dict(counts or {}),
+                **({"made_on": dict(made_on)} if made_on else {}),
             },
         )
 
@@ -209,7 +234,7 @@ class Stage:
 def write_folder_atomic(target: Path, fill: Callable[[Path], None]) -> None:
     """Fill a temporary folder beside `target`, then put it in place (replacing an older one)."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    temporary = Path(tempfile.mkdtemp(_UNFINISHED, f".{target.name}.", target.parent))
     try:
         fill(temporary)
         if target.is_dir():

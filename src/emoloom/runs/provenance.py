@@ -1,21 +1,41 @@
 """What a run was made of: packages, code, inputs; bound to its files by sha256.
 
 The manifest is an in-toto statement (https://in-toto.io/Statement/v1): the subjects are the run's
-files, the predicate says what they were made from. It detects accidents; only a digest kept
-elsewhere, or a signature, detects a forger.
+files, the predicate says what they were made from. The file beside it holds its own hash, in the
+form of `sha256sum`. Both detect accidents; only a digest kept elsewhere, or a signature, detects a
+forger, who would write them anew.
 """
 
 import hashlib
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from emoloom.runs.directory import RunDirectory, sha256_file, write_json_atomic
+from emoloom.runs.bindings import bind_answers
+from emoloom.runs.directory import (
+    RunDirectory,
+    fingerprint,
+    sha256_file,
+    write_json_atomic,
+    write_text_atomic,
+)
 
-PREDICATE_TYPE = "urn:emoloom:screen:1"
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+"""The form of the manifest."""
+
+PREDICATE_TYPE = "urn:emoloom:screen:2"
 """Names the meaning of the manifest's predicate."""
+
+MANIFEST = "manifest.json"
+"""The statement; its sha256 is the run's digest."""
+
+SIDECAR = "manifest.sha256"
+"""The digest beside it, as `sha256sum -c` reads it."""
+
+RANKINGS = "rankings"
+"""Folder of rankings with other weights, added after the manifest; each says what it is of."""
 
 PACKAGES = (
     "torch",
@@ -30,7 +50,7 @@ PACKAGES = (
 )
 """Packages whose version can change an answer or a score."""
 
-_NOT_SUBJECTS = {"manifest.json", "run.json", "report.html", "costs.json", "events.jsonl"}
+_NO_RESULTS = {"run.json", "report.html", "costs.json", "events.jsonl"}
 
 
 def package_versions() -> dict[str, str]:
@@ -59,30 +79,67 @@ def machine() -> dict[str, str]:
     }
 
 
-def write_manifest(run: RunDirectory, predicate: Mapping[str, Any]) -> None:
-    """Bind every result file to what it was made from."""
-    files = sorted(
-        path
-        for path in run.root.rglob("*")
-        if path.is_file() and _is_subject(path.relative_to(run.root))
-    )
-    subjects = [
-        {"name": path.relative_to(run.root).as_posix(), "digest": {"sha256": sha256_file(path)}}
-        for path in files
-    ]
+def files_below(root: Path) -> Iterator[tuple[str, bool]]:
+    """(path below the root, whether it is a plain file) of all that is no folder, sorted.
+
+    Links are not followed; a pipe or a link is never opened.
+    """
+    for path in sorted(root.rglob("*")):
+        if path.is_symlink() or not path.is_dir():
+            yield path.relative_to(root).as_posix(), is_plain(path)
+
+
+def is_plain(path: Path) -> bool:
+    """Whether a path is a file itself: no link to one, no pipe, no device."""
+    return not path.is_symlink() and path.is_file()
+
+
+def is_bound(name: str) -> bool:
+    """Whether a manifest binds a file: all but itself, later rankings, and what is hidden.
+
+    Hidden are the lock, and what a killed process left of a file that it was writing.
+    """
+    parts = name.split("/")
+    hidden = any(part.startswith(".") for part in parts)
+    return not (hidden or name in {MANIFEST, SIDECAR} or parts[0] == RANKINGS)
+
+
+def write_manifest(run: RunDirectory, predicate: Mapping[str, Any]) -> str:
+    """Bind every file to what it was made from; to be called when all of them are written.
+
+    Args:
+        run: the folder.
+        predicate: what the run was made from; `entries` and `models` are looked up for the answers.
+
+    Returns:
+        The run's digest, 64 hex digits.
+    """
+    names = [name for name, plain in files_below(run.root) if plain and is_bound(name)]
+    digests = {name: sha256_file(run.root / name) for name in names}
+    subjects = [{"name": name, "digest": {"sha256": digests[name]}} for name in names]
+    results = {name: digest for name, digest in digests.items() if is_result(name)}
+    bound = {
+        "answers": bind_answers(run.root, digests, predicate),
+        "results_sha256": fingerprint(results),
+    }
     write_json_atomic(
-        run.root / "manifest.json",
+        run.root / MANIFEST,
         {
-            "_type": "https://in-toto.io/Statement/v1",
+            "_type": STATEMENT_TYPE,
             "subject": subjects,
             "predicateType": PREDICATE_TYPE,
-            "predicate": dict(predicate),
+            "predicate": dict(predicate) | bound,
         },
     )
+    digest = sha256_file(run.root / MANIFEST)
+    write_text_atomic(run.root / SIDECAR, f"{digest}  {MANIFEST}\n")
+    return digest
 
 
-def _is_subject(path: Path) -> bool:
-    """Results alone: no marker, no unfinished work, no lock or leftover of a killed process."""
-    hidden = any(part.startswith(".") for part in path.parts)
-    unfinished = path.suffix == ".partial" or "done" in path.parts
-    return not (hidden or unfinished or path.as_posix() in _NOT_SUBJECTS)
+def is_result(name: str) -> bool:
+    """What is the same in two runs of one config: no time, no log, no marker, nothing unfinished.
+
+    The hash over these, `results_sha256`, says at a glance whether two runs found the same.
+    """
+    path = Path(name)
+    return not (path.suffix == ".partial" or "done" in path.parts or name in _NO_RESULTS)

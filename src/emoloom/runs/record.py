@@ -7,6 +7,7 @@ from typing import Any
 
 from emoloom.errors import UserError
 from emoloom.runs.directory import RunDirectory, write_json_atomic
+from emoloom.runs.licences import strictest_licence
 
 FORMAT = 1
 """Version of the run folder's layout."""
@@ -55,12 +56,17 @@ def close_run(run: RunDirectory, status: str) -> None:
 
 
 def add_licences(run: RunDirectory, licences: Iterable[Mapping[str, str]]) -> None:
-    """Add what became known on the way, such as models', to the licences; by `what`, each once."""
+    """Add what became known on the way, such as models', to the licences; by `what`, each once.
+
+    The strictest of them all is worked out again.
+    """
     record = _read(run)
     known = {entry["what"]: entry for entry in record["licences"]}
     for entry in licences:
         known.setdefault(entry["what"], entry)
-    write_json_atomic(run.root / "run.json", {**record, "licences": list(known.values())})
+    strictest = strictest_licence(known.values()).to_dict()
+    changed = {"licences": list(known.values()), "strictest_licence": strictest}
+    write_json_atomic(run.root / "run.json", {**record, **changed})
 
 
 def check_format(folder: Path) -> None:

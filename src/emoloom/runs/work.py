@@ -3,11 +3,22 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from emoloom.runs.directory import Stage
 
 Advance = Callable[[int], None]
 """Told how many units were just finished; may raise to stop the work at that border."""
+
+
+class Meter(Protocol):
+    """What an engine gives a unit of work to report to; an `Advance` too."""
+
+    def __call__(self, count: int, /) -> None:
+        """As `Advance`."""
+
+    def spend(self, tokens: int, /) -> None:
+        """Charge positions computed in a forward; never raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +31,8 @@ class Outcome:
     """In, out and dropped."""
     costs: Mapping[str, float] = field(default_factory=dict)
     """Figures for costs.json, such as forwards, tokens computed and near-ties."""
+    made_on: Mapping[str, str] = field(default_factory=dict)
+    """Device and threads, where a model was run; kept in the marker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +47,8 @@ class Work:
     """Rows or steps, for the display and the rate."""
     unit: str
     """`rows`, `steps`, ..."""
-    make: Callable[[Advance], Outcome]
+    make: Callable[[Meter], Outcome]
     """Does it."""
     budgeted: bool = True
-    """Whether a spent budget stops it. Rows and floors always get done: they make the report."""
+    """Whether it runs a model: that is charged to the budget, and a spent budget stops it. Rows
+    and floors always get done: they make the report."""

@@ -2,7 +2,8 @@
 
 Differences are on the rows that rank, in the draws of the leaderboard; that of polarity
 consistency on the pairs, in the draws of its intervals. Each stands alone: nothing is adjusted for
-their number, and with one seed the spread between trainings is not known.
+their number. With fewer than 3 seeds the spread between trainings is not known; from 3 on the
+intervals hold it, and polarity consistency is given by training alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ import numpy as np
 
 from emoloom.metrics.polarity import PolarityScores
 from emoloom.metrics.resampling import Bootstrap, percentile_interval, weight_blocks
+from emoloom.metrics.seeds import LEAST_SEEDS, seed_interval
 from emoloom.recipes import RECIPES
 from emoloom.screening.entries import RANKED, Estimate, ScoredEntry
 from emoloom.screening.ranking import RankingRule
@@ -74,7 +76,7 @@ def ablations(entries: Sequence[ScoredEntry], rule: RankingRule) -> tuple[Ablati
         (_model(e), e.source.recipe): e
         for e in entries
         if e.source.kind == "candidate" and e.source.recipe in RECIPES
-        if e.complete and e.score is not None
+        if e.complete and e.score is not None and not e.source.pooled
     }
     keys = sorted(scored, key=lambda key: (key[0], order.index(key[1])))
     return tuple(
@@ -108,7 +110,10 @@ def _paired(entry: ScoredEntry, base: ScoredEntry, key: str, level: float) -> Es
     ours, theirs = entry.estimates[key].value, base.estimates[key].value
     if ours is None or theirs is None:
         return Estimate(None, None)
-    interval = percentile_interval(entry.draws[key] - base.draws[key], level)
+    if entry.by_seed and base.by_seed and len(entry.by_seed[key].values_S) >= LEAST_SEEDS:
+        interval = seed_interval(entry.by_seed[key].less(base.by_seed[key]), level)
+    else:
+        interval = percentile_interval(entry.draws[key] - base.draws[key], level)
     return Estimate(round(ours - theirs, TIE_DECIMALS), interval)
 
 

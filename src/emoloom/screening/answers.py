@@ -5,79 +5,25 @@ instruction, rows, settings, packages, threads. Pack sizes are left out: they ch
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 
-from emoloom import __version__
-from emoloom.config import Config
-from emoloom.contract.prompt import instruction_sha256
 from emoloom.decoding.audit import rows_to_audit
 from emoloom.decoding.verified import DecodeSettings
+from emoloom.models.device import device_facts
 from emoloom.models.logits import ModelError
-from emoloom.recipes import RECIPES
-from emoloom.records import VAD, LabelSpace, Prediction, Row
-from emoloom.runs.directory import (
-    RunDirectory,
-    Stage,
-    fingerprint,
-    sha256_file,
-    write_text_atomic,
-)
-from emoloom.runs.provenance import package_versions
-from emoloom.runs.work import Advance, Outcome, Work
-from emoloom.screening.candidates import (
-    Candidate,
-    load,
-    preflight,
-    read_certificate,
-    with_adapter,
-)
+from emoloom.records import Prediction, Row
+from emoloom.runs.directory import Stage, sha256_file, write_text_atomic
+from emoloom.runs.work import Meter, Outcome, Work
+from emoloom.screening.cache_facts import answer_cache
+from emoloom.screening.candidate_run import CandidateRun, has_heads
+from emoloom.screening.candidates import preflight, read_certificate, with_adapter
 from emoloom.screening.decoding_steps import DecodeJob, decode
-from emoloom.screening.extras import Extras
 from emoloom.screening.head_answers import HEADS, SUFFIX, head_outputs
 from emoloom.screening.outputs import SELECT, read_answers, write_parts
 from emoloom.screening.polarity_set import POLARITY
-from emoloom.screening.row_sets import SharedRows, mean_human_vad
-from emoloom.screening.training_steps import (
-    TrainJob,
-    fit_settings,
-    mixture_of,
-    train,
-    train_steps,
-    trains_heads,
-)
-from emoloom.sources.model_files import ModelFiles
-from emoloom.supervision.lexicon import Lexicon
+from emoloom.screening.training_work import train_work, trial_works
 from emoloom.supervision.weak_vad import rationale, weak_vad
-
-
-@dataclass(frozen=True, slots=True)
-class CandidateRun:
-    """One candidate and all it is given."""
-
-    candidate: Candidate
-    model: ModelFiles
-    config: Config
-    run: RunDirectory
-    space: LabelSpace
-    lexicon: Lexicon
-    rows: SharedRows
-    extras: Extras = field(default_factory=Extras)
-
-    def stage(self, name: str, *inputs: object) -> Stage:
-        """A stage of this candidate that depends on the model, the prompt and `inputs`."""
-        shared = {
-            "weights": self.model.weights_sha256,
-            "tokenizer": self.model.tokenizer_sha256,
-            "config": self.model.config_sha256,
-            "instruction": instruction_sha256(self.space),
-            "max_text_tokens": self.config.training.max_text_tokens,
-            "threads": self.config.threads,
-            "packages": package_versions(),
-            "emoloom": __version__,
-        }
-        folder = self.run.candidate(self.candidate.name)
-        return Stage(folder, name, fingerprint([name, shared, *inputs]))
 
 
 def candidate_work(job: CandidateRun) -> Iterator[Work]:
@@ -89,16 +35,33 @@ def candidate_work(job: CandidateRun) -> Iterator[Work]:
     Raises:
         ModelError: the certificate refuses the model.
     """
-    folder = job.run.candidate(job.candidate.name)
-    yield _preflight_work(job)
-    certificate = read_certificate(folder / "preflight.json")
-    if certificate.verdict == "refused":
-        raise ModelError(f"{job.model.display_name} is refused: {certificate.reason}")
+    yield from certificate_work(job)
     if job.candidate.trained:
-        yield _train_work(job)
+        yield from trial_works(job)
+        yield train_work(job)
         if has_heads(job):
             yield _heads_work(job)
     yield _decode_work(job, SELECT)
+
+
+def certificate_work(job: CandidateRun) -> Iterator[Work]:
+    """The certificate, and the end of all work where it refuses the model.
+
+    Raises:
+        ModelError: the certificate refuses the model.
+    """
+    yield _preflight_work(job)
+    certificate = read_certificate(job.folder() / "preflight.json")
+    if certificate.verdict == "refused":
+        raise ModelError(f"{job.model.display_name} is refused: {certificate.reason}")
+
+
+def rung_work(job: CandidateRun, rung: int) -> Iterator[Work]:
+    """Training up to a rung, from 1, and answers to the rows that it is scored on."""
+    yield from certificate_work(job)
+    yield from trial_works(job)
+    yield train_work(job, rung)
+    yield _decode_work(job, SELECT, rung)
 
 
 def pair_work(job: CandidateRun) -> Iterator[Work]:
@@ -112,65 +75,18 @@ def _preflight_work(job: CandidateRun) -> Work:
     longest = job.config.decoding.max_new_tokens
     stage = job.stage("preflight", job.rows.hashes["train"], longest)
 
-    def make(advance: Advance) -> Outcome:
+    def make(advance: Meter) -> Outcome:
         for sibling in sorted((job.run.root / "candidates").iterdir()):
             # Another recipe of the same model: same inputs, same certificate.
             if Stage(sibling, stage.name, stage.inputs).done():
                 write_text_atomic(out, (sibling / out.name).read_text(encoding="utf-8"))
                 break
         else:
-            preflight(load(job.model, job.config, job.space), job.rows.train, job.config, out)
+            preflight(job.load(advance), job.rows.train, job.config, out)
         advance(1)
         return Outcome((out,))
 
     return Work(stage, job.candidate.name, 1, "certificate", make)
-
-
-def _train_work(job: CandidateRun) -> Work:
-    folder = job.run.candidate(job.candidate.name)
-    recipe, config = job.candidate.recipe, job.config
-    settings, mixture = fit_settings(config, recipe), mixture_of(config, recipe)
-    certificate = read_certificate(folder / "preflight.json")
-    flips = job.extras.flips if "flip" in RECIPES[recipe] else ()
-    appraised = settings.weights.appraisal > 0
-    rows = (*job.rows.train, *flips)
-    stage = job.stage(
-        "train",
-        job.rows.hashes["train"],
-        {k: v for k, v in asdict(settings).items() if k != "pack_tokens"},
-        certificate.packed_up_to,
-        job.extras.hashes["flips"] if "flip" in RECIPES[recipe] else "",
-        job.extras.hashes["verifier"] if appraised else "",
-        None if mixture is None else asdict(mixture),
-        [job.lexicon.sha256, asdict(job.rows.scale)] if settings.weights.charts else [],
-    )
-
-    def make(advance: Advance) -> Outcome:
-        task = TrainJob(
-            rows=rows,
-            fill_vad=mean_human_vad(job.rows.train) or VAD(0.5, 0.5, 0.5),
-            packed_up_to=certificate.packed_up_to,
-            settings=settings,
-            base=job.model.source,
-            lexicon=job.lexicon,
-            scale=job.rows.scale,
-            verifier=job.extras.verifier if appraised else None,
-            theory=config.training.appraisal.theory,
-            mixture=mixture,
-            checkpoint_steps=config.training.checkpoint_steps,
-            inputs=stage.inputs,
-        )
-        event = partial(job.run.event, candidate=job.candidate.name)
-        counts = train(load(job.model, config, job.space), task, folder, advance, event)
-        checkpoint = tuple(sorted((folder / "checkpoint").iterdir()))
-        return Outcome((folder / "steps.jsonl", *checkpoint), counts)
-
-    return Work(stage, job.candidate.name, train_steps(config, len(rows)), "steps", make)
-
-
-def has_heads(job: CandidateRun) -> bool:
-    """Whether the candidate's recipe trains heads, which then are a floor of their own."""
-    return trains_heads(job.config, job.candidate.recipe)
 
 
 def _heads_work(job: CandidateRun) -> Work:
@@ -184,45 +100,44 @@ def _heads_work(job: CandidateRun) -> Work:
     base = job.stage("heads", hashes, sets, packed_up_to, job.lexicon.sha256)
     stage = replace(base, folder=job.run.candidate(name), name=SELECT)
 
-    def make(advance: Advance) -> Outcome:
-        lm = with_adapter(load(job.model, job.config, job.space), folder)
+    def make(advance: Meter) -> Outcome:
+        lm = with_adapter(job.load(advance), folder)
         outputs = head_outputs(lm, checkpoint / HEADS, asked, job.lexicon, packed_up_to, advance)
         outs = write_parts(job.run, name, job.rows, outputs)
-        return Outcome(outs, {"rows": len(asked), "answers": len(outputs)})
+        counts = {"rows": len(asked), "answers": len(outputs)}
+        return Outcome(outs, counts, made_on=device_facts(lm))
 
     return Work(stage, name, len(asked), "rows", make)
 
 
-def _decode_job(job: CandidateRun, row_set: str, rows: tuple[Row, ...], inputs: str) -> DecodeJob:
+def _decode_job(job: CandidateRun, row_set: str, rows: tuple[Row, ...], rung: int) -> DecodeJob:
     decoding, trained = job.config.decoding, job.candidate.trained
-    # Zero-shot is shown and the pairs are a side figure: the least number holds where it ranks.
-    least = decoding.audit_rows if row_set == SELECT else 0
+    # Zero-shot is shown, a rung drops and the pairs are a side figure: the least number holds
+    # where it ranks.
+    least = decoding.audit_rows if row_set == SELECT and not rung else 0
     chosen = rows_to_audit([row.id for row in rows], decoding.audit_share, least)
-    certificate = job.run.candidate(job.candidate.name) / "preflight.json"
     return DecodeJob(
         rows=rows,
-        certificate=read_certificate(certificate),
+        certificate=read_certificate(job.folder() / "preflight.json"),
         canonical=decoding.decoder == "canonical",
         settings=DecodeSettings(decoding.max_new_tokens, decoding.pack_rows, decoding.pack_tokens),
-        hints=draft_hints(job, rows, row_set) if trained else {},
+        hints=draft_hints(job, rows, row_set, heads=not rung) if trained else {},
         taught=taught_answers(job.rows.train) if trained else (),
         audit=chosen if trained else (),
-        inputs=inputs,
+        inputs="",
         tuned=trained,
         dtype=decoding.dtype,
     )
 
 
-def _decode_work(job: CandidateRun, row_set: str) -> Work:
+def _decode_work(job: CandidateRun, row_set: str, rung: int = 0) -> Work:
     name, decoding = job.candidate.name, job.config.decoding
-    folder = job.run.candidate(name)
-    trained = job.candidate.trained
+    folder, trained = job.folder(rung), job.candidate.trained
     adapter = sha256_file(folder / "checkpoint" / "adapter_model.safetensors") if trained else ""
-    asked = job.rows.polarity if row_set == POLARITY else job.rows.select
-    rows = asked if trained else spread(asked, job.config.zero_shot.rows)
-    certificate = read_certificate(folder / "preflight.json")
+    rows = asked_rows(job, row_set, rung)
+    certificate = read_certificate(job.folder() / "preflight.json")
     stage = job.stage(
-        row_set,
+        f"{row_set}-{rung}" if rung else row_set,
         adapter,
         job.rows.hashes[row_set],
         [row.id for row in rows],
@@ -231,22 +146,26 @@ def _decode_work(job: CandidateRun, row_set: str) -> Work:
         certificate.to_dict(),
     )
 
-    def make(advance: Advance) -> Outcome:
-        lm = load(job.model, job.config, job.space)
+    def make(advance: Meter) -> Outcome:
+        lm = job.load(advance)
         if trained:
             lm = with_adapter(lm, folder)
-        task = _decode_job(job, row_set, rows, stage.inputs)
-        out = job.run.rows(name, row_set)
-        costs = decode(
-            lm,
-            task,
-            out,
-            advance,
-            partial(job.run.event, candidate=name),
-        )
-        return Outcome((out,), {"rows": len(rows), "answers": len(rows)}, costs)
+        cache = answer_cache(job, lm, adapter, certificate)
+        task = replace(_decode_job(job, row_set, rows, rung), inputs=stage.inputs, cache=cache)
+        out = job.run.rows(name, stage.name)
+        costs = decode(lm, task, out, advance, partial(job.run.event, candidate=name))
+        counts = {"rows": len(rows), "answers": len(rows)}
+        return Outcome((out,), counts, costs, device_facts(lm))
 
     return Work(stage, name, len(rows), "rows", make)
+
+
+def asked_rows(job: CandidateRun, row_set: str, rung: int = 0) -> tuple[Row, ...]:
+    """The rows that a candidate answers: fewer for a rung, and for what is shown only."""
+    asked = job.rows.polarity if row_set == POLARITY else job.rows.select
+    if not job.candidate.trained:
+        return spread(asked, job.config.zero_shot.rows)
+    return spread(asked, job.config.halving.rows) if rung else asked
 
 
 def spread(rows: Sequence[Row], count: int) -> tuple[Row, ...]:
@@ -270,10 +189,10 @@ def taught_answers(train: Sequence[Row]) -> tuple[Prediction, ...]:
 
 
 def draft_hints(
-    job: CandidateRun, rows: Sequence[Row], row_set: str = SELECT
+    job: CandidateRun, rows: Sequence[Row], row_set: str = SELECT, *, heads: bool = True
 ) -> dict[str, Prediction]:
     """First drafts: the heads' answers; without heads TF-IDF's labels and the weak formulas."""
-    if has_heads(job):
+    if heads and has_heads(job):
         answers, ids = read_answers(job.run, job.candidate.name + SUFFIX, job.space, row_set)
         pairs = zip(ids, answers, strict=True)
         return {row_id: one for row_id, one in pairs if isinstance(one, Prediction)}

@@ -6,8 +6,8 @@ whether it must, is for the engine and the pipeline.
 
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -25,6 +25,9 @@ from emoloom.runs.directory import write_json_atomic
 from emoloom.sources.model_files import ModelFiles, ModelSource, parse_source
 from emoloom.training.adapters import load_adapter
 
+Spend = Callable[[int], object]
+"""Told how many positions a forward computes."""
+
 PROBE_ANSWERS = 16
 """Answers shown to the model by the certificate."""
 
@@ -39,6 +42,10 @@ class Candidate:
     """The base model."""
     recipe: Recipe
     """What is done with it."""
+    seed: int
+    """Of its training."""
+    pooled: str = ""
+    """Name of the candidate that this is one of several trainings of; empty where it is alone."""
 
     @property
     def kind(self) -> Literal["candidate", "shown"]:
@@ -52,7 +59,7 @@ class Candidate:
 
 
 def list_candidates(config: Config) -> tuple[Candidate, ...]:
-    """Every model with every recipe, in the order of the config.
+    """Every model with every recipe, in the order of the config; what is only shown comes last.
 
     Raises:
         UserError: an unknown model source, or two models of one name.
@@ -73,26 +80,44 @@ def list_candidates(config: Config) -> tuple[Candidate, ...]:
             raise UserError(
                 "two models have one name", got=model.name, do="give each a `name` of its own"
             )
-    return tuple(
-        Candidate(f"{model.name}.{recipe}", model, recipe)
+    every = [
+        one
         for model in models
         for recipe in config.recipes
-    )
+        for one in _trainings(config, model, recipe)
+    ]
+    return tuple(sorted(every, key=lambda candidate: not candidate.trained))
 
 
-def load(files: ModelFiles, config: Config, space: LabelSpace) -> CausalLM:
-    """The base model on this run's threads, in the mode that gives the same bytes each time."""
+def _trainings(config: Config, model: ModelSource, recipe: Recipe) -> Iterator[Candidate]:
+    """One candidate, or one for each of the config's seeds where the recipe trains."""
+    name = f"{model.name}.{recipe}"
+    if not config.seeds or recipe == ZERO_SHOT:
+        yield Candidate(name, model, recipe, config.seed)
+        return
+    for seed in config.seeds:
+        yield Candidate(f"{name}.seed{seed}", model, recipe, seed, pooled=name)
+
+
+def load(
+    files: ModelFiles, config: Config, space: LabelSpace, spend: Spend = lambda _: None
+) -> CausalLM:
+    """The base model on this run's threads, in the mode that gives the same bytes each time.
+
+    Its forwards tell `spend` how many positions they compute.
+    """
     torch.set_num_threads(config.threads)
     # cuBLAS reads it when it starts; without it deterministic algorithms refuse to run on a GPU.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
-    return load_causal_lm(
+    lm = load_causal_lm(
         files.folder,
         space,
         name=files.display_name,
         max_text_tokens=config.training.max_text_tokens,
         trust_remote_code=files.trust_remote_code,
     )
+    return replace(lm, spend=spend)
 
 
 def preflight(lm: CausalLM, train: Sequence[Row], config: Config, out: Path) -> Certificate:

@@ -24,6 +24,15 @@ from emoloom.runs.directory import (
     write_jsonl_atomic,
 )
 from emoloom.runs.work import Advance
+from emoloom.screening.answer_cache import AnswerCache
+from emoloom.screening.answer_lines import (
+    COSTS,
+    cached_lines,
+    from_cache,
+    is_line,
+    keep_lines,
+    line_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,8 @@ class DecodeJob:
     """True where the certificate is of another model, the base: the margin is measured again."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Precision of the model's body; it defines the answer. Head and logits are always fp32."""
+    cache: AnswerCache | None = None
+    """Answers of earlier runs; None to decode every row."""
 
 
 Event = Callable[..., None]
@@ -109,7 +120,7 @@ def decode(
     """
     if job.dtype == "float32":
         return _decoded(lm, job, out, advance, event)
-    plain = replace(job, dtype="float32", inputs=fingerprint([job.inputs, "float32"]))
+    plain = replace(job, dtype="float32", inputs=fingerprint([job.inputs, "float32"]), cache=None)
     told: list[int] = []
     if not _partial(out, plain).exists():  # else an interrupted call has widened it already
         half = in_bfloat16(lm)
@@ -182,15 +193,18 @@ def _decoded(
             certificate=replace(job.certificate, tie_margin=wider),
             canonical=widenings > MOST_WIDENINGS,
             inputs=fingerprint([job.inputs, wider, widenings]),
+            cache=None,
         )
         event("margin_widened", rows=list(checked.mismatches), tie_margin=wider)
         lines = _answered(lm, job, out, lambda _: None, event)
         checked = _audited(lm, job, lines)
     write_jsonl_atomic(out, [{"id": line["id"], "output": line["output"]} for line in lines])
     _partial(out, job).unlink()
+    keep_lines(job.cache, job.rows, lines)
     return {
         "rows": len(lines),
-        **{key: sum(line[key] for line in lines) for key in _COSTS},
+        "cached_rows": from_cache(lines),
+        **{key: sum(line[key] for line in lines) for key in COSTS},
         "tie_margin": job.certificate.tie_margin,
         **margins,
         "dtype_widened": 0,
@@ -213,12 +227,15 @@ def _answered(
         other.unlink()
     wanted = {row.id for row in job.rows}
     done = {line["id"]: line for line in _kept(kept) if line["id"] in wanted}
+    if found := cached_lines(job.cache, [row for row in job.rows if row.id not in done]):
+        event("answers_from_cache", rows=len(found))
+    done |= found
     write_jsonl_atomic(kept, done.values())
     advance(len(done))
     left = [(row.id, row.text) for row in job.rows if row.id not in done]
     with closing(_decoder(lm, job, left, event)) as answers:
         for answer in answers:
-            done[answer.id] = _line(answer)
+            done[answer.id] = line_of(answer)
             append_json_line(kept, done[answer.id])
             advance(1)
             _see_few_ties(job, list(done.values()))
@@ -246,19 +263,7 @@ def _kept(path: Path) -> list[dict[str, Any]]:
         lines = read_complete_lines(path)
     except ValueError:
         return []
-    return lines if all(_is_line(line) for line in lines) else []
-
-
-def _is_line(value: object) -> bool:
-    return (
-        isinstance(value, dict)
-        and value.keys() == {"id", "output", *_COSTS}
-        and all(isinstance(value[key], str) for key in ("id", "output"))
-        and all(isinstance(value[key], int) for key in _COSTS)
-    )
-
-
-_COSTS = ("forwards", "tokens_computed", "near_ties", "truncated", "decided")
+    return lines if all(is_line(line) for line in lines) else []
 
 
 def _decoder(
@@ -274,15 +279,3 @@ def _decoder(
         yield from decode_rows(
             lm, rows, job.certificate, job.settings, drafter, lambda t: shrunk(pack_tokens=t)
         )
-
-
-def _line(answer: Decoded) -> dict[str, object]:
-    return {
-        "id": answer.id,
-        "output": answer.output,
-        "forwards": answer.forwards,
-        "tokens_computed": answer.tokens_computed,
-        "near_ties": answer.near_ties,
-        "truncated": int(answer.truncated),
-        "decided": len(answer.ids),
-    }

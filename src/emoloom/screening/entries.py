@@ -1,7 +1,7 @@
 """From the answers of each candidate, floor or shown model to its scores and intervals."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from emoloom.errors import UserError
@@ -17,15 +17,17 @@ from emoloom.metrics.scoring import (
     optional,
     per_label,
     scores_of,
+    vad_rows_by_source,
 )
+from emoloom.metrics.seeds import SeedScores
 from emoloom.records import LabelSpace, ParseFailure, Prediction, Row
 from emoloom.screening.ranking import RankingRule, rank_measure
 
 Kind = Literal["candidate", "floor", "shown"]
-Status = Literal["scored", "failed", "not_done"]
+Status = Literal["scored", "failed", "not_done", "dropped"]
 
 RANKED = ("score", "rank.labels", "strict.skill")
-"""Keys of `ranking.rank_measure` whose draws are kept: the ranking score and its two parts."""
+"""Keys of `ranking.rank_measure`: the ranking score and its two parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,11 @@ class ScoredCandidate:
     """The rows answered, in any order."""
     polarity: PolarityScores | None = None
     """Polarity consistency; None where the pairs were not answered. Never ranks."""
+    pooled: str = ""
+    """Name of the candidate or floor that this is one of several trainings of: it does not rank
+    itself. Empty where it stands for itself."""
+    trainings: tuple[str, ...] = ()
+    """Names of the trainings that this is the mean of; made by `pooling.pool_trainings`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +87,13 @@ class ScoredEntry:
     estimates: Mapping[str, Estimate]
     """By the keys of `ranking.rank_measure`: `score`, `parse_ok`, `strict.macro_f1`, ..."""
     draws: Mapping[str, FloatArray]
-    """Shape (B,) each: the ranking score and its parts in each draw, by the keys of `RANKED`."""
+    """Shape (B,) each: every score in each draw, by the keys of `estimates`."""
     complete: bool
     """Whether it is scored, and on all rows."""
     per_label: tuple[dict[str, Any], ...]
     """Strict scores of each label, in the order of the space, as `metrics.scoring.per_label`."""
+    by_seed: Mapping[str, SeedScores] = field(default_factory=dict)
+    """The same keys by training, where it is the mean of several; empty where it is one."""
 
     @property
     def polarity(self) -> PolarityScores | None:
@@ -135,9 +144,12 @@ class Entry:
             "n": scores.n,
             "parse_ok": self.scored.estimates["parse_ok"].to_dict(),
             "reasons": dict(scores.reasons),
+            "vad_sources": dict(scores.vad_sources),
             "strict": self.scored.block("strict"),
             "parsed": self.scored.block("parsed"),
             "polarity": None if self.scored.polarity is None else self.scored.polarity.to_dict(),
+            "pooled": source.pooled,
+            "trainings": list(source.trainings),
         }
 
     def scores_file(self) -> dict[str, Any]:
@@ -212,6 +224,7 @@ def _score_group(
     """Score candidates that share their rows, in shared draws."""
     rows = group[0][1]
     measure = rank_measure(rule, space)
+    vad_sources = vad_rows_by_source(rows, rule.vad_scoring)
     tables = [row_table(c.answers or (), rows, space, rule.vad_scoring) for c, _ in group]
     drawn = resample(tables, [row.source for row in rows], rule.settings.bootstrap, measure)
     entries = []
@@ -228,9 +241,9 @@ def _score_group(
         entries.append(
             ScoredEntry(
                 source=candidate,
-                scores=scores_of(totals, candidate.answers or (), space),
+                scores=scores_of(totals, candidate.answers or (), space, vad_sources),
                 estimates=estimates,
-                draws={key: draws[key] for key in RANKED},
+                draws=draws,
                 complete=candidate.status == "scored" and len(rows) == n_rows,
                 per_label=tuple(per_label(candidate.answers or (), rows, space)),
             )

@@ -11,7 +11,7 @@ from pathlib import Path
 from emoloom import __version__
 from emoloom.config import Config
 from emoloom.config_sections import AppraisalConfig
-from emoloom.corpora.splits import remove_overlap
+from emoloom.corpora.overlap import keep_apart
 from emoloom.errors import UserError
 from emoloom.recipes import RECIPES, Part
 from emoloom.records import LabelSpace, Row
@@ -25,6 +25,7 @@ from emoloom.runs.directory import (
 )
 from emoloom.runs.provenance import package_versions
 from emoloom.runs.work import Advance, Outcome, Work
+from emoloom.screening.parts import part_name
 from emoloom.screening.polarity_set import held_out_rows
 from emoloom.screening.row_sets import SharedRows, read_back
 from emoloom.supervision.appraisal import Verifier
@@ -78,7 +79,7 @@ def check_recipes(config: Config, space: LabelSpace) -> list[str]:
 
 def _pool_faults(config: Config) -> list[str]:
     """Pool A must be corpora of the screen, and something must be left for pool B."""
-    corpora = [part.corpus for part in config.data.train]
+    corpora = [part_name(part) for part in config.data.train]
     pool_a = pool_a_of(config)
     unknown = sorted(set(pool_a) - set(corpora))
     if unknown:
@@ -96,7 +97,7 @@ def _pool_faults(config: Config) -> list[str]:
 
 def pool_a_of(config: Config) -> tuple[str, ...]:
     """Corpora of pool A of the mixture."""
-    return config.training.mixture.pool_a or (config.data.train[0].corpus,)
+    return config.training.mixture.pool_a or (part_name(config.data.train[0]),)
 
 
 def extras_work(
@@ -140,8 +141,8 @@ def _flip_work(
 
     def make(advance: Advance) -> Outcome:
         flipped = flip_rows(rows.train, mirrors, lexicon, rows.scale)
-        kept = remove_overlap(flipped.rows, rows.select)
-        apart = remove_overlap(kept.kept, held_out)
+        kept = keep_apart(flipped.rows, {"select": rows.select})
+        apart = keep_apart(kept.kept, {"polarity pairs": held_out})
         write_jsonl_atomic(out, [row.to_dict() for row in apart.kept])
         counts: dict[str, int] = {
             "rows_in": flipped.rows_in,

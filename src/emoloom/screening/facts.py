@@ -1,40 +1,45 @@
 """What run.json and the manifest say a run is, and was made from."""
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from emoloom import __version__
 from emoloom.config import Config
-from emoloom.config_sections import DataConfig
 from emoloom.contract.prompt import instruction_sha256, render_instruction
 from emoloom.contract.schema import CONTRACT_VERSION
 from emoloom.corpora.polarity_pairs import POLARITY_LICENCE, POLARITY_SOURCE
-from emoloom.corpora.registry import get_corpus, read_corpus
 from emoloom.metrics.signature import Signature
 from emoloom.records import LabelSpace
-from emoloom.runs.directory import fingerprint
+from emoloom.runs.directory import fingerprint, sha256_file
+from emoloom.runs.licences import strictest_licence
 from emoloom.runs.provenance import code_sha256, machine, package_versions
+from emoloom.screening.parts import data_licences
 from emoloom.screening.ranking import RankingRule
 from emoloom.screening.row_sets import SharedRows
 from emoloom.sources.model_files import ModelFiles
 from emoloom.supervision.lexicon import Lexicon
 
-SETTINGS_WITHOUT_EFFECT = ("budget",)
+SETTINGS_WITHOUT_EFFECT = ("budget", "cache", "workers")
 """Top-level settings that change no answer and no score: a run may be continued with others."""
 
 
 def run_identity(config: Config, space: LabelSpace, lexicon: Lexicon) -> str:
-    """Fingerprint of every setting that affects a result; a run folder holds one identity."""
+    """Fingerprint of every setting that affects a result; a run folder holds one identity.
+
+    Rungs and trials that are off are no part of it: runs from before there were any go on.
+    """
     settings = {k: v for k, v in config.in_force().items() if k not in SETTINGS_WITHOUT_EFFECT}
+    if config.halving.rungs == 1:
+        del settings["halving"]
+    if not config.trials.learning_rates:
+        del settings["trials"]
     return fingerprint([settings, __version__, package_versions(), lexicon.sha256, space.labels])
 
 
 def run_facts(config: Config, space: LabelSpace, lexicon: Lexicon) -> dict[str, Any]:
     """For run.json: what the run is, for people and for the report."""
-    corpora = dict.fromkeys(part.corpus for part in (*config.data.train, *config.data.select))
-    licences = [{"what": name, "licence": get_corpus(name).licence} for name in corpora]
-    if config.polarity.pairs:
-        licences.append({"what": POLARITY_SOURCE, "licence": POLARITY_LICENCE})
+    licences = input_licences(config, lexicon)
     return {
         "name": config.name,
         "config": config.in_force(),
@@ -45,8 +50,17 @@ def run_facts(config: Config, space: LabelSpace, lexicon: Lexicon) -> dict[str, 
         "label_space": {"name": space.name, "labels": list(space.labels)},
         "instruction": render_instruction("{text}", space),
         "instruction_sha256": instruction_sha256(space),
-        "licences": [*licences, {"what": lexicon.name, "licence": lexicon.licence}],
+        "licences": licences,
+        "strictest_licence": strictest_licence(licences).to_dict(),
     }
+
+
+def input_licences(config: Config, lexicon: Lexicon) -> list[dict[str, str]]:
+    """Licences of all that a screen reads, beside its models."""
+    licences = data_licences(config.data)
+    if config.polarity.pairs:
+        licences.append({"what": POLARITY_SOURCE, "licence": POLARITY_LICENCE})
+    return [*licences, {"what": lexicon.name, "licence": lexicon.licence}]
 
 
 def model_licences(files: Iterable[ModelFiles]) -> list[dict[str, str]]:
@@ -66,6 +80,8 @@ def run_signature(
     sets = [("rows", f"{len(rows.select)}@{rows.hashes['select'][:8]}")]
     if rows.polarity:
         sets.append(("polarity", f"{len(rows.polarity)}@{rows.hashes['polarity'][:8]}"))
+    if config.seeds:
+        sets.append(("trainings", ",".join(map(str, config.seeds))))
     return Signature(
         (
             ("contract", CONTRACT_VERSION),
@@ -83,14 +99,9 @@ SourceHashes = dict[str, dict[str, str]]
 """sha256 by file name, by corpus."""
 
 
-def source_hashes(data: DataConfig) -> SourceHashes:
-    """sha256 of every file that the row sets are drawn from, by corpus."""
-    parts = [*((part, "train") for part in data.train), *((part, "dev") for part in data.select)]
-    hashes: SourceHashes = {}
-    for part, split in parts:
-        files = read_corpus(part.corpus, split, part.path).files
-        hashes.setdefault(part.corpus, {}).update({file.name: file.sha256 for file in files})
-    return hashes
+def given_config(path: Path) -> dict[str, str]:
+    """For the manifest: the config as the user wrote it, comments and all."""
+    return {"sha256": sha256_file(path), "text": path.read_text(encoding="utf-8-sig")}
 
 
 def made_from(
@@ -101,6 +112,7 @@ def made_from(
     files: Mapping[str, ModelFiles],
 ) -> dict[str, Any]:
     """For the manifest: everything the results were made from, by hash where it has bytes."""
+    licences = [*input_licences(config, lexicon), *model_licences(files.values())]
     return {
         "emoloom": {"version": __version__, "code_sha256": code_sha256()},
         "packages": package_versions(),
@@ -115,6 +127,7 @@ def made_from(
             "licence": lexicon.licence,
         },
         "data": sources,
+        "strictest_licence": strictest_licence(licences).to_dict(),
         "models": {
             name: {
                 "source": model.source,

@@ -12,6 +12,7 @@ from emoloom.metrics.signature import Signature
 from emoloom.records import LabelSpace, Row
 from emoloom.screening.ablation import Ablation, ablations
 from emoloom.screening.entries import Entry, ScoredCandidate, ScoredEntry, score_entries
+from emoloom.screening.pooling import pool_trainings
 from emoloom.screening.ranking import RankingRule
 from emoloom.screening.standing import (
     TIE_DECIMALS,
@@ -53,7 +54,8 @@ class Leaderboard:
     ablations: tuple[Ablation, ...]
     """Each recipe less plain fine-tuning; empty where there is one recipe."""
     entries: tuple[Entry, ...]
-    """Ranked candidates by rank, then floors by score, then shown, then failed or not done."""
+    """Ranked candidates by rank, then floors by score, then shown, then trainings that are pooled
+    in a candidate, then failed or not done."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, keys in fixed order, floats unrounded."""
@@ -68,7 +70,7 @@ class Leaderboard:
                 "leader": None if self.standing.tied else self.standing.leader,
                 "tied": list(self.standing.tied),
                 "best_set": list(self.standing.best_set),
-                "seeds": 1,
+                "seeds": self.standing.seeds,
                 "p_best": dict(self.standing.p_best),
                 "comparisons": [c.to_dict() for c in self.standing.comparisons],
                 "floor_comparisons": [c.to_dict() for c in self.floors],
@@ -100,15 +102,17 @@ def build_leaderboard(
     Raises:
         UserError: As `entries.score_entries`.
     """
-    scored = score_entries(candidates, rows, space, rule)
+    scored = pool_trainings(score_entries(candidates, rows, space, rule), rule)
     comparable = {e.source.name: e for e in scored if e.complete and e.score is not None}
     ranked = RankedScores(
         {name: round(e.score or 0.0, TIE_DECIMALS) for name, e in comparable.items()},
         {name: e.score_draws for name, e in comparable.items()},
         len(rows),
+        {name: e.by_seed["score"] for name, e in comparable.items() if e.by_seed},
     )
-    names = [name for name, e in comparable.items() if e.source.kind == "candidate"]
-    floors = [name for name, e in comparable.items() if e.source.kind == "floor"]
+    alone = {name: e for name, e in comparable.items() if not e.source.pooled}
+    names = [name for name, e in alone.items() if e.source.kind == "candidate"]
+    floors = [name for name, e in alone.items() if e.source.kind == "floor"]
     floors.sort(key=lambda name: (-ranked.scores[name], name))
     standing = stand(ranked, names, rule)
     against = () if standing.leader is None else compare(ranked, standing.leader, floors, rule)
@@ -123,7 +127,7 @@ def build_leaderboard(
         rule=rule,
         standing=standing,
         floors=against,
-        verdict=verdict_text(scored, standing, against, rule),
+        verdict=verdict_text(scored, standing, against, rule, len(rows)),
         ablations=ablations(scored, rule),
         entries=tuple(sorted(entries, key=_place)),
     )
@@ -147,5 +151,5 @@ def _place(entry: Entry) -> tuple[int, float, str]:
         return (4, 0.0, source.name)
     if entry.rank is not None:
         return (0, float(entry.rank), source.name)
-    group = {"floor": 1, "shown": 2, "candidate": 3}[source.kind]
+    group = 3 if source.pooled else {"floor": 1, "shown": 2, "candidate": 3}[source.kind]
     return (group, falling, source.name)

@@ -113,7 +113,7 @@ def _csv_cell(value: str | float | None) -> str:
 def _markdown_cells(entry: Entry) -> list[str]:
     source, estimates = entry.scored.source, entry.scored.estimates
     notes = [f"below {', '.join(entry.below_floors)}"] if entry.below_floors else []
-    if source.status != "scored":
+    if source.status != "scored" and not source.reason.startswith(source.status):
         notes.append(source.status.replace("_", " "))
     if source.reason:
         notes.append(source.reason)

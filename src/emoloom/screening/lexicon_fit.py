@@ -1,6 +1,6 @@
 """How well the lexicon fits these rows: the map to the human scale, and the tokens it knows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from emoloom.errors import UserError
 from emoloom.records import Row
@@ -19,7 +19,7 @@ def is_human(row: Row) -> bool:
     return row.vad_source == "human"
 
 
-def fit_scale(rows: Sequence[Row], lexicon: Lexicon) -> AffineMap:
+def fit_scale(rows: Iterable[Row], lexicon: Lexicon) -> AffineMap:
     """The map from weak to human VAD of the rated rows; no change where it cannot be fitted."""
     pairs = [
         (weak_vad(row.text, lexicon).vad, row.answer.vad)
@@ -35,14 +35,8 @@ def fit_scale(rows: Sequence[Row], lexicon: Lexicon) -> AffineMap:
         return AffineMap.identity()
 
 
-def hit_rate(rows: Sequence[Row], lexicon: Lexicon) -> float:
-    """Share of the rows' tokens that the lexicon knows, in [0, 1]."""
-    found = [weak_vad(row.text, lexicon) for row in rows]
-    return sum(weak.hits for weak in found) / max(1, sum(weak.tokens for weak in found))
-
-
 def warnings(known: float, lexicon: Lexicon) -> list[str]:
-    """What a user should be told of that share."""
+    """What a user should be told of the share of tokens that the lexicon knows."""
     if known >= MIN_HIT_RATE:
         return []
     return [

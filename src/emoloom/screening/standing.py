@@ -1,19 +1,25 @@
 """Who leads, and which candidates cannot be told apart from the leader."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from emoloom.metrics.classification import FloatArray
+from emoloom.metrics.intervals import Interval, percentile_interval
 from emoloom.metrics.resampling import (
-    Interval,
     holm,
-    percentile_interval,
     probability_of_best,
     rows_to_separate,
     two_sided_p,
+)
+from emoloom.metrics.seeds import (
+    LEAST_SEEDS,
+    SeedScores,
+    seed_interval,
+    seed_p,
+    seed_rows_to_separate,
 )
 from emoloom.screening.ranking import RankingRule
 
@@ -32,13 +38,14 @@ class Comparison:
     interval: Interval | None
     """Of the difference, over the draws."""
     p: float
-    """Two-sided bootstrap p of "no difference"."""
+    """Two-sided p of "no difference": of the bootstrap, or from 3 trainings on of its t."""
     p_holm: float
     """The same, adjusted for all comparisons of the family."""
     separable: bool
     """Whether the adjusted p is at most alpha."""
     rows_to_separate: int | None
-    """Rows at which this difference would be separable: an extrapolation; None if it is 0."""
+    """Rows at which this difference would be separable: an extrapolation. None if it is 0, and
+    where trainings vary so much that no number of rows would do."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, keys in fixed order."""
@@ -63,6 +70,21 @@ class RankedScores:
     """By name, shape (B,), NaN where undefined."""
     n_rows: int
     """Rows behind the scores."""
+    by_seed: Mapping[str, SeedScores] = field(default_factory=dict)
+    """By name, where it is the mean of several trainings. All that have them have the same
+    seeds in the same order; one without (a floor) is the same for every seed."""
+
+    @property
+    def seeds(self) -> int:
+        """Trainings of each candidate; 1 where none is the mean of several."""
+        return max((len(one.values_S) for one in self.by_seed.values()), default=1)
+
+    def seeded(self, name: str) -> SeedScores:
+        """Its scores by seed, repeated where it has one score for all."""
+        if name in self.by_seed:
+            return self.by_seed[name]
+        draws_SB = np.broadcast_to(self.draws[name], (self.seeds, len(self.draws[name])))
+        return SeedScores(np.full(self.seeds, self.scores[name]), draws_SB)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +104,8 @@ class Standing:
     """Share of the draws in which each has the best score; ties share."""
     comparisons: tuple[Comparison, ...]
     """The leader against each other candidate, best first."""
+    seeds: int = 1
+    """Trainings of each candidate."""
 
     @property
     def tied(self) -> tuple[str, ...]:
@@ -111,6 +135,7 @@ def stand(ranked: RankedScores, names: Sequence[str], rule: RankingRule) -> Stan
         best_set=tuple(name for name in order if name in together),
         p_best={name: float(share) for name, share in zip(order, shares, strict=True)},
         comparisons=comparisons,
+        seeds=ranked.seeds,
     )
 
 
@@ -121,21 +146,48 @@ def compare(
 
     `rows_to_separate` takes the level of Holm's first step, alpha / (number of others).
     """
-    draws = {name: ranked.draws[leader] - ranked.draws[name] for name in others}
-    p_values = [two_sided_p(draws[name]) for name in others]
+    alpha = rule.settings.alpha / max(1, len(others))
+    differences = [_difference(ranked, leader, name, rule, alpha) for name in others]
     made = []
-    for name, p, p_holm in zip(others, p_values, holm(p_values), strict=True):
-        difference = round(ranked.scores[leader] - ranked.scores[name], TIE_DECIMALS)
-        level = rule.settings.alpha / len(others)
+    for one, p_holm in zip(differences, holm([one.p for one in differences]), strict=True):
+        separable, rows = p_holm <= rule.settings.alpha, one.rows
+        if rows is not None and not separable:
+            rows = max(rows, ranked.n_rows + 1)  # these rows were not enough
         made.append(
             Comparison(
-                name=name,
-                difference=difference,
-                interval=percentile_interval(draws[name], rule.settings.bootstrap.level),
-                p=p,
+                name=one.name,
+                difference=one.value,
+                interval=one.interval,
+                p=one.p,
                 p_holm=p_holm,
-                separable=p_holm <= rule.settings.alpha,
-                rows_to_separate=rows_to_separate(ranked.n_rows, difference, draws[name], level),
+                separable=separable,
+                rows_to_separate=rows,
             )
         )
     return tuple(made)
+
+
+@dataclass(frozen=True, slots=True)
+class _Difference:
+    """What one comparison is made of, before Holm."""
+
+    name: str
+    value: float
+    interval: Interval | None
+    p: float
+    rows: int | None
+
+
+def _difference(
+    ranked: RankedScores, leader: str, name: str, rule: RankingRule, alpha: float
+) -> _Difference:
+    """Leader less other: over rows and trainings from 3 trainings on, else over rows alone."""
+    value = round(ranked.scores[leader] - ranked.scores[name], TIE_DECIMALS)
+    level, n_rows = rule.settings.bootstrap.level, ranked.n_rows
+    if ranked.seeds >= LEAST_SEEDS:
+        seeded = ranked.seeded(leader).less(ranked.seeded(name))
+        rows = seed_rows_to_separate(n_rows, seeded, alpha) if value else None
+        return _Difference(name, value, seed_interval(seeded, level), seed_p(seeded), rows)
+    draws_B = ranked.draws[leader] - ranked.draws[name]
+    rows = rows_to_separate(n_rows, value, draws_B, alpha)
+    return _Difference(name, value, percentile_interval(draws_B, level), two_sided_p(draws_B), rows)

@@ -1,21 +1,20 @@
 """Training of one candidate: what its recipe asks for, checkpointed, continued where it stopped."""
 
+import math
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from emoloom.config import Config
 from emoloom.errors import UserError
 from emoloom.models.causal_lm import CausalLM
 from emoloom.models.logits import ModelError
-from emoloom.recipes import RECIPES, Recipe
 from emoloom.records import VAD, Row
-from emoloom.runs.directory import write_folder_atomic, write_jsonl_atomic
+from emoloom.runs.directory import write_folder_atomic, write_json_atomic, write_jsonl_atomic
 from emoloom.runs.work import Advance
-from emoloom.screening.extras import pool_a_of
 from emoloom.screening.head_answers import HEADS
+from emoloom.screening.recipe_settings import Mixture
 from emoloom.supervision.appraisal import Verifier
 from emoloom.supervision.lexicon import Lexicon
 from emoloom.supervision.theory import atom_profile, load_theory_table
@@ -23,26 +22,19 @@ from emoloom.supervision.weak_vad import AffineMap
 from emoloom.training.adapters import add_adapter, save_adapter
 from emoloom.training.charts import Charts, make_charts
 from emoloom.training.checkpoints import restore_checkpoint, save_checkpoint
-from emoloom.training.examples import Examples, commonest_label, prove_targets
+from emoloom.training.examples import Examples, TargetProof, commonest_label, prove_targets
 from emoloom.training.fit import Training
 from emoloom.training.heads import Heads, save_heads
 from emoloom.training.label_chart import log_odds
-from emoloom.training.mixture import MixtureSampler, MixtureSettings, make_pools
-from emoloom.training.schedule import EpochSampler, FitSettings, batches
-from emoloom.training.terms import Reader, Weights
+from emoloom.training.mixture import MixtureSampler, make_pools
+from emoloom.training.schedule import EpochSampler, FitSettings, batches, trunk_end
+from emoloom.training.terms import Reader
 
 Event = Callable[..., None]
 """Told an event's name and, by keyword, its details."""
 
-
-@dataclass(frozen=True, slots=True)
-class Mixture:
-    """How a recipe draws its rows from pools."""
-
-    pool_a: tuple[str, ...]
-    """Corpora of pool A; all others are pool B."""
-    settings: MixtureSettings
-    """Heating and cooling."""
+TRUNK = "trunk"
+"""Folder of the state before the decay, from which later rungs go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,63 +65,32 @@ class TrainJob:
     """Steps between two checkpoints."""
     inputs: str
     """Fingerprint of all that affects the adapter."""
-
-
-def fit_settings(config: Config, recipe: Recipe) -> FitSettings:
-    """A recipe in the trainer's terms."""
-    training, parts = config.training, RECIPES[recipe]
-    given = training.weights
-    heads = "heads" in parts
-    return FitSettings(
-        seed=config.seed,
-        epochs=training.epochs,
-        batch_rows=training.batch_rows,
-        pack_tokens=training.pack_tokens,
-        learning_rate=training.learning_rate,
-        warmup_share=training.warmup_share,
-        decay_share=training.decay_share,
-        lora_rank=training.lora_rank,
-        weights=Weights(
-            labels=given.labels if heads else 0.0,
-            vad=given.vad if heads else 0.0,
-            vad_preserving=given.vad_preserving if "vad_preserving" in parts else 0.0,
-            appraisal=given.appraisal if "appraisal" in parts else 0.0,
-        ),
-        dtype=training.dtype,
-        recompute=training.recompute,
-    )
-
-
-def trains_heads(config: Config, recipe: Recipe) -> bool:
-    """Whether a recipe trains heads, which then are a floor of their own."""
-    return recipe in RECIPES and fit_settings(config, recipe).weights.heads
-
-
-def mixture_of(config: Config, recipe: Recipe) -> Mixture | None:
-    """The mixture of a recipe, or None."""
-    if "mixture" not in RECIPES[recipe]:
-        return None
-    given = config.training.mixture
-    return Mixture(
-        pool_a_of(config),
-        MixtureSettings(
-            tau0=given.tau0,
-            entropy_low=given.entropy_low,
-            entropy_high=given.entropy_high,
-            most_draws=given.most_draws,
-        ),
-    )
-
-
-def train_steps(config: Config, rows: int) -> int:
-    """Optimiser steps over so many rows, whatever the recipe."""
-    return config.training.epochs * -(-rows // config.training.batch_rows)
+    end: int | None = None
+    """Last step of a rung; None for the whole training."""
+    trunk: str = ""
+    """Fingerprint of the training itself, wherever it ends: its state before the decay is kept, so
+    that a later rung goes on from there. Empty where there are no rungs."""
+    held_out: tuple[Row, ...] = ()
+    """Rows of a trial's loss, no rows of `rows`."""
 
 
 def train(
-    lm: CausalLM, job: TrainJob, folder: Path, advance: Advance, event: Event
+    lm: CausalLM,
+    job: TrainJob,
+    folder: Path,
+    advance: Advance,
+    event: Event,
+    trunk: Path | None = None,
 ) -> dict[str, int]:
     """Train an adapter; writes steps.jsonl and checkpoint/ into `folder`.
+
+    Args:
+        lm: the model; it is used up.
+        job: what to train on, and how.
+        folder: of the training, or of one of its rungs.
+        advance: told of each finished step.
+        event: told when packs shrink.
+        trunk: where the state before the decay is kept; in `folder` when left out.
 
     Returns:
         Counts: rows in, examples out, trained tokens, masked tokens, truncated texts.
@@ -138,6 +99,56 @@ def train(
         ModelError: a loss is not finite, or memory does not suffice.
         UserError: a row cannot be trained on, or the disk is too full for a checkpoint.
     """
+    begun = _begin(lm, job, event)
+    _take_steps(begun.training, job, folder, trunk or folder / TRUNK, advance)
+
+    def fill(checkpoint: Path) -> None:
+        save_adapter(begun.wrapper, checkpoint, job.base)
+        if begun.heads is not None:
+            save_heads(begun.heads, checkpoint / HEADS)
+
+    _write_log(begun.training, folder)
+    write_folder_atomic(folder / "checkpoint", fill)
+    shutil.rmtree(folder / "training", ignore_errors=True)
+    return {"rows": len(job.rows), **asdict(begun.proof)}
+
+
+def try_rate(
+    lm: CausalLM, job: TrainJob, folder: Path, advance: Advance, event: Event
+) -> dict[str, Any]:
+    """Train for a while with one learning rate; writes loss.json and steps.jsonl into `folder`.
+
+    Returns:
+        the learning rate, the loss on the rows held out (None where training broke, and why).
+    """
+    found: dict[str, Any] = {"learning_rate": job.settings.learning_rate, "loss": None}
+    try:
+        training = _begin(lm, job, event).training
+        _take_steps(training, job, folder, folder / TRUNK, advance)
+        label = commonest_label(job.rows, lm.prompter.space)
+        found["loss"] = training.loss_on(Examples(lm.prompter, job.held_out, label, job.fill_vad))
+        _write_log(training, folder)
+    except ModelError as error:
+        found["reason"] = str(error)
+    if found["loss"] is not None and not math.isfinite(found["loss"]):
+        found |= {"loss": None, "reason": "the loss is not finite"}
+    write_json_atomic(folder / "loss.json", found)
+    shutil.rmtree(folder / "training", ignore_errors=True)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A training before its first step."""
+
+    training: Training
+    wrapper: Any
+    """Of peft, around the model."""
+    heads: Heads | None
+    proof: TargetProof
+
+
+def _begin(lm: CausalLM, job: TrainJob, event: Event) -> _Begun:
     weights = job.settings.weights
     charts = _charts(lm, job) if weights.charts or job.mixture else None
     examples = Examples(
@@ -159,31 +170,29 @@ def train(
         sampler=_sampler(job),
         reader=Reader(weights, charts, heads, watch_entropy=job.mixture is not None),
         on_shrink=lambda tokens: event("pack_shrunk", pack_tokens=tokens),
+        end=job.end,
     )
-    _take_steps(training, job, folder, advance)
-
-    def fill(checkpoint: Path) -> None:
-        save_adapter(wrapper, checkpoint, job.base)
-        if heads is not None:
-            save_heads(heads, checkpoint / HEADS)
-
-    write_jsonl_atomic(folder / "steps.jsonl", [_line(asdict(step)) for step in training.log])
-    write_folder_atomic(folder / "checkpoint", fill)
-    shutil.rmtree(folder / "training", ignore_errors=True)
-    return {"rows": len(job.rows), **asdict(proof)}
+    return _Begun(training, wrapper, heads, proof)
 
 
-def _take_steps(training: Training, job: TrainJob, folder: Path, advance: Advance) -> None:
+def _take_steps(
+    training: Training, job: TrainJob, folder: Path, trunk: Path, advance: Advance
+) -> None:
     """From the newest checkpoint to the end; a stop at a step's border loses no step."""
     kept = folder / "training"
-    advance(restore_checkpoint(training, kept, job.inputs))
+    done = restore_checkpoint(training, kept, job.inputs)
+    if not done and job.trunk:
+        done = restore_checkpoint(training, trunk, job.trunk)
+    advance(done)
     while not training.finished:
         try:
             training.step()
         except ModelError:
-            write_jsonl_atomic(folder / "steps.jsonl", [_line(asdict(s)) for s in training.log])
+            _write_log(training, folder)
             raise
         done = len(training.log)
+        if job.trunk and done == trunk_end(training.end, job.settings):
+            save_checkpoint(training, trunk, job.trunk)
         try:
             advance(1)
         except BaseException:
@@ -191,6 +200,10 @@ def _take_steps(training: Training, job: TrainJob, folder: Path, advance: Advanc
             raise
         if done % job.checkpoint_steps == 0 and not training.finished:
             save_checkpoint(training, kept, job.inputs)
+
+
+def _write_log(training: Training, folder: Path) -> None:
+    write_jsonl_atomic(folder / "steps.jsonl", [_line(asdict(step)) for step in training.log])
 
 
 def _charts(lm: CausalLM, job: TrainJob) -> Charts:

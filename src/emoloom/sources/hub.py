@@ -35,10 +35,11 @@ SAFE_FILES = (
     "model.safetensors.index.json",
     "model-*-of-*.safetensors",
     VOCABULARY,
+    "emoloom.json",  # of an export: its prompt, read by `prediction` alone
 )
 """All that is fetched: no pickle and, unless the user allows it, no code."""
 
-_COMMIT = re.compile(r"[0-9a-f]{40}")
+COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 Say = Callable[[str], None]
@@ -62,20 +63,20 @@ def pin_commit(origin: HubRepo, say: Say = lambda _: None) -> HubRepo:
     Raises:
         UserError: no such repository or revision, no access to it, or no answer and nothing cached.
     """
-    if origin.revision is not None and _COMMIT.fullmatch(origin.revision):
+    if origin.revision is not None and COMMIT.fullmatch(origin.revision):
         return origin
-    hub = _library()
+    hub = hub_library()
     revision = origin.revision or "main"
     try:
         commit = hub.HfApi().model_info(origin.repo, revision=revision).sha
     except Exception as error:  # the library lets its HTTP client's errors through
-        if not _is_unreachable(error):
+        if not is_unreachable(error):
             raise _explained(origin, error) from error
         commit = _cached_commit(origin.repo, revision)
         if commit is None:
             raise _explained(origin, error) from error
         say(f"The hub does not answer: {origin.repo} @ {revision} is {commit[:7]} in its cache")
-    if not isinstance(commit, str) or not _COMMIT.fullmatch(commit):
+    if not isinstance(commit, str) or not COMMIT.fullmatch(commit):
         raise UserError(
             f"The hub gave no commit for {origin.repo}",
             got=repr(commit),
@@ -87,7 +88,7 @@ def pin_commit(origin: HubRepo, say: Say = lambda _: None) -> HubRepo:
 def ask_hub(origin: HubRepo) -> HubFacts:
     """Licence and size as the hub states them; nothing where it does not answer."""
     try:
-        info: Any = _library().HfApi().model_info(origin.repo, revision=origin.revision)
+        info: Any = hub_library().HfApi().model_info(origin.repo, revision=origin.revision)
     except Exception:  # said by `fetch_repo`, which needs the hub; these facts do not
         return HubFacts()
     tags = [str(tag) for tag in info.tags or ()]
@@ -115,8 +116,8 @@ def fetch_repo(origin: HubRepo, target: Path, *, own_code: bool = False) -> None
         UserError: the files cannot be had, there are no safetensors, or one is damaged.
     """
     patterns = [*SAFE_FILES, *(OWN_CODE_FILES if own_code else ())]
-    hub = _library()
-    with _errors_explained(origin), quiet_transformers():
+    hub = hub_library()
+    with errors_explained(origin), quiet_transformers():
         snapshot = Path(
             hub.snapshot_download(origin.repo, revision=origin.revision, allow_patterns=patterns)
         )
@@ -143,7 +144,7 @@ def _adopt(path: Path, target: Path) -> None:
     """Link a file of the hub's cache to `target` if it is the file that its name there states."""
     blob = path.resolve()
     expected = blob.name
-    got = _hash_like(blob, expected)
+    got = hash_like(blob, expected)
     if got != expected:
         raise UserError(
             f"{path.name} is damaged in the hub's cache",
@@ -157,13 +158,13 @@ def _adopt(path: Path, target: Path) -> None:
         shutil.copyfile(blob, target)
 
 
-def _hash_like(blob: Path, expected: str) -> str:
+def hash_like(blob: Path, expected: str) -> str:
     """The file's hash, of the kind that its name is; the name itself where it is no hash."""
     if not blob.is_file():
         return "no such file"
     if _SHA256.fullmatch(expected):
         return sha256_file(blob)
-    if not _COMMIT.fullmatch(expected):
+    if not COMMIT.fullmatch(expected):
         return expected  # no links on this disk, so nothing to compare with
     # Files that git stores itself are named by the hash of their git object.
     digest = hashlib.sha1(b"blob %d\0" % blob.stat().st_size, usedforsecurity=False)
@@ -173,12 +174,17 @@ def _hash_like(blob: Path, expected: str) -> str:
     return digest.hexdigest()
 
 
-def _library() -> Any:
+def hub_library() -> Any:
+    """The hub's own library.
+
+    Raises:
+        UserError: it is not installed.
+    """
     try:
         import huggingface_hub
     except ImportError as error:
         raise UserError(
-            "Models of the Hugging Face hub need its library",
+            "What is on the Hugging Face hub needs its library",
             got=str(error),
             do="pip install 'emoloom[hub]'",
         ) from error
@@ -190,16 +196,19 @@ def _cached_commit(repo: str, revision: str) -> str | None:
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
-        found = _library().snapshot_download(repo, revision=revision, local_files_only=True)
+        found = hub_library().snapshot_download(repo, revision=revision, local_files_only=True)
     except LocalEntryNotFoundError as error:
         found = getattr(error, "snapshot_path", None)  # there, but not all of it
     return Path(found).name if found else None
 
 
 @contextmanager
-def _errors_explained(origin: HubRepo) -> Iterator[None]:
+def errors_explained(origin: HubRepo) -> Iterator[None]:
+    """Turn every error of the hub's library into a `UserError` that says what to do."""
     try:
         yield
+    except UserError:
+        raise
     except Exception as error:  # the library lets its HTTP client's errors through
         raise _explained(origin, error) from error
 
@@ -210,7 +219,7 @@ def _status(error: BaseException) -> int:
     return status if isinstance(status, int) else 0
 
 
-def _is_unreachable(error: BaseException) -> bool:
+def is_unreachable(error: BaseException) -> bool:
     """No answer, a fault on the hub's side, or too many requests; not a refusal."""
     from huggingface_hub.errors import HfHubHTTPError
 
@@ -225,7 +234,7 @@ def _explained(origin: HubRepo, error: BaseException) -> UserError:
     if isinstance(error, LocalEntryNotFoundError) and error.__cause__ is not None:
         error = error.__cause__
     got = " ".join(str(error).split())[:300] or type(error).__name__
-    if not _is_unreachable(error):
+    if not is_unreachable(error):
         return _refusal(origin, error, got)
     return UserError(
         f"{origin.repo} @ {origin.revision or 'main'} cannot be fetched from the hub, and is not "

@@ -3,7 +3,7 @@
 import csv
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -59,6 +59,16 @@ class Lexicon:
     """Tokens of the longest term."""
     rejected: tuple[Rejected, ...] = ()
     """Lines that were not used, and why."""
+    starts: Mapping[str, int] = field(init=False, repr=False, compare=False)
+    """First token of every phrase -> tokens of the longest that begins so; no single words."""
+
+    def __post_init__(self) -> None:
+        starts: dict[str, int] = {}
+        for term in self.entries:
+            if " " in term:
+                first, tokens = term[: term.index(" ")], term.count(" ") + 1
+                starts[first] = max(tokens, starts.get(first, 0))
+        object.__setattr__(self, "starts", starts)
 
 
 class _Line(NamedTuple):

@@ -24,10 +24,12 @@ def tokenise(text: str) -> tuple[str, ...]:
 
     A word is a run of Unicode letters and digits; apostrophes inside it stay (`don't`), curly ones
     made straight. Hyphens and all else part words. Placeholders in capitals such as `[NAME]`
-    (GoEmotions) are not words.
+    (GoEmotions) are not words. Letters are compared whatever their case and composition (Unicode's
+    canonical caseless matching).
     """
-    plain = unicodedata.normalize("NFC", _PLACEHOLDER.sub(" ", text))
-    return tuple(_WORD.findall(plain.translate(_APOSTROPHES).casefold()))
+    plain = _PLACEHOLDER.sub(" ", unicodedata.normalize("NFC", text))
+    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFD", plain).casefold())
+    return tuple(_WORD.findall(folded.translate(_APOSTROPHES)))
 
 
 class WordSpan(NamedTuple):

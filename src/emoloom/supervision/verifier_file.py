@@ -82,7 +82,7 @@ def load_verifier(path: Path) -> Verifier:
     Raises:
         UserError: the file cannot be read, is no verifier, is of another version, or is damaged.
     """
-    check_file(path)
+    check_file(path, archive=True)
     members, comment = _members(path)
     header = _header(path, members, comment)
     try:

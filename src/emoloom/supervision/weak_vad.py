@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +31,27 @@ _MAX_RATIONALE_WORDS = 12
 
 
 @dataclass(frozen=True, slots=True)
+class Formula:
+    """The parts of weak VAD that can be turned; the defaults are in force everywhere.
+
+    They were chosen on EmoBank's train and dev (docs/weak-vad.md).
+    """
+
+    prior_weight: float = PRIOR_WEIGHT
+    """k, at least 0. At 0 a text with a hit is not shrunk at all."""
+    window: int = NEGATION_WINDOW
+    """Tokens before a term in which a negator mirrors its valence; 0 turns negation off."""
+    lemmas: bool = True
+    """Whether a token that is not listed is looked up by its lemmas."""
+    weight_power: float = 1.0
+    """A term's weight is its distance from the centre to this power; at 0 all weigh the same."""
+
+
+DEFAULT = Formula()
+"""The formula in force."""
+
+
+@dataclass(frozen=True, slots=True)
 class WeakVad:
     """Weak VAD of one text."""
 
@@ -54,11 +75,14 @@ class Match(NamedTuple):
     vad: VAD
     """As the lexicon lists it."""
     negated: bool
-    """Whether a negator stands within the three tokens before it."""
+    """Whether a negator stands within the window before it."""
 
 
 def weak_vad(
-    text: str, lexicon: Lexicon, labels: Sequence[str] | None = None, *, k: float = PRIOR_WEIGHT
+    text: str,
+    lexicon: Lexicon,
+    labels: Sequence[str] | None = None,
+    formula: Formula = DEFAULT,
 ) -> WeakVad:
     """Weak VAD of a text (ours).
 
@@ -71,16 +95,17 @@ def weak_vad(
         lexicon: Where terms are looked up.
         labels: The row's labels; their order does not matter. None or empty: the prior is the
             lexicon's centre.
-        k: Weight of the prior, above 0.
+        formula: Which parts are in force, and how strongly.
     """
-    assert k > 0
     tokens = tokenise(text)
-    matches = match_terms(tokens, lexicon)
-    weights = [_distance(match.vad, lexicon.centre) for match in matches]
+    matches = match_terms(tokens, lexicon, formula)
+    weights = [_distance(match.vad, lexicon.centre) ** formula.weight_power for match in matches]
     prior = label_prior(labels, lexicon) if labels else lexicon.centre
     vad = prior
-    if matches:
-        total = math.fsum(weights) + k
+    k = formula.prior_weight
+    total = math.fsum(weights) + k
+    # Without a prior, a term at the centre itself weighs nothing.
+    if matches and total > 0:
         columns = zip(*(_mirrored(match) for match in matches), strict=True)
         v, a, d = (
             (math.fsum(w * x for w, x in zip(weights, column, strict=True)) + k * p) / total
@@ -91,7 +116,9 @@ def weak_vad(
     return WeakVad(vad, hits, len(tokens), _cues(tokens, matches, weights))
 
 
-def match_terms(tokens: Sequence[str], lexicon: Lexicon) -> tuple[Match, ...]:
+def match_terms(
+    tokens: Sequence[str], lexicon: Lexicon, formula: Formula = DEFAULT
+) -> tuple[Match, ...]:
     """Terms of the lexicon in the text, left to right, the longest first, none overlapping (ours).
 
     A phrase matches as listed, a single token also by its lemmas. A negator is no term by itself.
@@ -99,9 +126,9 @@ def match_terms(tokens: Sequence[str], lexicon: Lexicon) -> tuple[Match, ...]:
     matches: list[Match] = []
     at = 0
     while at < len(tokens):
-        length, vad = _longest(tokens, at, lexicon)
+        length, vad = _longest(tokens, at, lexicon, lemmatised=formula.lemmas)
         if vad is not None:
-            before = tokens[max(0, at - NEGATION_WINDOW) : at]
+            before = tokens[max(0, at - formula.window) : at]
             matches.append(Match(at, length, vad, not negators().isdisjoint(before)))
         at += length
     return tuple(matches)
@@ -212,14 +239,18 @@ def _mirrored(match: Match) -> tuple[float, float, float]:
     return (1.0 - v if match.negated else v), a, d
 
 
-def _longest(tokens: Sequence[str], at: int, lexicon: Lexicon) -> tuple[int, VAD | None]:
+def _longest(
+    tokens: Sequence[str], at: int, lexicon: Lexicon, *, lemmatised: bool
+) -> tuple[int, VAD | None]:
     """(tokens to move on by, VAD of the term that starts here, if any)."""
-    for length in range(min(lexicon.max_words, len(tokens) - at), 1, -1):
+    for length in range(min(lexicon.starts.get(tokens[at], 1), len(tokens) - at), 1, -1):
         vad = lexicon.entries.get(" ".join(tokens[at : at + length]))
         if vad is not None:
             return length, vad
     word = tokens[at]
-    return 1, None if word in negators() else _word_vad(word, lexicon)
+    if word in negators():
+        return 1, None
+    return 1, _word_vad(word, lexicon) if lemmatised else lexicon.entries.get(word)
 
 
 def _word_vad(word: str, lexicon: Lexicon) -> VAD | None:
@@ -231,10 +262,16 @@ def _word_vad(word: str, lexicon: Lexicon) -> VAD | None:
 
 
 def _label_vad(label: str, lexicon: Lexicon) -> VAD:
-    term = " ".join(tokenise(label))
-    kin = _label_kin().get(term)
+    term, kin = _label_words(label)
     vad = _word_vad(term, lexicon) or (_word_vad(kin, lexicon) if kin else None)
     return vad or lexicon.centre
+
+
+@lru_cache(maxsize=1024)
+def _label_words(label: str) -> tuple[str, str | None]:
+    """(the label as a term, its kin if it has one)."""
+    term = " ".join(tokenise(label))
+    return term, _label_kin().get(term)
 
 
 @cache

@@ -1,5 +1,6 @@
 """LoRA adapters: put into a model, saved, merged (Hu et al. 2021, arXiv 2106.09685)."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,4 +63,4 @@ def load_adapter(lm: CausalLM, folder: Path) -> CausalLM:
         merged = PeftModel.from_pretrained(lm.model, folder).merge_and_unload()
     merged.eval()
     merged.requires_grad_(False)
-    return CausalLM(merged, lm.prompter, lm.name, find_split(merged))
+    return replace(lm, model=merged, split=find_split(merged))

@@ -57,6 +57,7 @@ class Training:
         sampler: Sampler | None = None,
         reader: Reader | None = None,
         on_shrink: Shrunk = lambda _: None,
+        end: int | None = None,
     ) -> None:
         """Take up a model whose adapter is in place.
 
@@ -68,12 +69,14 @@ class Training:
             sampler: chooses the rows of each step; every row once an epoch when left out.
             reader: of the terms; `lm` alone when left out.
             on_shrink: told when packs shrink because memory ran out.
+            end: last step, where it is to end before the sampler does.
         """
         self.lm, self.examples, self.settings = lm, examples, settings
         self.packed_up_to, self.pack_tokens = packed_up_to, settings.pack_tokens
         self.sampler = sampler or EpochSampler(tuple(batches(len(examples), settings)))
         self.reader = reader or Reader(Weights(), None, None)
         self.log: list[StepLog] = []
+        self.end = min(end or self.sampler.steps, self.sampler.steps)
         self._on_shrink = on_shrink
         self._named = trained_parameters(lm, self.reader)
         self._optimizer = torch.optim.AdamW(
@@ -86,7 +89,7 @@ class Training:
     @property
     def finished(self) -> bool:
         """Whether every step is taken."""
-        return len(self.log) == self.sampler.steps
+        return len(self.log) == self.end
 
     def step(self) -> StepLog:
         """Take one step.
@@ -96,7 +99,7 @@ class Training:
         """
         number = len(self.log) + 1
         draw = self.sampler.draw(self.log)
-        rate = learning_rate_at(number, self.sampler.steps, self.settings)
+        rate = learning_rate_at(number, self.sampler.steps, self.settings, self.end)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         chosen = [self.examples[index] for index in draw.indices]
@@ -164,6 +167,15 @@ class Training:
                 sums[part] += float(value.detach())
         terms = {part: sums[part] / count for part, count in counts.items()}
         return _Measured(loss, terms, math.fsum(entropies) / len(entropies) if entropies else None)
+
+    @torch.no_grad()
+    def loss_on(self, examples: Sequence[Example]) -> float:
+        """Mean cross-entropy of these examples' answer tokens, in nats; nothing is learnt."""
+        alone = Reader(Weights(), None, None)
+        total = 0.0
+        for group, forward in self._forwards(examples):
+            total += float(term_sums(alone, forward(), group)["lm"])
+        return total / term_counts(alone, examples)["lm"]
 
     def _forwards(self, chosen: Sequence[Example]) -> Iterator[tuple[Group, Callable[[], Logits]]]:
         """Packs of the rows that may be packed, then the others one by one."""

@@ -110,19 +110,32 @@ class EpochSampler:
         return Draw(self.plan[len(log)])
 
 
-def learning_rate_at(step: int, steps: int, settings: FitSettings) -> float:
+def learning_rate_at(step: int, steps: int, settings: FitSettings, end: int | None = None) -> float:
     """Warm-up, constant, linear decay (trapezoid; Hägele et al. 2024, arXiv 2405.18392).
 
+    A training that ends early has the warm-up of the whole one and a decay of its own, so up to
+    `trunk_end` its steps are those of the whole one, and it can be continued from there.
+
     Args:
-        step: from 1 to `steps`.
+        step: from 1 to `end`.
         steps: of the whole training.
         settings: peak rate and shares.
+        end: last step, where the training ends before `steps`.
     """
+    end = steps if end is None else end
     warmup = max(1, math.ceil(settings.warmup_share * steps))
-    decay = math.ceil(settings.decay_share * steps)
+    decay = math.ceil(settings.decay_share * end)
     rise = min(1.0, step / warmup)
-    fall = min(1.0, (steps - step + 1) / (decay + 1))
+    fall = min(1.0, (end - step + 1) / (decay + 1))
     return settings.learning_rate * min(rise, fall)
+
+
+def trunk_end(end: int, settings: FitSettings) -> int:
+    """The last step before the decay of a training that ends with step `end`; 0 if there is none.
+
+    Up to it every training of the same rows and settings takes the same steps, wherever it ends.
+    """
+    return end - math.ceil(settings.decay_share * end)
 
 
 def batches(count: int, settings: FitSettings) -> list[tuple[int, ...]]:

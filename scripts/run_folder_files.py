@@ -1,0 +1,67 @@
+"""What every file of a run folder is for: the table behind `docs/reference/run-folder.md`.
+
+A test holds it against the files of a real run: a file that no line here describes fails it.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RunFile:
+    """One kind of file in a run folder."""
+
+    path: str
+    """Path below the folder; `<name>` is a candidate or floor, `<stage>` a stage of its work."""
+    meaning: str
+    """What it holds, in one line of Markdown."""
+    when: str = ""
+    """When it is there; empty where every finished screen has it."""
+
+
+_TRAINED = "a trained candidate"
+_FLIP = "a recipe with `flip`"
+_APPRAISAL = "a recipe with `appraisal`"
+_HEADS = "a recipe with `heads`"
+_UNFINISHED = "training was cut short"
+
+RUN_FILES = (
+    RunFile("run.json", "What the folder is a run of, and how far it came: config in force."),
+    RunFile("manifest.json", "in-toto statement: sha256 of the files, and what they came from."),
+    RunFile("plan.json", "Stages and their counts, fixed before any work."),
+    RunFile("events.jsonl", "What happened: started, continued, stopped, failed, audits."),
+    RunFile("costs.json", "Every time, rate, memory and forward; nothing of it is elsewhere."),
+    RunFile("report.html", "The report: one offline page, made from the other files."),
+    RunFile("leaderboard.json", "All scores with intervals, comparisons, best set and verdict."),
+    RunFile("leaderboard.csv", "The same table for a spreadsheet."),
+    RunFile("leaderboard.md", "The same table for people; `emoloom screen` prints it."),
+    RunFile("data/train.jsonl", "Dataset rows trained on, with weak VAD where nobody rated it."),
+    RunFile("data/select.jsonl", "Dataset rows that rank, as annotated by people."),
+    RunFile("data/polarity.jsonl", "Texts and their flips.", "`polarity.pairs` is above 0"),
+    RunFile("data/rejected.jsonl", "Lines of the corpora that could not become rows, and why."),
+    RunFile("data/scale.json", "The affine map from weak to human VAD."),
+    RunFile("data/counts.json", "Rows in, drawn, removed; positives; the lexicon's hit rate."),
+    RunFile("data/flips.jsonl", "Training rows made by Valence Flip.", _FLIP),
+    RunFile("data/flips.json", "How many rows were flipped, and why others were not.", _FLIP),
+    RunFile("data/verifier.zip", "The appraisal verifier, without pickle.", _APPRAISAL),
+    RunFile("data/verifier.json", "How good the verifier is on held-out texts.", _APPRAISAL),
+    RunFile("done/<stage>.json", "Marker of a finished stage: hashes of inputs and outputs."),
+    RunFile("candidates/<name>/rows/<set>.jsonl", "Raw outputs, one a row: `id`, `output`."),
+    RunFile("candidates/<name>/scores.json", "Its scores, parsed and strict."),
+    RunFile("candidates/<name>/done/<stage>.json", "Marker of a finished stage, written last."),
+    RunFile("candidates/<name>/preflight.json", "The certificate of the model.", "no floor"),
+    RunFile("candidates/<name>/steps.jsonl", "Losses and rate of every training step.", _TRAINED),
+    RunFile(
+        "candidates/<name>/checkpoint/adapter_config.json", "Of the LoRA adapter (peft).", _TRAINED
+    ),
+    RunFile("candidates/<name>/checkpoint/adapter_model.safetensors", "Its weights.", _TRAINED),
+    RunFile(
+        "candidates/<name>/checkpoint/heads.safetensors", "Weights of the light heads.", _HEADS
+    ),
+    RunFile("candidates/<name>/training/<step>/state.json", "Where training goes on.", _UNFINISHED),
+    RunFile(
+        "candidates/<name>/training/<step>/state.safetensors",
+        "Parameters and the optimiser's moments.",
+        _UNFINISHED,
+    ),
+)
+"""Every file, in the order of the page."""

@@ -1,0 +1,103 @@
+"""The commands for the winner of a screen: `export` and `predict`."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from emoloom.cli_parts import AllowLarge, TrustRemoteCode
+
+if TYPE_CHECKING:
+    from emoloom.prediction.inputs import Form, Item
+    from emoloom.prediction.results import Result
+
+
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Run folder.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="F", help="Folder to write; nothing may be there yet.")
+    ],
+    candidate: Annotated[
+        str | None,
+        typer.Option("--candidate", metavar="NAME", help="Whom to export; the leader if left out."),
+    ] = None,
+    form: Annotated[
+        Literal["merged", "adapter"],
+        typer.Option("--form", help="Whole weights, or the adapter without its base model."),
+    ] = "merged",
+    check_rows: Annotated[
+        int, typer.Option("--check-rows", min=1, help="Rows of the run that are answered again.")
+    ] = 4,
+) -> None:
+    """Export a candidate of a finished run as a model for transformers, with its card."""
+    from emoloom.engines.progress import show_progress
+    from emoloom.exports.make import ExportRequest, export
+
+    request = ExportRequest(folder, candidate, out, form, check_rows)
+    with show_progress() as progress:
+        exported = export(request, progress.say)
+    typer.echo(exported.folder)
+
+
+def predict(
+    source: Annotated[
+        str, typer.Argument(metavar="F|SRC", help="Folder of an export, or any model source.")
+    ],
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="FILE", help="Files of texts; stdin if left out."),
+    ] = None,
+    form: Annotated[
+        Literal["auto", "text", "jsonl"],
+        typer.Option("--format", help="A text a line, or JSON Lines with `text` (and `id`)."),
+    ] = "auto",
+    labels: Annotated[
+        str | None,
+        typer.Option("--labels", metavar="SPACE", help="Label space, where F is no export."),
+    ] = None,
+    max_new_tokens: Annotated[
+        int | None,
+        typer.Option("--max-new-tokens", min=1, max=1024, help="Longest answer, likewise."),
+    ] = None,
+    decoder: Annotated[
+        Literal["canonical", "verified"], typer.Option(help="Same answers; canonical is slow.")
+    ] = "verified",
+    *,
+    allow_large: AllowLarge = False,
+    trust_remote_code: TrustRemoteCode = False,
+) -> None:
+    """Answer texts as they come, in their order: one line of JSON each."""
+    from emoloom.engines.progress import show_progress
+    from emoloom.prediction.predictor import PredictSettings, open_predictor
+
+    settings = PredictSettings(labels, max_new_tokens, decoder, allow_large, trust_remote_code)
+    items = _items(files or [], form)
+    with show_progress() as progress:
+        predictor = open_predictor(source, settings, progress.say)
+    _print(predictor.answer(items))
+
+
+def _print(results: "Iterator[Result]") -> None:
+    """Each as soon as it is there; in the end, or when interrupted, how many."""
+    from emoloom.prediction.results import Tally
+
+    tally = Tally()
+    try:
+        for result in results:
+            tally.add(result)
+            typer.echo(result.to_line())
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(tally.says()) from stop
+    typer.echo(tally.says(), err=True)
+
+
+def _items(files: list[Path], form: "Form") -> "Iterator[Item]":
+    from emoloom.prediction.inputs import read_files, read_items, ready_lines
+
+    if files:
+        return read_files(files, form)
+    if sys.stdin.isatty():
+        typer.echo("reading texts from the terminal, one a line; Ctrl-D ends", err=True)
+    return read_items(ready_lines(sys.stdin.buffer), form)

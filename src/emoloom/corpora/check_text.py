@@ -1,0 +1,60 @@
+"""The report of `emoloom data check` in words. Names of the file are data: see `printable`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from emoloom.corpora.check import FileCheck, mapping_yaml
+from emoloom.corpora.corpus import Corpus
+
+_MOST_REASONS = 20
+
+
+def describe(path: Path, found: FileCheck) -> Iterator[str]:
+    """Line by line: what it is, hashes, licence, guess, counts, rejected records by reason."""
+    yield f"{path}: {found.kind}"
+    for file in found.files:
+        yield f"sha256 {file.sha256}  {file.name}: {_hash_in_words(file.known, found.corpus)}"
+    if found.corpus is None:
+        yield "licence: not stated; say it in the config (`licence:`), exports carry it"
+    else:
+        yield f"licence: {found.corpus.licence}, {found.corpus.licence_url}"
+        yield f"cite: {found.corpus.citation}; {found.corpus.url}"
+    if found.mapping is not None:
+        yield "guessed mapping; check it and paste it into data.train or data.select:"
+        yield from (f"    {line}" for line in mapping_yaml(path, found.mapping).splitlines())
+    yield from _counts(found)
+    yield from _rejected(found)
+
+
+def _hash_in_words(known: bool | None, corpus: Corpus | None) -> str:
+    if known is None or corpus is None:
+        return "no hash is known to compare with"
+    return (
+        f"this is {corpus.known_as}" if known else f"NOT {corpus.known_as}; it is used all the same"
+    )
+
+
+def _counts(found: FileCheck) -> Iterator[str]:
+    if found.continued or (found.corpus and found.corpus.in_conversations):
+        utterances = found.rows + found.continued
+        yield f"{utterances:,} utterances in {found.groups:,} conversations"
+    yield f"{found.records:,} records = {found.rows:,} rows + {found.rejected:,} rejected"
+    yield "by split: " + ", ".join(f"{name} {count:,}" for name, count in found.splits.items())
+    if found.rated:
+        yield f"with VAD: {found.rated:,}"
+    if found.labels:
+        space = found.space.name if found.space else "no space that ships fits; taken as they are"
+        yield f"by label ({space}):"
+        width = max(map(len, found.labels))
+        yield from (f"    {name:<{width}}  {count:>9,}" for name, count in found.labels.items())
+
+
+def _rejected(found: FileCheck) -> Iterator[str]:
+    if not found.reasons:
+        return
+    yield "rejected, by reason:"
+    for reason in found.reasons[:_MOST_REASONS]:
+        yield f"    {reason.count:>9,}  {reason.text} (first: line {reason.line}, {reason.example})"
+    rest = found.reasons[_MOST_REASONS:]
+    if rest:
+        yield f"    {sum(reason.count for reason in rest):>9,}  for {len(rest)} further reasons"

@@ -1,0 +1,195 @@
+"""What the columns of a user's file may mean: a guess, to be shown and frozen in the config (ours).
+
+It looks at the column names and at the first thousand records.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from emoloom.config_mapping import MappingConfig
+from emoloom.corpora.labels import known_spaces, load_space
+from emoloom.corpora.lines import BadLineError, shown
+from emoloom.corpora.own_rows import COLUMN_ROLES, SPLIT_NAMES
+from emoloom.corpora.tables import Format, columns_of, format_of, table_records
+from emoloom.errors import UserError
+from emoloom.records import LabelSpace
+
+_NAMES: Mapping[str, tuple[str, ...]] = {
+    "text": ("text", "sentence", "utterance", "comment", "tweet", "message", "content", "body"),
+    "id": ("id", "row_id", "comment_id", "tweet_id", "uid", "key"),
+    "labels": ("labels", "label", "emotions", "emotion", "categories", "category", "class"),
+    "valence": ("valence", "v"),
+    "arousal": ("arousal", "a"),
+    "dominance": ("dominance", "d"),
+    "split": ("split", "set", "subset", "partition"),
+    "group": ("group", "conversation_id", "conv_id", "dialogue_id", "conversation", "thread_id"),
+}
+"""Role -> names of columns that tell it, in lower case, the surest first."""
+
+_VAD = ("valence", "arousal", "dominance")
+_SCALES = ((0.0, 1.0), (-1.0, 1.0), (1.0, 5.0), (1.0, 7.0), (1.0, 9.0), (0.0, 10.0), (0.0, 100.0))
+_SEPARATORS = (",", "|", ";", "/")
+_SAMPLE_RECORDS = 1000
+_ROW_KEYS = {"id", "answer"}
+
+
+def is_row_file(path: Path) -> bool:
+    """Whether a file holds dataset rows of our own form, which need no mapping."""
+    return format_of(path) == "jsonl" and set(columns_of(path, "jsonl")) >= _ROW_KEYS
+
+
+def guess_mapping(path: Path, space: LabelSpace | None) -> MappingConfig:
+    """Guess what the columns mean.
+
+    Args:
+        path: JSON Lines, CSV, TSV or Parquet.
+        space: Where the labels may be of; None looks at every space that ships.
+
+    Raises:
+        UserError: the file cannot be read, or no column of texts, or of labels or VAD, is found.
+    """
+    kind = format_of(path)
+    columns = columns_of(path, kind)
+    sample = sample_records(path, kind)
+    found = _roles(columns, sample)
+    if "text" not in found or not ({"labels", "valence"} & found.keys()):
+        missing = "texts" if "text" not in found else "labels, or of valence, arousal, dominance"
+        raise UserError(
+            f"{path}: no column of {missing} is found",
+            got=shown(", ".join(columns), 120),
+            allowed=", ".join(f"{role} ({', '.join(_NAMES[role][:3])})" for role in _NAMES),
+            do="name the columns in `mapping`",
+        )
+    settings: dict[str, Any] = dict(found)
+    if "labels" in found:
+        settings["label_separator"] = _separator(_texts(sample, found["labels"]), space)
+    if "valence" in found:
+        settings["vad_scale"] = _scale([found[role] for role in _VAD], sample)
+    return MappingConfig(format=kind, **settings)
+
+
+def guess_space(path: Path, mapping: MappingConfig) -> LabelSpace | None:
+    """The smallest label space that ships and holds most labels of the first records.
+
+    None where none holds half of the different labels.
+    """
+    if mapping.labels is None:
+        return None
+    kind = mapping.format or format_of(path)
+    sample = sample_records(path, kind, mapping.quotes)
+    labels = set(_labels(sample, mapping.labels, mapping.label_separator))
+    spaces = [load_space(name) for name in known_spaces()]
+    spaces.sort(key=lambda space: len(space.labels))
+    shares = {space.name: _held(labels, space) for space in spaces}
+    best = max(spaces, key=lambda space: shares[space.name])
+    return best if labels and shares[best.name] >= 0.5 * len(labels) else None
+
+
+def best_space(path: Path) -> LabelSpace:
+    """The label space that ships and holds most labels of a file of dataset rows."""
+    answers = (record.get("answer") for record in sample_records(path, "jsonl"))
+    whole = [answer for answer in answers if isinstance(answer, dict)]
+    labels = set(_labels(whole, "labels", ","))
+    spaces = [load_space(name) for name in known_spaces()]
+    # Of equals the default: most rows are labelled in it.
+    spaces.sort(key=lambda space: space.name != "goemotions28")
+    return max(spaces, key=lambda space: _held(labels, space))
+
+
+def sample_records(path: Path, kind: Format, quotes: bool | None = None) -> list[Mapping[str, Any]]:
+    """The first thousand records, without those that cannot be read."""
+    records = islice(table_records(path, kind, quotes), _SAMPLE_RECORDS)
+    return [one for _, one, _ in records if not isinstance(one, BadLineError)]
+
+
+def mapping_in_words(mapping: MappingConfig) -> str:
+    """`text = comment, labels = emotion`."""
+    named = ((role, getattr(mapping, role)) for role in COLUMN_ROLES)
+    return ", ".join(f"{role} = {name}" for role, name in named if name)
+
+
+def _roles(columns: Sequence[str], sample: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    by_name = {name.casefold().strip(): name for name in reversed(columns)}
+    found = {}
+    for role, names in _NAMES.items():
+        name = next((by_name[name] for name in names if name in by_name), None)
+        if name is not None:
+            found[role] = name
+    if not set(_VAD) <= found.keys():
+        for role in _VAD:
+            found.pop(role, None)
+    if "split" in found and not _tells_splits(_texts(sample, found["split"])):
+        del found["split"]
+    if "text" not in found:
+        free = [name for name in columns if name not in found.values()]
+        longest = max(free, key=lambda name: _mean_length(sample, name), default=None)
+        if longest is not None and _mean_length(sample, longest) >= 10:
+            found["text"] = longest
+    return {role: found[role] for role in COLUMN_ROLES if role in found}
+
+
+def _texts(sample: Sequence[Mapping[str, Any]], column: str) -> list[str]:
+    values = (record.get(column) for record in sample)
+    return [value for value in values if isinstance(value, str)]
+
+
+def _tells_splits(values: Sequence[str]) -> bool:
+    known = sum(value.strip().casefold() in SPLIT_NAMES for value in values)
+    return known > 0.5 * len(values)
+
+
+def _mean_length(sample: Sequence[Mapping[str, Any]], column: str) -> float:
+    lengths = [len(text) for text in _texts(sample, column)]
+    return sum(lengths) / max(1, len(sample))
+
+
+def _labels(sample: Sequence[Mapping[str, Any]], column: str, separator: str) -> Iterable[str]:
+    for record in sample:
+        value = record.get(column)
+        parts = value.split(separator) if isinstance(value, str) else value
+        for part in parts if isinstance(parts, list) else ():
+            if isinstance(part, str) and part.strip():
+                yield part.strip().casefold()
+
+
+def _held(labels: Iterable[str], space: LabelSpace) -> int:
+    names = {name.casefold() for name in space.labels}
+    return sum(label in names for label in labels)
+
+
+def _separator(values: Sequence[str], space: LabelSpace | None) -> str:
+    """The one that gives the most known labels; the first that stands in values where none does."""
+    spaces = [space] if space else [load_space(name) for name in known_spaces()]
+    names = {name.casefold() for one in spaces for name in one.labels}
+    counts: Counter[str] = Counter()
+    for separator in _SEPARATORS:
+        parts = (part.strip().casefold() for value in values for part in value.split(separator))
+        counts[separator] = sum(part in names for part in parts)
+    best = max(_SEPARATORS, key=lambda separator: counts[separator])
+    if counts[best] > counts[_SEPARATORS[0]]:
+        return best
+    used = [one for one in _SEPARATORS if any(one in value for value in values)]
+    return used[0] if used and not counts[_SEPARATORS[0]] else _SEPARATORS[0]
+
+
+def _scale(columns: Sequence[str], sample: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
+    """The narrowest usual scale that holds nearly all ratings."""
+    given = (record.get(column) for record in sample for column in columns)
+    values = [value for value in map(_finite, given) if value is not None]
+    for low, high in _SCALES:
+        inside = sum(low <= value <= high for value in values)
+        if values and inside >= 0.99 * len(values):
+            return low, high
+    return _SCALES[0]
+
+
+def _finite(value: object) -> float | None:
+    try:
+        number = float(value) if isinstance(value, str | int | float) else math.nan
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None

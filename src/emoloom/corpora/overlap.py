@@ -1,0 +1,216 @@
+"""No text on two sides of a split: what must leave train, and what it was the twin of.
+
+Train is a stream: memory grows with the other sets alone.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Literal, get_args
+
+from emoloom.corpora.lines import normalise_text
+from emoloom.corpora.near_duplicates import NEAR_DUPLICATE, Near, NearIndex
+from emoloom.records import Row
+
+Twin = Literal["same_text", "same_group", "near_text", "same_conversation", "near_conversation"]
+"""Why a row leaves train, in the order of the tests: its text stands in another set, word for
+word; its group does; a near duplicate of its text does; the conversation that it is part of stands
+in another set as a whole, word for word; or nearly so."""
+
+_Match = Literal["", "near", "same"]
+
+
+@dataclass(frozen=True, slots=True)
+class SetOverlap:
+    """How much of a set stood in train before train was cleared; the set keeps all its rows."""
+
+    rows: int
+    """Rows of the set."""
+    same_text: int
+    """Of them, rows whose text stood in train word for word."""
+    near_text: int
+    """Of them, rows with a near duplicate in train and none word for word."""
+    conversations: int
+    """Conversations of the set."""
+    same_conversation: int
+    """Of them, conversations that stood in train word for word as a whole."""
+    near_conversation: int
+    """Of them, conversations with a near duplicate in train and none word for word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """Train after `keep_apart`: rows in = kept + removed, both in the order given."""
+
+    kept: tuple[Row, ...]
+    """Rows that may be trained on."""
+    removed: tuple[Row, ...]
+    """Rows that may not."""
+    reasons: Mapping[Twin, int]
+    """Rows removed, by the first reason that holds: every reason, in the order of the tests."""
+    sets: Mapping[str, SetOverlap]
+    """What was found of each other set, by its name."""
+
+
+class OtherSets:
+    """Rows that train is held against, exactly and nearly.
+
+    Texts are compared as `normalise_text` leaves them, of any corpus with any; near duplicates
+    share `threshold` of their distinct words (Jaccard index). A conversation is a run of rows of
+    one group whose texts differ; its text is theirs, in order, and spaces in it do not count. Pairs
+    count, not chains: a train row stays that is near a removed row alone.
+    """
+
+    def __init__(self, *, threshold: float | None = NEAR_DUPLICATE) -> None:
+        """Begin without any set; all are added before the first row of train is sifted.
+
+        Args:
+            threshold: In (0, 1]; None looks for no near duplicates, which is faster.
+        """
+        # Copies of a corpus part words differently (`don ' t`): in a conversation it is nothing.
+        self._texts, self._whole = _Texts(threshold), _Texts(threshold, spaces=False)
+        self._groups: set[str] = set()
+        self._of_set: dict[str, tuple[list[int], list[int]]] = {}
+
+    def add(self, name: str, rows: Iterable[Row]) -> None:
+        """Take in rows of the set of this name."""
+        for _ in self.passing(name, rows):
+            pass
+
+    def passing(self, name: str, rows: Iterable[Row]) -> Iterator[Row]:
+        """As `add`, of rows on their way elsewhere."""
+        texts, whole = self._of_set.setdefault(name, ([], []))
+        for run in _runs(rows):
+            if run[0].group:
+                self._groups.add(run[0].group)
+            texts += [self._texts.add(row.text) for row in run]
+            if talk := _conversation(run):
+                whole.append(self._whole.add(talk))
+            yield from run
+
+    def sift(self, train: Iterable[Row]) -> Iterator[tuple[Row, Twin | None]]:
+        """Each row of train in order, with the first reason not to train on it, if any."""
+        for run in _runs(train):
+            talk = _conversation(run)
+            whole: _Match = self._whole.match(talk) if talk else ""
+            for row in run:
+                yield row, self._why(row, self._texts.match(row.text), whole)
+
+    def found(self) -> dict[str, SetOverlap]:
+        """What stood in all of train that was sifted so far, by the name of the set."""
+        return {
+            name: SetOverlap(
+                rows=len(texts),
+                **self._texts.counts(texts, "text"),
+                conversations=len(whole),
+                **self._whole.counts(whole, "conversation"),
+            )
+            for name, (texts, whole) in self._of_set.items()
+        }
+
+    def _why(self, row: Row, text: _Match, whole: _Match) -> Twin | None:
+        if not text and not whole and row.group not in self._groups:
+            return None
+        reasons: dict[Twin, bool] = {
+            "same_text": text == "same",
+            "same_group": row.group in self._groups,
+            "near_text": text == "near",
+            "same_conversation": whole == "same",
+            "near_conversation": whole == "near",
+        }
+        return next((reason for reason, holds in reasons.items() if holds), None)
+
+
+def keep_apart(
+    train: Iterable[Row],
+    others: Mapping[str, Iterable[Row]],
+    *,
+    threshold: float = NEAR_DUPLICATE,
+) -> Apart:
+    """Take out of train whatever stands in another set, exactly or nearly; others keep all rows.
+
+    Args:
+        train: Rows that may be taken out.
+        others: Name -> rows of the other sets.
+        threshold: As in `OtherSets`.
+    """
+    sets = OtherSets(threshold=threshold)
+    for name, rows in others.items():
+        sets.add(name, rows)
+    kept: list[Row] = []
+    removed: list[Row] = []
+    reasons: Counter[Twin] = Counter()
+    for row, twin in sets.sift(train):
+        if twin is None:
+            kept.append(row)
+        else:
+            removed.append(row)
+            reasons[twin] += 1
+    in_order = {reason: reasons[reason] for reason in get_args(Twin)}
+    return Apart(tuple(kept), tuple(removed), in_order, sets.found())
+
+
+class _Texts:
+    """Texts of the other sets, each once, and whether train was found to hold it."""
+
+    def __init__(self, threshold: float | None, *, spaces: bool = True) -> None:
+        self._threshold, self._spaces = threshold, spaces
+        self._ids: dict[str, int] = {}
+        self._indexed: list[str] = []
+        self._met: list[_Match] = []
+        self._index: NearIndex | None = None
+
+    def add(self, text: str) -> int:
+        """Number of the text as it is compared; -1 for one without any character."""
+        assert self._index is None, "all texts are added before the first is matched"
+        key = self._key(text)
+        if not key:
+            return -1
+        number = self._ids.setdefault(key, len(self._ids))
+        if number == len(self._met):
+            self._met.append("")
+            self._indexed.append(text)
+        return number
+
+    def match(self, text: str) -> _Match:
+        """Whether a text stands here; what it stands for is remembered as met."""
+        near = self._near(text)
+        for number, _ in near:
+            self._met[number] = self._met[number] or "near"
+        same = self._ids.get(self._key(text))
+        if same is None:
+            return "near" if near else ""
+        self._met[same] = "same"
+        return "same"
+
+    def _key(self, text: str) -> str:
+        words = normalise_text(text)
+        return words if self._spaces else words.replace(" ", "")
+
+    def _near(self, text: str) -> list[Near]:
+        if self._threshold is None:
+            return []
+        if self._index is None:
+            self._index = NearIndex(self._indexed, self._threshold)
+        return self._index.near(text)
+
+    def counts(self, numbers: Sequence[int], what: str) -> dict[str, int]:
+        """Of these texts, how many were met word for word, and how many only nearly."""
+        met = Counter(self._met[number] for number in numbers if number >= 0)
+        return {f"same_{what}": met["same"], f"near_{what}": met["near"]}
+
+
+def _runs(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Rows of one group that stand together; a row without a group is alone."""
+    numbered = enumerate(rows)
+    for _, run in groupby(numbered, key=lambda pair: pair[1].group or pair[0]):
+        yield [row for _, row in run]
+
+
+def _conversation(run: Sequence[Row]) -> str:
+    """The texts of a run as one; "" where it is none: one text said twice is no conversation."""
+    texts = [row.text for row in run]
+    if len(run) < 2 or len(set(map(normalise_text, texts))) < 2:
+        return ""
+    return "\n".join(texts)

@@ -1,0 +1,89 @@
+"""Parquet files, record by record. pyarrow is asked for only where such a file is read."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from emoloom.corpora.lines import check_file
+from emoloom.errors import UserError
+
+MAX_ROW_GROUP_BYTES = 1 << 31
+"""Row groups that unpack to more are refused: a small file can claim to hold any amount."""
+
+_BATCH_ROWS = 1024
+
+
+def parquet_columns(path: Path) -> tuple[str, ...]:
+    """Names of the columns.
+
+    Raises:
+        UserError: pyarrow is not installed, or the file is no sound Parquet file.
+    """
+    with _opened(path) as file:
+        return tuple(file.schema_arrow.names)
+
+
+def parquet_records(
+    path: Path, columns: Sequence[str] | None = None
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (number from 1, record), about a thousand records in memory at a time.
+
+    Args:
+        path: The file.
+        columns: Only these; all of them when None.
+
+    Raises:
+        UserError: pyarrow is not installed, the file is no sound Parquet file, or unpacks to too
+            much.
+    """
+    number = 0
+    with _opened(path) as file:
+        _check_size(path, file)
+        batches = file.iter_batches(_BATCH_ROWS, columns=None if columns is None else [*columns])
+        while True:
+            try:
+                batch = next(batches)
+                values = {name: batch.column(name).to_pylist() for name in batch.schema.names}
+            except StopIteration:
+                return
+            except Exception as error:  # pyarrow raises errors of many kinds
+                raise _unsound(path, error) from error
+            for at in range(batch.num_rows):
+                number += 1
+                yield number, {name: column[at] for name, column in values.items()}
+
+
+def _opened(path: Path) -> Any:
+    check_file(path)
+    try:
+        from pyarrow import parquet
+    except ImportError as error:
+        raise UserError(
+            f"{path.name} is a Parquet file, which needs pyarrow",
+            got=str(error),
+            do="pip install 'emoloom[parquet]'",
+        ) from error
+    try:
+        return parquet.ParquetFile(path)
+    except Exception as error:  # pyarrow raises errors of many kinds
+        raise _unsound(path, error) from error
+
+
+def _unsound(path: Path, error: Exception) -> UserError:
+    return UserError(
+        f"{path} is no sound Parquet file",
+        got=" ".join(str(error).split())[:200] or type(error).__name__,
+        do="check that it is whole, or fetch it again",
+    )
+
+
+def _check_size(path: Path, file: Any) -> None:
+    for index in range(file.metadata.num_row_groups):
+        size = file.metadata.row_group(index).total_byte_size
+        if size > MAX_ROW_GROUP_BYTES:
+            raise UserError(
+                f"{path} unpacks to too much",
+                got=f"row group {index} of {size} bytes",
+                allowed=f"at most {MAX_ROW_GROUP_BYTES}",
+                do="write it with smaller row groups",
+            )

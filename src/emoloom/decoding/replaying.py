@@ -1,0 +1,48 @@
+"""One row decoded again by the definition, and held against an answer that is kept. Ours."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from emoloom.decoding.canonical import decode_canonical
+from emoloom.models.causal_lm import CausalLM, full_forward
+from emoloom.models.logits import greedy
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What decoding again showed."""
+
+    output: str
+    """The raw text that it gave."""
+    same: bool
+    """Whether it is the kept one, byte for byte."""
+    gap: float
+    """Top-2 logit gap at the first token that differs, at least 0; 0 where none does."""
+
+
+def decode_again(lm: CausalLM, row_id: str, text: str, kept: str, max_new_tokens: int) -> Again:
+    """Decode a row canonically and compare with a kept output.
+
+    Raises:
+        ModelError: a logit is NaN.
+    """
+    found = decode_canonical(lm, row_id, text, max_new_tokens)
+    if found.output == kept:
+        return Again(found.output, same=True, gap=0.0)
+    return Again(found.output, same=False, gap=_gap_at_parting(lm, text, found.ids, kept))
+
+
+@torch.no_grad()
+def _gap_at_parting(lm: CausalLM, text: str, ids: Sequence[int], kept: str) -> float:
+    """One forward over the prompt and the answer: every token's gap stands in it."""
+    start = [*lm.prompter.head_ids, *lm.prompter.prompt(text).ids]
+    parting = len(ids)  # where the kept text only goes on, or stops before
+    for count in range(1, len(ids) + 1):
+        if not kept.startswith(lm.prompter.decode(ids[:count])):
+            parting = count - 1
+            break
+    whole = [*start, *ids]
+    _, gaps = greedy(full_forward(lm, whole, [min(len(start) - 1 + parting, len(whole) - 1)]))
+    return gaps[0]

@@ -1,0 +1,98 @@
+"""Before the work: the plan is written, models are timed, and it is said whether the budget holds.
+
+Counts are fixed by the plan; the forecast shapes nothing. What is wrong with a model that cannot be
+timed shows in its own stages.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from emoloom.engines.context import Context
+from emoloom.engines.outcomes import do_all
+from emoloom.runs.directory import write_json_atomic
+from emoloom.screening.budget import Spent
+from emoloom.screening.candidate_run import CandidateRun
+from emoloom.screening.forecast import Forecast, make_forecast
+from emoloom.screening.forecast_texts import LimitForecast, forecast_lines, limits
+from emoloom.screening.plan import PlannedStage, make_plan, planned_stages
+from emoloom.screening.probe import probe_work
+from emoloom.screening.probe_record import Probe, read_probe
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What a plan came to."""
+
+    plan: dict[str, Any]
+    """plan.json."""
+    forecast: Forecast
+    """Of what is left to be done."""
+    spent: Spent
+    """By earlier calls, and by the probes."""
+    limits: tuple[LimitForecast, ...]
+    """Each limit of the budget against the forecast."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether every limit is enough."""
+        return all(limit.holds for limit in self.limits)
+
+
+def plan_ahead(context: Context, jobs: Sequence[CandidateRun]) -> Planned | None:
+    """Write plan.json; probe each model and forecast what is left, unless that is off.
+
+    Args:
+        context: the screen.
+        jobs: every candidate, in the order in which they are done.
+
+    Returns:
+        The forecast; None where models are not to be timed.
+    """
+    config, run, ledger = context.config, context.run, context.engine.ledger
+    chosen, rows = [job.candidate for job in jobs], jobs[0].rows
+    flips = len(jobs[0].extras.flips)
+    plan = make_plan(config, chosen, rows, flips)
+    write_json_atomic(run.root / "plan.json", plan)
+    if not config.budget.probe:
+        return None
+    stages = planned_stages(config, chosen, rows, flips)
+    left = {stage.model for stage in stages if not is_done(context, stage)}
+    probes = probe_models(context, [job for job in jobs if job.candidate.model.name in left])
+    forecast = make_forecast(config, stages, probes, lambda stage: is_done(context, stage))
+    spent = ledger.spent()
+    found = limits(config.budget, spent, forecast)
+    ledger.plan(asdict(stage) for stage in forecast.stages)
+    return Planned(plan, forecast, spent, found)
+
+
+def announce(context: Context, planned: Planned | None) -> None:
+    """Show what is to be expected, where there is anything left to be done."""
+    if planned is not None and (planned.forecast.expected or planned.forecast.unknown):
+        for line in forecast_lines(planned.forecast, planned.limits):
+            context.progress.say(line)
+
+
+def probe_models(context: Context, jobs: Sequence[CandidateRun]) -> dict[str, Probe]:
+    """Time each model once, in the name of its first candidate."""
+    first: dict[str, CandidateRun] = {}
+    for job in jobs:
+        first.setdefault(job.candidate.model.name, job)
+
+    def probe(job: CandidateRun) -> None:
+        status, reason = do_all(context, [probe_work(job)])
+        if status == "failed":
+            name = job.candidate.model.name
+            context.run.event("probe_failed", candidate=job.candidate.name, message=reason)
+            context.progress.say(f"{name} cannot be timed: {reason}")
+
+    context.engine.each(probe, list(first.values()))
+    figures = context.engine.ledger.probes
+    found = {name: read_probe(figures.get(j.candidate.name, {})) for name, j in first.items()}
+    return {name: probe for name, probe in found.items() if probe is not None}
+
+
+def is_done(context: Context, stage: PlannedStage) -> bool:
+    """Whether a marker stands; its hashes are looked at when the stage's turn comes."""
+    folder = context.run.candidate(stage.candidate)
+    return (folder / "done" / f"{stage.stage}.json").exists()

@@ -1,0 +1,150 @@
+"""A worker process: it makes units of work in the run folder, and reports each border.
+
+Nothing of a candidate is sent to it but its name: rows, lexicon and certificates are read from the
+run folder, so what it makes is what any other process would make. After each finished unit it waits
+to be told to go on: a budget is never exceeded by more than one unit of each worker.
+"""
+
+import os
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from multiprocessing import connection, parent_process
+from pathlib import Path
+
+from emoloom.corpora.labels import load_space
+from emoloom.engines.ledger import peak_memory_mb
+from emoloom.engines.wire import GO, QUIT, READY, Border, End, Order, Setup
+from emoloom.errors import UserError, system_fault
+from emoloom.models.logits import ModelError
+from emoloom.runs.directory import RunDirectory
+from emoloom.runs.work import Outcome, Work
+from emoloom.screening.answers import candidate_work, pair_work, rung_work
+from emoloom.screening.candidate_run import CandidateRun
+from emoloom.screening.candidates import list_candidates
+from emoloom.screening.extras import read_extras
+from emoloom.screening.head_answers import SUFFIX
+from emoloom.screening.polarity_set import with_pairs
+from emoloom.screening.probe import probe_work
+from emoloom.screening.probe_record import PROBE
+from emoloom.screening.row_sets import read_row_sets
+from emoloom.supervision.lexicon import load_lexicon
+
+
+class _Stopped(BaseException):
+    """The parent wants no more of this unit."""
+
+
+def serve(wire: "connection.Connection", setup: Setup) -> None:
+    """Make what is ordered until the parent says to quit, or is gone."""
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    with suppress(OSError):  # not Linux: where memory runs out, take the worker and not the run
+        Path("/proc/self/oom_score_adj").write_text("800", encoding="ascii")
+    bench = _Bench(setup)
+    wire.send(READY)
+    while True:
+        try:
+            order = wire.recv()
+        except EOFError:
+            return
+        if order == QUIT:
+            return
+        wire.send(_make(bench, order, _Meter(wire)))
+
+
+def _die_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+@dataclass
+class _Bench:
+    """The jobs of a run, read once."""
+
+    setup: Setup
+
+    @cached_property
+    def jobs(self) -> dict[str, CandidateRun]:
+        config, run = self.setup.config, RunDirectory(self.setup.root)
+        space, lexicon = load_space(config.labels), load_lexicon(config.lexicon)
+        rows = read_row_sets(run.root / "data", space)
+        if config.polarity.pairs:
+            rows = with_pairs(rows, run, space)
+        extras, files = read_extras(run, config, space), self.setup.files
+        return {
+            one.name: CandidateRun(
+                one,
+                files[one.model.name],
+                config.model_copy(update={"seed": one.seed}),
+                run,
+                space,
+                lexicon,
+                rows,
+                extras,
+            )
+            for one in list_candidates(config)
+        }
+
+
+class _Meter:
+    """Reports borders, and stops where the parent says so."""
+
+    def __init__(self, wire: "connection.Connection") -> None:
+        self.wire, self.tokens = wire, 0
+
+    def __call__(self, count: int, /) -> None:
+        self.wire.send(Border(count, self.tokens))
+        self.tokens = 0
+        if self.wire.recv() != GO:
+            raise _Stopped
+
+    def spend(self, tokens: int, /) -> None:
+        self.tokens += tokens
+
+
+def _make(bench: _Bench, order: Order, meter: _Meter) -> End:
+    try:
+        job = bench.jobs[order.candidate.removesuffix(SUFFIX)]
+        made = find_work(job, order).make(meter)
+        held = {"peak_memory_mb": round(peak_memory_mb(), 1)}
+        outcome = Outcome(made.outputs, dict(made.counts), {**made.costs, **held})
+    except _Stopped:
+        return End("stopped", tokens=meter.tokens)
+    except ModelError as error:
+        return End("model", message=str(error), tokens=meter.tokens)
+    except UserError as error:
+        return End("user", message=str(error), tokens=meter.tokens)
+    except Exception as error:
+        if (fault := system_fault(error)) is not None:
+            return End("disk", message=str(fault), tokens=meter.tokens, errno=fault.errno or 0)
+        traceback.print_exc()  # this candidate's alone; the others go on
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        return End("bug", message=said, tokens=meter.tokens)
+    return End("done", outcome, tokens=meter.tokens)
+
+
+def find_work(job: CandidateRun, order: Order) -> Work:
+    """The unit of that name, of the inputs that the parent has in mind."""
+    for unit in _works(job, order.stage):
+        if (unit.stage.name, unit.candidate) == (order.stage, order.candidate):
+            assert unit.stage.inputs == order.inputs, f"{order} has other inputs here"
+            return unit
+    raise AssertionError(f"no unit is named {order}")
+
+
+def _works(job: CandidateRun, stage: str) -> Iterator[Work]:
+    """Every unit of a candidate up to the one that is asked for; those before it are done."""
+    if stage == PROBE:
+        yield probe_work(job)
+        return
+    rung = stage.rpartition("-")[2]
+    if stage.startswith(("train-", "select-")):
+        yield from rung_work(job, int(rung))
+        return
+    yield from chain(candidate_work(job), pair_work(job))

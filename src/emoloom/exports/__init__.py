@@ -1,0 +1,1 @@
+"""The winner of a run as a model that people can use."""

@@ -1,0 +1,14 @@
+"""What a model runs on, as far as it can change the last bits of a logit; nothing that names it."""
+
+import torch
+
+from emoloom.models.causal_lm import CausalLM
+
+
+def device_facts(lm: CausalLM) -> dict[str, str]:
+    """Kind of device, its instruction set or card, and the CPU threads in force."""
+    if lm.device.type == "cuda":
+        kind = torch.cuda.get_device_name(lm.device)
+    else:
+        kind = str(torch.backends.cpu.get_cpu_capability())
+    return {"device": lm.device.type, "kind": kind, "threads": str(torch.get_num_threads())}

@@ -1,0 +1,57 @@
+"""The cache of answers that a candidate may use: none, unless the config switches it on."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emoloom.models.causal_lm import CausalLM
+from emoloom.models.certificate import Certificate
+from emoloom.models.device import device_facts
+from emoloom.runs.directory import fingerprint
+from emoloom.runs.provenance import code_sha256, machine, package_versions
+from emoloom.screening.answer_cache import MEGABYTE, AnswerCache, AnswerFacts, answers_folder
+
+if TYPE_CHECKING:
+    from emoloom.screening.candidate_run import CandidateRun
+
+
+def answer_cache(
+    job: "CandidateRun",
+    lm: CausalLM,
+    adapter: str,
+    certificate: Certificate,
+    folder: Path | None = None,
+) -> AnswerCache | None:
+    """The answers that this very model gave before, in this very way, on a machine of this kind.
+
+    Args:
+        job: candidate and config.
+        lm: the model as it is decoded.
+        adapter: sha256 of its adapter, or empty.
+        certificate: of the base model.
+        folder: where answers are kept; None for the user's cache.
+
+    Returns:
+        None where the config has `cache.answers` off.
+    """
+    config = job.config
+    if not config.cache.answers:
+        return None
+    device, here = device_facts(lm), machine()
+    facts = AnswerFacts(
+        weights=job.model.weights_sha256,
+        adapter=adapter,
+        tokenizer=job.model.tokenizer_sha256,
+        model_config=job.model.config_sha256,
+        prompt=(certificate.prompt_head_sha256, certificate.prompt_tail),
+        max_text_tokens=config.training.max_text_tokens,
+        decoder=config.decoding.decoder,
+        max_new_tokens=config.decoding.max_new_tokens,
+        certificate=fingerprint(certificate.to_dict()),
+        dtype=config.decoding.dtype,
+        code=code_sha256(),
+        packages=tuple(sorted(package_versions().items())),
+        threads=config.threads,
+        device=(device["device"], device["kind"], here["system"], here["architecture"]),
+    )
+    most = config.cache.max_mb * MEGABYTE
+    return AnswerCache(facts, most, job.say, folder or answers_folder())

@@ -1,0 +1,89 @@
+"""What a recipe is in the trainer's terms, and how many steps it takes."""
+
+import math
+from dataclasses import dataclass
+
+from emoloom.config import Config
+from emoloom.recipes import RECIPES, Recipe
+from emoloom.screening.extras import pool_a_of
+from emoloom.training.mixture import MixtureSettings
+from emoloom.training.schedule import FitSettings
+from emoloom.training.terms import Weights
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """How a recipe draws its rows from pools."""
+
+    pool_a: tuple[str, ...]
+    """Corpora of pool A; all others are pool B."""
+    settings: MixtureSettings
+    """Heating and cooling."""
+
+
+def fit_settings(config: Config, recipe: Recipe) -> FitSettings:
+    """A recipe in the trainer's terms."""
+    training, parts = config.training, RECIPES[recipe]
+    given = training.weights
+    heads = "heads" in parts
+    return FitSettings(
+        seed=config.seed,
+        epochs=training.epochs,
+        batch_rows=training.batch_rows,
+        pack_tokens=training.pack_tokens,
+        learning_rate=training.learning_rate,
+        warmup_share=training.warmup_share,
+        decay_share=training.decay_share,
+        lora_rank=training.lora_rank,
+        weights=Weights(
+            labels=given.labels if heads else 0.0,
+            vad=given.vad if heads else 0.0,
+            vad_preserving=given.vad_preserving if "vad_preserving" in parts else 0.0,
+            appraisal=given.appraisal if "appraisal" in parts else 0.0,
+        ),
+        dtype=training.dtype,
+        recompute=training.recompute,
+    )
+
+
+def trains_heads(config: Config, recipe: Recipe) -> bool:
+    """Whether a recipe trains heads, which then are a floor of their own."""
+    return recipe in RECIPES and fit_settings(config, recipe).weights.heads
+
+
+def mixture_of(config: Config, recipe: Recipe) -> Mixture | None:
+    """The mixture of a recipe, or None."""
+    if "mixture" not in RECIPES[recipe]:
+        return None
+    given = config.training.mixture
+    return Mixture(
+        pool_a_of(config),
+        MixtureSettings(
+            tau0=given.tau0,
+            entropy_low=given.entropy_low,
+            entropy_high=given.entropy_high,
+            most_draws=given.most_draws,
+        ),
+    )
+
+
+def train_steps(config: Config, rows: int) -> int:
+    """Optimiser steps over so many rows, whatever the recipe."""
+    return config.training.epochs * -(-rows // config.training.batch_rows)
+
+
+def rung_ends(config: Config, steps: int) -> tuple[int, ...]:
+    """The last step of each rung of a training of `steps`; that of the last rung is `steps`.
+
+    Each rung takes as many times more steps than the one before as fewer candidates reach it.
+    """
+    rungs, keep = config.halving.rungs, config.halving.keep
+    return tuple(max(1, math.ceil(steps * keep ** (rungs - r))) for r in range(1, rungs + 1))
+
+
+def trial_steps(config: Config, steps: int) -> int:
+    """Steps of one trial of a learning rate; 0 where the one rate of the config is taken."""
+    trials = config.trials
+    if not trials.learning_rates:
+        return 0
+    return max(1, math.floor(trials.share * steps / len(trials.learning_rates)))

@@ -1,0 +1,296 @@
+"""The row sets of a screen, built from streams: one record in memory at a time.
+
+read `select`, the test splits, then train -> map labels -> take out of train what stands elsewhere
+-> draw -> fit the scale of
+weak VAD -> supervise weakly -> write. What is kept of a row in memory is some numbers; the rows
+themselves wait in temporary files beside the outputs.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, get_args
+
+from emoloom.config_sections import DataConfig, RowsConfig
+from emoloom.corpora.near_duplicates import NEAR_DUPLICATE
+from emoloom.corpora.overlap import OtherSets, Twin
+from emoloom.corpora.reading import Seen
+from emoloom.corpora.rows import row_line, row_of_line
+from emoloom.errors import UserError
+from emoloom.records import VAD, Answer, LabelSpace, Row
+from emoloom.runs.directory import dumps, write_json_atomic, write_parts_atomic
+from emoloom.screening.lexicon_fit import fit_scale, is_human, warnings
+from emoloom.screening.parts import (
+    guessed_mappings,
+    notices,
+    open_part,
+    part_name,
+)
+from emoloom.screening.pools import (
+    Order,
+    PartMaps,
+    draw_order,
+    hold_out_tests,
+    rare_label_warning,
+)
+from emoloom.screening.spool import Conflicts, Spool
+from emoloom.supervision.lexicon import Lexicon
+from emoloom.supervision.weak_vad import AffineMap, WeakVad, rationale, weak_vad
+
+FILES = ("train.jsonl", "select.jsonl", "rejected.jsonl", "scale.json", "counts.json")
+"""What is written."""
+
+VAD_DECIMALS = 4
+"""Decimals of weak VAD in the row files; answers write two."""
+
+MAX_SCALE_ROWS = 50_000
+"""Human-rated train rows that the scale is fitted on, at most: the first ones drawn (ours)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What the row sets are drawn from, and how."""
+
+    data: DataConfig
+    """Which corpora, and how many rows."""
+    sources: Mapping[str, Mapping[str, str]]
+    """Hashes of their files, from `parts.source_hashes`."""
+    seed: int
+    """Of the draws."""
+    held_out: tuple[Row, ...] = ()
+    """Rows of no set here, whose texts and groups must not stand in train."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """One part: its rows on the disk, and which of them are drawn."""
+
+    rows: Spool
+    order: Order
+
+    def lines(self) -> Iterator[bytes]:
+        return self.rows.lines(None if isinstance(self.order, range) else self.order)
+
+    def human(self) -> Iterator[Row]:
+        """Drawn rows with human VAD."""
+        return map(row_of_line, self.rows.lines(self.rows.marked(self.order)))
+
+
+def write_row_sets(
+    folder: Path, drawing: Drawing, space: LabelSpace, lexicon: Lexicon
+) -> dict[str, Any]:
+    """Draw the row sets and write train, select and rejected lines, the scale, and the counts.
+
+    Args:
+        folder: Where the five files of `FILES` go.
+        drawing: Which rows, and how many.
+        space: The label space in force.
+        lexicon: For cues and weak VAD.
+
+    Returns:
+        What counts.json holds.
+
+    Raises:
+        UserError: a corpus cannot be read, has another label space, or has too few rows.
+    """
+    data = drawing.data
+    with ExitStack() as stack:
+        build = _Build(folder, drawing, space, lexicon, stack)
+        select = [build.select(part, index) for index, part in enumerate(data.select)]
+        build.hold_out()
+        train = [build.train(part, index) for index, part in enumerate(data.train)]
+        _check_left(train, build)
+        human = chain.from_iterable(part.human() for part in train)
+        scale = fit_scale(islice(human, MAX_SCALE_ROWS), lexicon)
+        write_parts_atomic(folder / "train.jsonl", build.supervised(train, scale))
+        write_parts_atomic(folder / "select.jsonl", build.asked(select))
+        write_parts_atomic(folder / "rejected.jsonl", build.turned_away())
+        counts = build.counts()
+    write_json_atomic(folder / "scale.json", asdict(scale))
+    write_json_atomic(folder / "counts.json", counts)
+    return counts
+
+
+class _Build:
+    """The row sets under way, and what is counted of them."""
+
+    def __init__(
+        self,
+        folder: Path,
+        drawing: Drawing,
+        space: LabelSpace,
+        lexicon: Lexicon,
+        stack: ExitStack,
+    ) -> None:
+        self.drawing, self.space, self.lexicon = drawing, space, lexicon
+        self._folder, self._stack = folder, stack
+        self._bad = {"train": self._spool(), "dev": self._spool()}
+        self._maps = PartMaps(drawing.data, space)
+        threshold = NEAR_DUPLICATE if drawing.data.near_duplicates else None
+        self._others, self._pairs = (OtherSets(threshold=threshold) for _ in range(2))
+        self._untested: list[str] = []
+        self._ids, self._conflicts = Seen(), Conflicts()
+        self._sources: dict[str, Counter[str]] = {"train": Counter(), "select": Counter()}
+        self._positives: dict[str, Counter[str]] = {"train": Counter(), "select": Counter()}
+        self._because: Counter[str] = Counter()
+        self._draws: list[dict[str, Any]] = []
+        self._rows_read = self._hits = self._tokens = 0
+        self.overlap = self.held_out = 0
+
+    def _spool(self) -> Spool:
+        return self._stack.enter_context(Spool(self._folder))
+
+    def select(self, part: RowsConfig, index: int) -> _Drawn:
+        """Every row of a part of `select` is remembered, drawn or not."""
+        rows = self._spool()
+        for row in self._others.passing("select", self._rows(part, "dev")):
+            rows.add(row_line(row))
+        return _Drawn(rows, self._order("select", part, len(rows), (1, index)))
+
+    def hold_out(self) -> None:
+        """Test splits and the rows held out beside: train is held against them too."""
+        self._untested = hold_out_tests(self.drawing.data, self.space, self._others)
+        self._pairs.add("polarity pairs", self.drawing.held_out)
+
+    def train(self, part: RowsConfig, index: int) -> _Drawn:
+        """Rows of a part of `train` that stand nowhere else."""
+        rows = self._spool()
+        for row, twin in self._pairs.sift(self._apart(self._rows(part, "train"))):
+            if twin is None:
+                rows.add(row_line(row), is_human(row))
+            else:
+                self.held_out += 1
+        return _Drawn(rows, self._order("train", part, len(rows), (0, index)))
+
+    def _apart(self, train: Iterable[Row]) -> Iterator[Row]:
+        """Rows that stand in no other set."""
+        for row, twin in self._others.sift(train):
+            if twin is None:
+                yield row
+            else:
+                self.overlap += 1
+                self._because[twin] += 1
+
+    def _order(self, name: str, part: RowsConfig, n: int, stream: tuple[int, int]) -> Order:
+        """Which of `n` rows are drawn; what the draw was is kept for counts.json."""
+        seed = (self.drawing.seed, *stream)
+        order = draw_order(part, n, seed)
+        drawn = {"set": name, "corpus": part_name(part), "of": n, "drawn": len(order)}
+        self._draws.append({**drawn, "seed": list(seed)})
+        return order
+
+    def _rows(self, part: RowsConfig, split: str) -> Iterator[Row]:
+        """A split of a part in the labels in force; what cannot be read is turned away."""
+        name = "train" if split == "train" else "select"
+        return self._maps.mapped(part, name, self._read(part, split))
+
+    def _read(self, part: RowsConfig, split: str) -> Iterator[Row]:
+        for found, record in open_part(part, split, self.space).items:
+            if record is None or found not in (None, split):
+                continue
+            self._rows_read += 1
+            if isinstance(record, Row):
+                yield record
+            else:
+                self._bad[split].add(dumps(asdict(record)).encode("utf-8") + b"\n")
+
+    def supervised(self, train: Iterable[_Drawn], scale: AffineMap) -> Iterator[bytes]:
+        """Lines of `train`: cue words, and weak VAD where nobody rated a row."""
+        for line in chain.from_iterable(part.lines() for part in train):
+            row = row_of_line(line)
+            weak = weak_vad(row.text, self.lexicon, row.answer.labels)
+            self._count("train", row, weak)
+            self._conflicts.add(row)
+            yield row_line(supervise(row, weak, scale))
+
+    def asked(self, select: Iterable[_Drawn]) -> Iterator[bytes]:
+        """Lines of `select`, as people annotated them."""
+        for line in chain.from_iterable(part.lines() for part in select):
+            row = row_of_line(line)
+            self._count("select", row, weak_vad(row.text, self.lexicon))
+            yield line
+
+    def _count(self, name: str, row: Row, weak: WeakVad) -> None:
+        if not self._ids.add(row.id):
+            raise UserError(
+                "a row stands twice in the screen",
+                got=row.id,
+                do="name each corpus once in a row set, and never both a corpus and its sample",
+            )
+        self._sources[name][row.source] += 1
+        self._positives[name].update(row.answer.labels or ())
+        self._hits += weak.hits
+        self._tokens += weak.tokens
+
+    def turned_away(self) -> Iterator[bytes]:
+        """Lines of `rejected`, train's first."""
+        return chain(self._bad["train"].lines(), self._bad["dev"].lines())
+
+    def counts(self) -> dict[str, Any]:
+        """What counts.json holds."""
+        known = self._hits / max(1, self._tokens)
+        sets = {name: _of_set(found) for name, found in self._sources.items()}
+        return {
+            "sets": sets,
+            "lines_read": self._rows_read,
+            "rejected": sum(map(len, self._bad.values())),
+            "lost_in_label_maps": self._maps.lost(),
+            "label_maps": self._maps.counts(),
+            "removed_from_train": self.overlap,
+            "removed_from_train_because": {twin: self._because[twin] for twin in get_args(Twin)},
+            "removed_from_train_as_polarity_pairs": self.held_out,
+            "stood_in_train": {name: asdict(one) for name, one in self._others.found().items()},
+            "conflicting_duplicates_in_train": self._conflicts.count(),
+            "draws": self._draws,
+            "lexicon_hit_rate": round(known, 4),
+            **{f"{name}_positives": self._positives_of(name) for name in ("select", "train")},
+            "warnings": [
+                *warnings(known, self.lexicon),
+                *self._untested,
+                *self._maps.warnings(),
+                *rare_label_warning("select", self._positives_of("select")),
+                *rare_label_warning("train", self._positives_of("train")),
+            ],
+            "notices": notices(self.drawing.data, self.space),
+            "guessed_mappings": guessed_mappings(self.drawing.data, self.space),
+        }
+
+    def _positives_of(self, name: str) -> dict[str, int]:
+        return {label: self._positives[name][label] for label in self.space.labels}
+
+
+def supervise(row: Row, weak: WeakVad, scale: AffineMap) -> Row:
+    """A train row with cue words, and with weak VAD where nobody rated it.
+
+    Weak VAD is brought to the human scale, so that all training targets share one.
+
+    Args:
+        row: As annotated.
+        weak: Of its text and labels.
+        scale: From weak to human VAD.
+    """
+    vad, by = row.answer.vad, row.vad_source
+    if vad is None:
+        scaled = scale.apply(weak.vad)
+        vad, by = VAD(*(round(value, VAD_DECIMALS) for value in scaled.as_tuple())), "weak"
+    answer = Answer(row.answer.labels, vad, rationale(weak.cues))
+    return Row(row.id, row.text, answer, row.source, row.split, by, row.group)
+
+
+def _check_left(train: Iterable[_Drawn], build: _Build) -> None:
+    if any(len(part.order) for part in train):
+        return
+    removed = build.overlap + build.held_out
+    pairs = " or the polarity pairs" if build.held_out else ""
+    raise UserError(
+        "no train row is left",
+        got=f"{removed} rows, all in `select`, a test split{pairs} too" if removed else "none",
+        do="give train rows of other texts, whose labels have a counterpart",
+    )
+
+
+def _of_set(found: Mapping[str, int]) -> dict[str, int]:
+    return {**{source: found[source] for source in sorted(found)}, "all": sum(found.values())}

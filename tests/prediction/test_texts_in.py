@@ -1,0 +1,163 @@
+import io
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from emoloom.errors import UserError
+from emoloom.prediction.inputs import (
+    MOST_BYTES,
+    BadLine,
+    Item,
+    Text,
+    read_files,
+    read_items,
+    ready_lines,
+)
+
+
+def items(data: bytes, form: str = "auto", place: str = "") -> list[Item]:
+    return list(read_items(ready_lines(io.BytesIO(data)), form, place))
+
+
+class Pipe:
+    """A pipe whose writing end the test holds."""
+
+    def __init__(self) -> None:
+        reading, self.writing = os.pipe()
+        self.stream = os.fdopen(reading, "rb", buffering=0)
+        self.lines: Iterator[bytes | None] = ready_lines(self.stream)
+
+    def close(self) -> None:
+        self.stream.close()
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    made = Pipe()
+    yield made
+    made.close()
+
+
+def test_lines_come_while_the_pipe_is_open_and_none_before_each_wait(pipe):
+    assert next(pipe.lines) is None
+    os.write(pipe.writing, b"one\ntwo\nthr")
+    assert [next(pipe.lines) for _ in range(3)] == [b"one", b"two", None]
+    os.write(pipe.writing, b"ee\n")
+    assert [next(pipe.lines) for _ in range(2)] == [b"three", None]
+    os.write(pipe.writing, b"last")
+    os.close(pipe.writing)
+    assert list(pipe.lines) == [b"last"]
+
+
+def test_a_line_over_two_blocks_is_one_line(pipe):
+    long = b"x" * 70_000
+    os.write(pipe.writing, long[:65_536])
+    assert next(pipe.lines) is None
+    os.write(pipe.writing, long[65_536:] + b"\r\n\n")
+    os.close(pipe.writing)
+    assert list(pipe.lines) == [long, b""]
+
+
+def test_an_endless_line_is_not_held():
+    (bad, good) = items(b"x" * (3 * MOST_BYTES) + b"\nfine\n")
+    assert bad == BadLine(1, f"a line of over {MOST_BYTES} bytes")
+    assert good == Text(2, "fine")
+    (line,) = ready_lines(io.BytesIO(b"y" * (3 * MOST_BYTES)))
+    assert len(line) == MOST_BYTES + 2
+    for length, fits in ((MOST_BYTES, True), (MOST_BYTES + 1, False)):
+        for end in (b"", b"\n", b"\r\n", b"\rmore\n"):
+            (item,) = items(b"z" * length + end)
+            assert isinstance(item, Text) == (fits and end != b"\rmore\n")
+
+
+@pytest.mark.parametrize(
+    ("data", "texts"),
+    [
+        (b"", []),
+        (b"\n", [""]),
+        (b"a\n\nb", ["a", "", "b"]),
+        (b"a\r\nb\r\n", ["a", "b"]),
+        ("a\u2028b\x0cc\x85\n".encode(), ["a\u2028b\x0cc\x85"]),
+        (b"\xef\xbb\xbfa\n\xef\xbb\xbfb\n", ["a", "\ufeffb"]),
+        (b"nul \x00 inside", ["nul \x00 inside"]),
+    ],
+)
+def test_lines_in_are_texts_out_and_numbered_from_1(data, texts):
+    assert items(data) == [Text(number, text) for number, text in enumerate(texts, start=1)]
+
+
+def test_json_lines_keep_their_ids_and_a_bad_line_says_why():
+    rows: list[object] = [
+        {"id": "a", "text": "one", "more": 1},
+        {"id": 7, "text": "two"},
+        {"text": "three"},
+        {"id": "b", "text": 5},
+        {"id": "c"},
+        {"id": True, "text": "x"},
+        {"id": None, "text": "x"},
+        {"id": [1], "text": "x"},
+        {"id": "d", "text": "\ud800"},
+        {"id": "\ud800", "text": "x"},
+        {"id": 1 << 70, "text": "x"},
+        "no object",
+    ]
+    data = b"".join(json.dumps(row).encode() + b"\n" for row in rows) + b"\n{\n" + b"[" * 100_000
+    found = items(data)
+    assert found[:3] == [Text("a", "one"), Text(7, "two"), Text(3, "three")]
+    assert all(isinstance(one, BadLine) for one in found[3:])
+    assert [one.id for one in found[3:]] == ["b", "c", 6, 7, 8, "d", 10, 11, 12, 13, 14, 15]
+    assert found[3].error == "no text `text`"
+    assert "lone surrogate" in found[8].error
+    assert found[-1].error.startswith("no JSON")
+
+
+@pytest.mark.parametrize(
+    ("data", "form", "first"),
+    [
+        (b'\n{"text": "a"}', "auto", Text(1, "")),
+        (b'{"text": "a"}', "text", Text(1, '{"text": "a"}')),
+        (b"plain", "jsonl", BadLine(1, "no JSON; allowed: an object")),
+        (b'plain\n{"text": "a"}', "auto", Text(1, "plain")),
+    ],
+)
+def test_the_form_is_that_of_the_first_line_with_anything_in_it(data, form, first):
+    found = items(data, form)
+    assert type(found[0]) is type(first)
+    assert found[0].id == first.id
+    if form == "auto" and data.startswith(b"\n"):
+        assert found[1] == Text(2, "a")
+    if data.startswith(b"plain\n"):
+        assert found[1] == Text(2, '{"text": "a"}')
+
+
+def test_bytes_that_are_no_utf_8_spoil_one_line_alone():
+    assert items(b"a\nb\xffd\nc") == [
+        Text(1, "a"),
+        BadLine(2, "not UTF-8: byte 0xff"),
+        Text(3, "c"),
+    ]
+
+
+def test_lines_of_several_files_are_told_apart(tmp_path):
+    one, two = tmp_path / "one.txt", tmp_path / "two.jsonl"
+    one.write_text("a\nb\n", encoding="utf-8")
+    two.write_text('{"id": "own", "text": "c"}\n{"text": "d"}\n', encoding="utf-8")
+    read = [item for item in read_files([one, two], "auto") if item is not None]
+    assert read == [
+        Text(f"{one}:1", "a"),
+        Text(f"{one}:2", "b"),
+        Text("own", "c"),
+        Text(f"{two}:2", "d"),
+    ]
+    assert list(read_files([one], "auto")) == [Text(1, "a"), Text(2, "b")]
+
+
+@pytest.mark.parametrize("name", ["none.txt", "."])
+def test_a_file_that_cannot_be_read_is_named_at_once(tmp_path, name):
+    there = tmp_path / "there.txt"
+    there.write_text("a\n", encoding="utf-8")
+    with pytest.raises(UserError, match="cannot read texts from"):
+        read_files([there, Path(tmp_path / name)], "auto")

@@ -1,0 +1,100 @@
+"""A screen whose candidates are trained with several seeds."""
+
+import json
+
+import pytest
+
+from tiny_screen import (
+    Watch,
+    assert_same_results,
+    assert_user_error,
+    call,
+    entries_of,
+    run_screen,
+    write_config,
+)
+
+pytestmark = pytest.mark.usefixtures("own_cache")
+
+SEEDS = [3, 4, 5]
+NAMES = [f"one.sft.seed{seed}" for seed in SEEDS]
+
+
+@pytest.fixture(scope="module")
+def seeded(tmp_path_factory, shared_cache):
+    folder = tmp_path_factory.mktemp("seeds")
+    config = write_config(folder / "seeds.yaml", seeds=SEEDS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EMOLOOM_CACHE", str(shared_cache))
+        assert run_screen(config, folder / "run").code == 0
+    return folder
+
+
+def test_each_candidate_is_trained_with_each_seed_and_ranks_once(seeded):
+    entries = entries_of(seeded / "run")
+    assert entries["one.sft"]["rank"] == 1
+    assert entries["one.sft"]["trainings"] == NAMES
+    assert [entries[name]["rank"] for name in NAMES] == [None] * 3
+    assert entries["one.zero-shot"]["kind"] == "shown"
+    assert entries["one.sft"]["n"] == 3 * entries[NAMES[0]]["n"]
+    board = json.loads((seeded / "run/leaderboard.json").read_text(encoding="utf-8"))
+    assert board["verdict"]["seeds"] == 3
+    assert "over 3 seeds and 8 rows" in board["verdict"]["text"]
+    assert "|trainings:3,4,5|" in board["signature"]
+
+
+def test_trainings_differ_by_the_seed_alone(seeded, finished_run):
+    def bytes_of(folder, name, file):
+        return (folder / "candidates" / name / file).read_bytes()
+
+    adapter = "checkpoint/adapter_model.safetensors"
+    assert len({bytes_of(seeded / "run", name, adapter) for name in NAMES}) == 3
+    # The small screen's own seed is 3: the same rows, the same draw, the same adapter.
+    for file in (adapter, "steps.jsonl", "rows/select.jsonl", "preflight.json"):
+        assert bytes_of(seeded / "run", "one.sft.seed3", file) == bytes_of(
+            finished_run.folder, "one.sft", file
+        )
+
+
+def test_stopped_between_two_trainings_and_continued_it_ends_the_same(seeded, tmp_path):
+    folder = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        run_screen(seeded / "seeds.yaml", folder, Watch(stop_at=("train one.sft.seed4", 2)))
+    run_screen(seeded / "seeds.yaml", folder)
+    assert_same_results(folder, seeded / "run")
+
+
+def test_heads_alone_are_pooled_too(tmp_path):
+    config = write_config(tmp_path / "heads.yaml", seeds=[3, 4], recipes=["sft+heads"])
+    assert run_screen(config, tmp_path / "run").code == 0
+    entries = entries_of(tmp_path / "run")
+    assert entries["one.sft+heads.head"]["trainings"] == [
+        f"one.sft+heads.seed{seed}.head" for seed in (3, 4)
+    ]
+    assert entries["one.sft+heads.head"]["kind"] == "floor"
+    board = json.loads((tmp_path / "run/leaderboard.json").read_text(encoding="utf-8"))
+    floors = [c["name"] for c in board["verdict"]["floor_comparisons"]]
+    assert sorted(floors) == ["constant", "lexicon", "one.sft+heads.head", "tf-idf"]
+    assert "these 2 seeds" in board["verdict"]["text"]
+
+
+@pytest.mark.parametrize(
+    ("seeds", "fault"),
+    [([3, 3], "seeds: a seed stands twice"), ([-1], "seeds.0: got -1"), (3, "seeds: got 3")],
+)
+def test_seeds_that_cannot_be_used_are_refused(tmp_path, seeds, fault):
+    config = write_config(tmp_path / "seeds.yaml", seeds=seeds)
+    assert_user_error(call("check", config), fault)
+
+
+def test_a_run_of_several_seeds_verifies(seeded):
+    called = call("verify", seeded / "run")
+    assert called.code == 0, called
+
+
+def test_a_worker_trains_with_the_same_seeds(seeded, tmp_path):
+    config = write_config(tmp_path / "worker.yaml", seeds=SEEDS[:2], workers=1, recipes=["sft"])
+    assert run_screen(config, tmp_path / "run").code == 0
+    for name in NAMES[:2]:
+        file = f"candidates/{name}/rows/select.jsonl"
+        assert (tmp_path / "run" / file).read_bytes() == (seeded / "run" / file).read_bytes()
