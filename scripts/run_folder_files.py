@@ -23,10 +23,14 @@ _FLIP = "a recipe with `flip`"
 _APPRAISAL = "a recipe with `appraisal`"
 _HEADS = "a recipe with `heads`"
 _UNFINISHED = "training was cut short"
+_RUNGS = "`halving.rungs` is above 1"
+_TRIALS = "`trials.learning_rates` has rates"
+_RANKED = "`emoloom rank` was called"
 
 RUN_FILES = (
     RunFile("run.json", "What the folder is a run of, and how far it came: config in force."),
     RunFile("manifest.json", "in-toto statement: sha256 of the files, and what they came from."),
+    RunFile("manifest.sha256", "The digest of the manifest: keep it elsewhere."),
     RunFile("plan.json", "Stages and their counts, fixed before any work."),
     RunFile("events.jsonl", "What happened: started, continued, stopped, failed, audits."),
     RunFile("costs.json", "Every time, rate, memory and forward; nothing of it is elsewhere."),
@@ -34,6 +38,8 @@ RUN_FILES = (
     RunFile("leaderboard.json", "All scores with intervals, comparisons, best set and verdict."),
     RunFile("leaderboard.csv", "The same table for a spreadsheet."),
     RunFile("leaderboard.md", "The same table for people; `emoloom screen` prints it."),
+    RunFile("rungs.json", "What every rung decided, and why.", _RUNGS),
+    RunFile("rankings/<number>.json", "The ranking by other weights; numbered.", _RANKED),
     RunFile("data/train.jsonl", "Dataset rows trained on, with weak VAD where nobody rated it."),
     RunFile("data/select.jsonl", "Dataset rows that rank, as annotated by people."),
     RunFile("data/polarity.jsonl", "Texts and their flips.", "`polarity.pairs` is above 0"),
@@ -63,5 +69,11 @@ RUN_FILES = (
         "Parameters and the optimiser's moments.",
         _UNFINISHED,
     ),
+    RunFile("candidates/<name>/rows/<set>-<rung>.jsonl", "Raw outputs of a rung.", _RUNGS),
+    RunFile("candidates/<name>/rungs/<rung>/steps.jsonl", "Training steps of a rung.", _RUNGS),
+    RunFile("candidates/<name>/rungs/<rung>/checkpoint/<file>", "Its adapter.", _RUNGS),
+    RunFile("candidates/<name>/trunk/<step>/<file>", "Where the next rung goes on.", _RUNGS),
+    RunFile("candidates/<name>/rates/<trial>/steps.jsonl", "Steps of a trial of rates.", _TRIALS),
+    RunFile("candidates/<name>/rates/<trial>/loss.json", "Its loss on held-out rows.", _TRIALS),
 )
 """Every file, in the order of the page."""

@@ -7,27 +7,26 @@ import difflib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
     Field,
     ValidationError,
+    model_validator,
 )
+from pydantic_core import PydanticCustomError
 
+from emoloom.config_budget import BudgetConfig, CacheConfig, HalvingConfig, TrialsConfig
 from emoloom.config_mapping import OURS, Settings
 from emoloom.config_sections import (
     NAME,
-    BudgetConfig,
-    CacheConfig,
     DataConfig,
     DecodingConfig,
-    HalvingConfig,
     ModelConfig,
     PolarityConfig,
     RankingConfig,
     TrainingConfig,
-    TrialsConfig,
     ZeroShotConfig,
     distinct,
     held_against,
@@ -86,6 +85,16 @@ class Config(Settings):
     polarity: PolarityConfig = PolarityConfig()
     budget: BudgetConfig = BudgetConfig()
     cache: CacheConfig = CacheConfig()
+
+    @model_validator(mode="after")
+    def _rungs_or_seeds(self) -> Self:
+        if self.halving.rungs > 1 and len(self.seeds) > 1:
+            message = (
+                f"halving.rungs is {self.halving.rungs} and seeds names {len(self.seeds)}: a rung "
+                "decides over single trainings; give one seed, or halving.rungs: 1"
+            )
+            raise PydanticCustomError(OURS, message)
+        return self
 
     def in_force(self) -> dict[str, Any]:
         """Every setting, defaults included, as JSON values."""

@@ -21,9 +21,6 @@ RUN_ELSEWHERE = {
 }
 """Commands that another test stands for: the demo's with few rows, this suite itself."""
 
-MEASURED = {"docs/kv-off.md", "docs/statistics.md", "docs/weak-vad.md"}
-"""Pages of measurements, which their authors have still to mark: `python ...` takes hours there."""
-
 KINDS = {*SHELL, "text", "yaml", "json", "csv", "python", "html"}
 
 MODEL_FOLDER = "my-model"
@@ -31,8 +28,7 @@ MODEL_FOLDER = "my-model"
 
 
 def is_run(block: Block) -> bool:
-    measures = block.page in MEASURED and "python benchmarks/" in block.text
-    return block.kind in (*SHELL, "python") and not block.note and not measures
+    return block.kind in (*SHELL, "python") and not block.note
 
 
 @pytest.mark.usefixtures("own_cache")

@@ -1,6 +1,5 @@
 """The reference pages are what scripts/make_reference.py would write, and say what is there."""
 
-import fnmatch
 import re
 import shutil
 import sys
@@ -19,7 +18,7 @@ from emoloom.recipes import RECIPES  # noqa: E402
 from markdown_text import code, table  # noqa: E402
 from reference_of_code import _docstring  # noqa: E402
 from run_folder_files import RUN_FILES  # noqa: E402
-from tiny_screen import tree  # noqa: E402
+from tiny_screen import call, run_screen, tree, write_config  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -77,13 +76,38 @@ def test_every_recipe_has_its_line(pages: dict[str, str]) -> None:
         assert f"\n| `{name}` |" in pages["reference/recipes.md"]
 
 
+def described(folder: Path) -> tuple[set[str], set[str]]:
+    """Patterns of the page that files of the folder match, and files that match none."""
+    patterns = {
+        file.path: re.compile(re.sub(r"<\w+>", "[^/]+", re.escape(file.path))) for file in RUN_FILES
+    }
+    files = [name for name in tree(folder) if not Path(name).name.startswith(".")]
+    found = {path for path, form in patterns.items() if any(map(form.fullmatch, files))}
+    return found, {f for f in files if not any(form.fullmatch(f) for form in patterns.values())}
+
+
 def test_every_file_of_a_real_run_is_described(finished_run) -> None:
-    patterns = {re.sub(r"<\w+>", "*", file.path): file for file in RUN_FILES}
-    files = [name for name in tree(finished_run.folder) if not Path(name).name.startswith(".")]
-    undescribed = [f for f in files if not any(fnmatch.fnmatch(f, p) for p in patterns)]
-    assert undescribed == [], "scripts/run_folder_files.py has no line for these"
-    always = [pattern for pattern, file in patterns.items() if not file.when]
-    assert [p for p in always if not any(fnmatch.fnmatch(f, p) for f in files)] == []
+    found, undescribed = described(finished_run.folder)
+    assert undescribed == set(), "scripts/run_folder_files.py has no line for these"
+    assert {file.path for file in RUN_FILES if not file.when} <= found
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_every_file_of_a_run_with_every_part_is_described(tmp_path: Path) -> None:
+    config = write_config(
+        tmp_path / "rungs.yaml",
+        models=[{"source": f"random:tiny@{n}", "name": f"m{n}"} for n in (1, 2)],
+        recipes=["full-recipe"],
+        halving={"rungs": 2, "keep": 0.5, "rows": 4},
+        trials={"learning_rates": [1e-3, 3e-3]},
+    )
+    folder = tmp_path / "run"
+    assert run_screen(config, folder).code == 0
+    assert call("rank", folder, "--weights", "labels=0.7,vad=0.3").code == 0
+    found, undescribed = described(folder)
+    assert undescribed == set(), "scripts/run_folder_files.py has no line for these"
+    unseen = {file.path for file in RUN_FILES} - found
+    assert all("/training/" in path for path in unseen), unseen
 
 
 def test_every_decision_is_listed(pages: dict[str, str]) -> None:

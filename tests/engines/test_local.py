@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from emoloom.config_sections import BudgetConfig
+from emoloom.config_budget import BudgetConfig
 from emoloom.engines.ledger import peak_memory_mb
 from emoloom.engines.local import BudgetStop, LocalEngine
 from emoloom.runs.directory import RunDirectory, Stage, fingerprint, write_text_atomic

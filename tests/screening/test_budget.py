@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emoloom.config_sections import BudgetConfig
+from emoloom.config_budget import BudgetConfig
 from emoloom.screening.budget import Spent, Stop, last_stop, reached, spent_text
 
 WALL = {"event": "budget_stop", "resource": "wall_seconds", "limit": 60, "stage": "train"}

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from emoloom.config import Config, parse_config
-from emoloom.config_sections import BudgetConfig
+from emoloom.config_budget import BudgetConfig
 from emoloom.screening.budget import Spent
 from emoloom.screening.forecast import FORWARDS, make_forecast, packs_of
 from emoloom.screening.forecast_texts import forecast_lines, forecast_table, limits

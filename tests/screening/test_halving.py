@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asked_rows import SPACE, row
-from emoloom.config_sections import HalvingConfig
+from emoloom.config_budget import HalvingConfig
 from emoloom.records import VAD, Prediction
 from emoloom.screening.entries import ScoredCandidate
 from emoloom.screening.halving import decide, promote, promoted_counts

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import NoReturn, TypeVar
 
-from emoloom.config_sections import BudgetConfig
+from emoloom.config_budget import BudgetConfig
 from emoloom.engines.ledger import Ledger
 from emoloom.engines.progress import Progress, Task
 from emoloom.models.logits import ModelError

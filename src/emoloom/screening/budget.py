@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from emoloom.config_sections import BudgetConfig
+from emoloom.config_budget import BudgetConfig
 
 STOPPED = "budget_stop"
 """Event: a limit was reached."""

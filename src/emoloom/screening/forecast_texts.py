@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from emoloom.config_sections import BudgetConfig
+from emoloom.config_budget import BudgetConfig
 from emoloom.screening.budget import RESOURCES, Spent, amount
 from emoloom.screening.forecast import Forecast, StageForecast
 from emoloom.screening.planned_spent import columns

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from emoloom.config_sections import HalvingConfig
+from emoloom.config_budget import HalvingConfig
 from emoloom.metrics.resampling import two_sided_p
 from emoloom.records import LabelSpace, Row
 from emoloom.screening.entries import ScoredCandidate, score_entries

@@ -32,10 +32,15 @@ def pool_trainings(entries: Sequence[ScoredEntry], rule: RankingRule) -> list[Sc
     made: list[ScoredEntry] = []
     for entry in entries:
         group = groups.get(entry.source.pooled, [])
-        if group and group[0] is entry:
-            made.append(_pool(entry.source.pooled, group, rule))
+        if group and entry is group[0]:
+            made.append(_pool(entry.source.pooled, sorted(group, key=_by_seed), rule))
         made.append(entry)
     return made
+
+
+def _by_seed(entry: ScoredEntry) -> tuple[int, str]:
+    """The same order whatever the entries' own: names differ in their seed's digits alone."""
+    return len(entry.source.name), entry.source.name
 
 
 def _pool(name: str, group: Sequence[ScoredEntry], rule: RankingRule) -> ScoredEntry:
