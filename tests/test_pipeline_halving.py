@@ -208,6 +208,8 @@ def test_the_manifest_binds_rungs_and_their_checkpoints(halved):
     for name in ("rungs.json", "candidates/m1.sft/rungs/1/checkpoint/adapter_model.safetensors"):
         assert digests[name] == sha256_file(folder / name)
     assert not [name for name in digests if "/training/" in name]
+    called = call("verify", folder)
+    assert called.code == 0, called
 
 
 def test_settings_of_rungs_and_trials_that_cannot_be_used(tmp_path):

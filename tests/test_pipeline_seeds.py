@@ -76,6 +76,9 @@ def test_heads_alone_are_pooled_too(tmp_path):
     floors = [c["name"] for c in board["verdict"]["floor_comparisons"]]
     assert sorted(floors) == ["constant", "lexicon", "one.sft+heads.head", "tf-idf"]
     assert "these 2 seeds" in board["verdict"]["text"]
+    # Below, heads stand in the order of their scores: the order of seeds must not follow it.
+    called = call("verify", tmp_path / "run")
+    assert called.code == 0, called
 
 
 @pytest.mark.parametrize(
@@ -85,6 +88,11 @@ def test_heads_alone_are_pooled_too(tmp_path):
 def test_seeds_that_cannot_be_used_are_refused(tmp_path, seeds, fault):
     config = write_config(tmp_path / "seeds.yaml", seeds=seeds)
     assert_user_error(call("check", config), fault)
+
+
+def test_seeds_and_rungs_together_are_refused(tmp_path):
+    config = write_config(tmp_path / "both.yaml", seeds=[3, 4], halving={"rungs": 2})
+    assert_user_error(call("check", config), "halving.rungs is 2 and seeds names 2")
 
 
 def test_a_run_of_several_seeds_verifies(seeded):
