@@ -26,7 +26,7 @@ from tiny_screen import (
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
-ABOUT_CONFIG = {"run.json", "manifest.json", "plan.json"}
+ABOUT_CONFIG = {"run.json", "manifest.json", "manifest.sha256", "plan.json"}
 """They name the config in force, `workers` and limits among it."""
 
 

@@ -23,7 +23,8 @@ CASES = {case.name: case for case in all_cases() if not isinstance(case, DataCas
 
 # What may stand before the message: news of the work so far.
 NEWS = re.compile(
-    r"(Fetching|Converting|continuing the run in|warning:|forecast:) .+|(\w|-)+ [\w.-]+: .+|[\w.-]+\.sft: .+"
+    r"(Fetching|Converting|continuing the run in|warning:|forecast:) .+"
+    r"|(\w|-)+ [\w.-]+: .+|[\w.-]+\.sft: .+"
 )
 FAULTS = re.compile(r"error: .+ has (1 fault|\d+ faults):(\n  .+)+\nmend each line and .+\n")
 
