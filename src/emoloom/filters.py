@@ -1,10 +1,10 @@
 """The small filters of the command line: each runs one room alone, text in and text out."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from emoloom.contract.parse import parse_output
 from emoloom.contract.schema import write_answer
@@ -22,6 +22,10 @@ from emoloom.supervision.appraisal import Verifier
 from emoloom.supervision.lexicon import Lexicon
 from emoloom.supervision.valence_flip import Dropped, flip_text
 from emoloom.supervision.weak_vad import weak_vad
+
+if TYPE_CHECKING:
+    from emoloom.decoding.canonical import Decoded
+    from emoloom.models.causal_lm import CausalLM
 
 
 def parse_line(line: str, space: LabelSpace) -> str:
@@ -142,11 +146,8 @@ def decode_file(request: DecodeRequest, progress: Progress) -> int:
     Raises:
         UserError: the rows, the label space or the model cannot be used.
     """
-    from emoloom.decoding.canonical import Decoded, decode_canonical
-    from emoloom.decoding.verified import DecodeSettings, decode_rows
     from emoloom.models.causal_lm import load_causal_lm
     from emoloom.models.logits import ModelError
-    from emoloom.models.preflight import certify
     from emoloom.sources.model_files import get_model
 
     _check_output(request.output, request.source)
@@ -154,25 +155,12 @@ def decode_file(request: DecodeRequest, progress: Progress) -> int:
     lines = list(read_objects(request.source, ("id", "text"), "rows"))
     rows = [(line["id"], line["text"]) for line in lines]
     files = get_model(request.model, say=progress.say)
-    lm = load_causal_lm(
-        files.folder,
-        space,
-        name=files.display_name,
-        trust_remote_code=files.trust_remote_code,
-    )
-    limit = request.max_new_tokens
+    name, trusted = files.display_name, files.trust_remote_code
+    lm = load_causal_lm(files.folder, space, name=name, trust_remote_code=trusted)
+    decoded = {}
     try:
-        answers: Iterator[Decoded]
-        if request.decoder == "canonical":
-            answers = (decode_canonical(lm, row_id, text, limit) for row_id, text in rows)
-        else:
-            certificate = certify(lm, [text for _, text in rows], [_example(space)], limit)
-            if certificate.verdict == "refused":
-                raise ModelError(f"{files.display_name} is refused: {certificate.reason}")
-            answers = decode_rows(lm, rows, certificate, DecodeSettings(max_new_tokens=limit))
-        task = progress.task(f"decode {files.display_name}", len(rows), "rows")
-        decoded = {}
-        for answer in answers:
+        task = progress.task(f"decode {name}", len(rows), "rows")
+        for answer in _decoded(lm, rows, request, space):
             decoded[answer.id] = answer
             task.advance(1)
         task.close()
@@ -182,6 +170,23 @@ def decode_file(request: DecodeRequest, progress: Progress) -> int:
     values = [{key: getattr(decoded[row_id], key) for key in keys} for row_id, _ in rows]
     write_jsonl_atomic(request.output.resolve(), values)
     return len(rows)
+
+
+def _decoded(
+    lm: "CausalLM", rows: Sequence[tuple[str, str]], request: DecodeRequest, space: LabelSpace
+) -> "Iterator[Decoded]":
+    from emoloom.decoding.canonical import decode_canonical
+    from emoloom.decoding.verified import DecodeSettings, decode_rows
+    from emoloom.models.logits import ModelError
+    from emoloom.models.preflight import certify
+
+    limit = request.max_new_tokens
+    if request.decoder == "canonical":
+        return (decode_canonical(lm, row_id, text, limit) for row_id, text in rows)
+    certificate = certify(lm, [text for _, text in rows], [_example(space)], limit)
+    if certificate.verdict == "refused":
+        raise ModelError(f"{lm.name} is refused: {certificate.reason}")
+    return decode_rows(lm, rows, certificate, DecodeSettings(max_new_tokens=limit))
 
 
 def _check_output(path: Path, source: Path) -> None:
