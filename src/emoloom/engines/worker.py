@@ -113,7 +113,8 @@ def _make(bench: _Bench, order: Order, meter: _Meter) -> End:
         job = bench.jobs[order.candidate.removesuffix(SUFFIX)]
         made = find_work(job, order).make(meter)
         held = {"peak_memory_mb": round(peak_memory_mb(), 1)}
-        outcome = Outcome(made.outputs, dict(made.counts), {**made.costs, **held})
+        costs, made_on = {**made.costs, **held}, dict(made.made_on)
+        outcome = Outcome(made.outputs, dict(made.counts), costs, made_on)
     except _Stopped:
         return End("stopped", tokens=meter.tokens)
     except ModelError as error:
