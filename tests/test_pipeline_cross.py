@@ -2,27 +2,18 @@
 
 import json
 import re
-import shutil
-import time
-from functools import partial
 from html import unescape
-from itertools import count
-from types import SimpleNamespace
 
 import pytest
 from test_pipeline_workers import results
 
-from cross_files import COLUMNS, cross_config, cross_parts, ekman_csv, own_csv
+from cross_files import COLUMNS, cross_config, ekman_csv, own_csv, scores_of
 from emoloom.contract.schema import write_answer
-from emoloom.errors import ExitCode, UserError
+from emoloom.errors import ExitCode
 from emoloom.records import VAD, Prediction
 from emoloom.runs.directory import write_jsonl_atomic
-from forging import ANSWER, edit, edit_answer, seal
 from tiny_screen import (
     SETTINGS,
-    STAGES,
-    Watch,
-    assert_same_results,
     assert_user_error,
     call,
     entries_of,
@@ -37,28 +28,6 @@ FLOORS = ("constant", "lexicon", "tf-idf")
 NAME = "one.sft"
 
 
-@pytest.fixture(scope="module")
-def crossed(tmp_path_factory, shared_cache):
-    """The small screen with both files, finished. Shared: never write into it."""
-    base = tmp_path_factory.mktemp("crossed")
-    config, watch = cross_config(base / "cross.yaml"), Watch()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EMOLOOM_CACHE", str(shared_cache))
-        assert run_screen(config, base / "run", watch).code is ExitCode.DONE
-    return SimpleNamespace(config=config, folder=base / "run", watch=watch)
-
-
-@pytest.fixture
-def a_crossed(crossed, tmp_path):
-    """A copy that a test may alter."""
-    shutil.copytree(crossed.folder, tmp_path / "copy")
-    return SimpleNamespace(config=crossed.config, folder=tmp_path / "copy")
-
-
-def scores_of(folder, name: str) -> dict:
-    return json.loads((folder / f"candidates/{name}/scores.json").read_text(encoding="utf-8"))
-
-
 def section_of(folder) -> str:
     """The words of the report's section on other corpora."""
     page = (folder / "report.html").read_text(encoding="utf-8")
@@ -67,9 +36,8 @@ def section_of(folder) -> str:
     return " ".join(unescape(words).split())
 
 
-def test_all_but_zero_shot_answer_the_rows_after_all_that_ranks(crossed):
-    folder = crossed.folder
-    assert crossed.watch.titles == [*STAGES, f"cross {NAME}"]
+def test_all_but_zero_shot_answer_the_rows_after_all_that_ranks(crossed_run):
+    folder = crossed_run.folder
     asked = [row["id"] for row in lines_of(folder / "data/cross.jsonl")]
     assert len(asked) == 14
     for name in (*FLOORS, NAME):
@@ -97,18 +65,18 @@ def test_all_but_zero_shot_answer_the_rows_after_all_that_ranks(crossed):
     assert ("cross", NAME) in {(one["stage"], one["candidate"]) for one in costs["planned"]}
 
 
-def test_it_is_bound_and_moves_nothing_that_ranks(crossed, finished_run):
-    manifest = json.loads((crossed.folder / "manifest.json").read_text(encoding="utf-8"))
+def test_it_is_bound_and_moves_nothing_that_ranks(crossed_run, finished_run):
+    manifest = json.loads((crossed_run.folder / "manifest.json").read_text(encoding="utf-8"))
     assert {"seven.csv", "own.csv"} <= manifest["predicate"]["data"].keys()
     bound = {one["file"]: one["answers_to"]["file"] for one in manifest["predicate"]["answers"]}
     assert bound[f"candidates/{NAME}/rows/cross.jsonl"] == "data/cross.jsonl"
-    record = json.loads((crossed.folder / "run.json").read_text(encoding="utf-8"))
+    record = json.loads((crossed_run.folder / "run.json").read_text(encoding="utf-8"))
     assert {"seven", "own"} <= {one["what"] for one in record["licences"]}
     assert record["strictest_licence"]["licence"].startswith("not stated")
-    board, plain = (entries_of(one.folder) for one in (crossed, finished_run))
+    board, plain = (entries_of(one.folder) for one in (crossed_run, finished_run))
     assert board == plain, "the leaderboard's entries are those of a screen without it"
     for name in ("data/train.jsonl", "data/select.jsonl", f"candidates/{NAME}/rows/select.jsonl"):
-        assert (crossed.folder / name).read_bytes() == (finished_run.folder / name).read_bytes()
+        assert (crossed_run.folder / name).read_bytes() == (finished_run.folder / name).read_bytes()
 
 
 def test_without_it_nothing_of_it_is_there(finished_run):
@@ -119,23 +87,23 @@ def test_without_it_nothing_of_it_is_there(finished_run):
     assert '<section id="cross"' not in page
 
 
-def test_the_report_has_every_entry_with_intervals(crossed):
-    text = section_of(crossed.folder)
+def test_the_report_has_every_entry_with_intervals(crossed_run):
+    text = section_of(crossed_run.folder)
     for name in (*FLOORS, NAME):
         for corpus, space, n in (("seven", "ekman7", 8), ("own", "goemotions28", 6)):
             assert re.search(rf"{name} {corpus} {space} {n} [\d.]+% [\d.]+ \[", text), text
     assert "without scores" not in text
-    page = (crossed.folder / "report.html").read_text(encoding="utf-8")
+    page = (crossed_run.folder / "report.html").read_text(encoding="utf-8")
     assert "Decoding of other corpora" in page
     assert ", other corpora" in page
 
 
-def test_data_build_writes_the_same_rows(crossed, tmp_path):
-    called = call("data", "build", crossed.config, "--out", tmp_path / "built")
+def test_data_build_writes_the_same_rows(crossed_run, tmp_path):
+    called = call("data", "build", crossed_run.config, "--out", tmp_path / "built")
     assert "8 select rows, 14 cross rows, 0 rejected" in called.out
     for name in ("cross.jsonl", "train.jsonl", "counts.json"):
         assert (tmp_path / "built" / name).read_bytes() == (
-            crossed.folder / "data" / name
+            crossed_run.folder / "data" / name
         ).read_bytes()
 
 
@@ -147,9 +115,9 @@ def test_a_right_answer_in_the_space_in_force_is_right_in_the_corpus_space(tmp_p
     def decode(lm, task, out, advance, event):
         lines = []
         for row in task.rows:
-            (label,) = row.answer.labels or ("neutral",)
+            labels = tuple(said.get(one, one) for one in row.answer.labels or ("neutral",))
             vad = row.answer.vad or VAD(0.5, 0.5, 0.5)
-            output = write_answer(Prediction((said.get(label, label),), vad, "cues: none"))
+            output = write_answer(Prediction(labels, vad, "cues: none"))
             lines.append({"id": row.id, "output": output})
         write_jsonl_atomic(out, lines)
         advance(len(lines))
@@ -215,160 +183,6 @@ def test_a_flip_that_stands_in_cross_is_never_trained_on(tmp_path):
     assert counts["stand_in_cross"] == 1
     left = [row["text"] for row in lines_of(tmp_path / "b/data/flips.jsonl")]
     assert flips[0]["text"] not in left
-
-
-# Verify
-
-
-def failing(folder) -> list[str]:
-    found = json.loads(call("verify", folder, "--json").out)
-    assert not found["verified"]
-    return [f"{one['file']} {one['what']}" for one in found["findings"]]
-
-
-def test_the_run_verifies_and_replays(crossed):
-    called = call("verify", crossed.folder, "--replay", 40)
-    assert called.code == 0, called
-    assert "0 differ" in called.out
-
-
-@pytest.mark.parametrize("name", ["lexicon", NAME])
-def test_an_answer_with_its_hash_fixed_fails_by_its_score(a_crossed, name):
-    words = ANSWER if name == NAME else "no answer"
-    edit_answer(a_crossed.folder, name, 9, words, row_set="cross")
-    seal(a_crossed.folder)
-    said = "\n".join(failing(a_crossed.folder))
-    own = f"candidates/{name}/scores.json "
-    assert f"{own}cross.own.parse_ok.value: stated" in said
-    assert f"{own}rows.cross.answers.sha256: stated" in said
-    assert "report.html" in said
-
-
-def test_a_stated_number_with_its_hash_fixed_is_named(a_crossed):
-    def change(scores):
-        scores["cross"]["own"]["strict"]["skill"]["value"] = 0.9
-        scores["cross"]["seven"]["label_space"] = "goemotions28"
-
-    edit(a_crossed.folder / "candidates/lexicon/scores.json", change)
-    seal(a_crossed.folder)
-    said = "\n".join(failing(a_crossed.folder))
-    assert "cross.own.strict.skill.value: stated 0.9, computed" in said
-    assert "cross.seven.label_space: stated 'goemotions28', computed 'ekman7'" in said
-
-
-def test_a_probe_that_is_left_out_is_missed(a_crossed):
-    edit(a_crossed.folder / "candidates/lexicon/scores.json", lambda scores: scores.pop("cross"))
-    (a_crossed.folder / "candidates/tf-idf/rows/cross.jsonl").unlink()
-    seal(a_crossed.folder)
-    said = "\n".join(failing(a_crossed.folder))
-    assert "candidates/lexicon/scores.json cross: stated nothing, computed" in said
-    assert "candidates/tf-idf/scores.json cross: stated" in said
-
-
-def test_another_map_or_gold_row_fails_by_the_scores(a_crossed):
-    def change(counts):
-        counts["cross"]["seven"]["answers_map"]["sha256"] = "0" * 64
-
-    edit(a_crossed.folder / "data/counts.json", change)
-    seal(a_crossed.folder)
-    assert any("signature: stated" in what for what in failing(a_crossed.folder))
-    path = a_crossed.folder / "data/cross.jsonl"
-    rows = lines_of(path)
-    rows[-1]["answer"]["vad"]["v"] = 0.99
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    seal(a_crossed.folder)
-    said = "\n".join(failing(a_crossed.folder))
-    assert "candidates/lexicon/scores.json cross.own.strict.skill.value: stated" in said
-
-
-@pytest.mark.parametrize("content", ["{}", '{"cross": []}', '{"cross": {"seven": {}}}', "[1"])
-def test_counts_that_name_no_spaces_are_a_finding(a_crossed, content):
-    (a_crossed.folder / "data/counts.json").write_text(content, encoding="utf-8")
-    seal(a_crossed.folder)
-    assert any("scores cannot be computed" in what for what in failing(a_crossed.folder))
-
-
-# Stops
-
-
-def undone(folder) -> None:
-    for name in ("rows/cross.jsonl", "done/cross.json"):
-        (folder / f"candidates/{NAME}" / name).unlink()
-
-
-def test_stopped_in_its_stage_by_the_budget_a_candidate_stays_ranked(a_crossed, crossed, tmp_path):
-    undone(a_crossed.folder)
-    parts = cross_parts(crossed.config.parent)
-    config = cross_config(tmp_path / "small.yaml", parts, budget={"wall_seconds": 0})
-    assert run_screen(config, a_crossed.folder).code is ExitCode.BUDGET
-    entry, scores = entries_of(a_crossed.folder)[NAME], scores_of(a_crossed.folder, NAME)
-    assert (entry["status"], entry["rank"]) == ("scored", 1)
-    assert entry["polarity"] is not None
-    assert "cross" not in scores
-    assert scores_of(a_crossed.folder, "lexicon")["cross"]["seven"]["n"] == 8
-    last = lines_of(a_crossed.folder / "events.jsonl")[-1]
-    assert (last["event"], last["candidate"]) == ("cross_not_done", NAME)
-    assert call("verify", a_crossed.folder).code == 0
-    watch = Watch()
-    assert run_screen(crossed.config, a_crossed.folder, watch).code is ExitCode.DONE
-    assert watch.titles == [f"cross {NAME}"]
-    assert_same_results(a_crossed.folder, crossed.folder)
-
-
-def test_a_budget_that_ends_between_two_rows_goes_on_there(
-    a_crossed, crossed, tmp_path, monkeypatch
-):
-    undone(a_crossed.folder)
-    costs = json.loads((a_crossed.folder / "costs.json").read_text(encoding="utf-8"))
-    limit = costs["spent"]["wall_seconds"] + 6
-    parts = cross_parts(crossed.config.parent)
-    config = cross_config(tmp_path / "small.yaml", parts, budget={"wall_seconds": limit})
-    with monkeypatch.context() as patch:
-        clock = SimpleNamespace(monotonic=partial(next, count(time.monotonic())))
-        patch.setattr("emoloom.engines.local.time", clock)
-        watch = Watch()
-        assert run_screen(config, a_crossed.folder, watch).code is ExitCode.BUDGET
-    assert 0 < sum(watch.advances[f"cross {NAME}"]) < 14
-    assert call("verify", a_crossed.folder).code == 0, "a partial file is no file of answers"
-    run_screen(crossed.config, a_crossed.folder)
-    assert_same_results(a_crossed.folder, crossed.folder)
-
-
-def test_a_spent_budget_leaves_the_probe_undone_before_the_pairs(a_crossed, tmp_path):
-    undone(a_crossed.folder)
-    for name in ("rows/polarity.jsonl", "done/polarity.json"):
-        (a_crossed.folder / f"candidates/{NAME}" / name).unlink()
-    watch = Watch()
-    run_screen(a_crossed.config, a_crossed.folder, watch)
-    assert watch.titles == [f"polarity {NAME}", f"cross {NAME}"]
-
-
-@pytest.mark.parametrize("stop_at", [(f"cross {NAME}", 2), ("train one.sft", 3)])
-def test_interrupted_a_run_goes_on_to_the_same_bytes(crossed, tmp_path, stop_at):
-    folder = tmp_path / "run"
-    with pytest.raises(KeyboardInterrupt):
-        run_screen(crossed.config, folder, Watch(stop_at=stop_at))
-    watch = Watch()
-    run_screen(crossed.config, folder, watch)
-    assert watch.titles[-1] == f"cross {NAME}"
-    assert_same_results(folder, crossed.folder)
-
-
-def test_what_fails_in_its_stage_costs_no_rank(a_crossed, monkeypatch):
-    from emoloom.screening import answers
-
-    undone(a_crossed.folder)
-
-    def fail(*_args):
-        raise UserError("no memory left")
-
-    monkeypatch.setattr(answers, "decode", fail)
-    assert run_screen(a_crossed.config, a_crossed.folder).code is ExitCode.DONE
-    entry = entries_of(a_crossed.folder)[NAME]
-    assert (entry["status"], entry["rank"]) == ("scored", 1)
-    last = lines_of(a_crossed.folder / "events.jsonl")[-1]
-    assert (last["event"], last["message"]) == ("cross_failed", "no memory left")
-    assert call("verify", a_crossed.folder).code == 0
 
 
 # Faults of the config

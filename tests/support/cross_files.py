@@ -1,5 +1,6 @@
 """Files of corpora that no model was trained on, and a config that asks them."""
 
+import json
 from pathlib import Path
 
 from emoloom.config_mapping import MappingConfig
@@ -55,3 +56,8 @@ def cross_config(path: Path, cross: list[dict[str, object]] | None = None, **cha
 def _written(path: Path, head: str, lines: list[str]) -> Path:
     path.write_text("\n".join([head, *lines]) + "\n", encoding="utf-8")
     return path
+
+
+def scores_of(folder: Path, name: str) -> dict:
+    """The scores.json of an entry."""
+    return json.loads((folder / f"candidates/{name}/scores.json").read_text(encoding="utf-8"))
