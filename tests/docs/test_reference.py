@@ -12,7 +12,7 @@ SCRIPTS = ROOT / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 import make_reference  # noqa: E402
-from cross_files import cross_config
+from cross_files import cross_config  # noqa: E402
 from emoloom.config import Config  # noqa: E402
 from emoloom.errors import ExitCode  # noqa: E402
 from emoloom.recipes import RECIPES  # noqa: E402
