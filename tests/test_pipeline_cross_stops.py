@@ -1,12 +1,17 @@
 """The cross-corpus probe stopped, killed and failed: nobody loses a rank, and it goes on."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import time
 from functools import partial
 from itertools import count
 from types import SimpleNamespace
 
 import pytest
+from test_pipeline_workers import RUN, results
 
 from cross_files import cross_config, cross_parts, scores_of
 from emoloom.errors import ExitCode, UserError
@@ -87,6 +92,33 @@ def test_interrupted_a_run_goes_on_to_the_same_bytes(crossed_run, tmp_path, stop
     run_screen(crossed_run.config, folder, watch)
     assert watch.titles[-1] == f"cross {NAME}"
     assert_same_results(folder, crossed_run.folder)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_killed_in_its_stage_a_run_goes_on_to_the_same_bytes(crossed_run, tmp_path, workers):
+    config = cross_config(
+        tmp_path / "c.yaml", cross_parts(crossed_run.config.parent), workers=workers
+    )
+    folder = tmp_path / "run"
+    process = subprocess.Popen(
+        [sys.executable, "-c", RUN, "screen", str(config), "--out", str(folder)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=os.environ.copy(),
+    )
+    try:
+        for line in process.stderr:
+            if line.startswith(f"cross {NAME}".encode()):
+                break
+        process.send_signal(signal.SIGKILL)
+        process.wait(30)
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+    assert (folder / f"candidates/{NAME}/done/polarity.json").is_file()
+    assert run_screen(crossed_run.config, folder).code is ExitCode.DONE
+    assert results(folder) == results(crossed_run.folder)
 
 
 def test_what_fails_in_its_stage_costs_no_rank(a_crossed_run, monkeypatch):
