@@ -2,6 +2,9 @@
 # make test   the whole test suite: the fast tests, then those on real weights
 # make exactness   200 rows of a trained SmolLM2-135M in every way of decoding, compared byte for byte
 #             (trains it first where it is not there; hours on two cores; cut, it goes on)
+# make kill   200 SIGKILLs chained over tiny screens (the tests do 50)
+# make coverage   how often the intervals hold, simulated (hours on two cores; cut, it goes on)
+# make docs   the documentation site into site/; strict, and the reference pages up to date
 # make lint   ruff, mypy (strict), import-linter
 #
 # TORCH_INDEX=URL adds a package index to take torch from: a CPU or a CUDA build of your choice.
@@ -14,7 +17,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 
-.PHONY: demo test exactness lint clean help
+.PHONY: demo test exactness kill coverage docs lint clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -38,6 +41,16 @@ test: $(VENV)/installed
 exactness: $(VENV)/installed
 	$(BIN)/emoloom models get smollm2-135m
 	$(BIN)/python benchmarks/exactness.py --json benchmarks/results/exactness.json --out benchmarks/results/exactness.md
+
+kill: $(VENV)/installed
+	EMOLOOM_KILLS=200 $(BIN)/python -m pytest -s tests/kill
+
+coverage: $(VENV)/installed
+	$(BIN)/python benchmarks/coverage.py --json runs/coverage.json --out runs/coverage.md
+
+docs: $(VENV)/installed
+	$(BIN)/python scripts/make_reference.py --check
+	NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check

@@ -27,7 +27,7 @@ from tiny_screen import (
 pytestmark = pytest.mark.usefixtures("own_cache")
 
 ABOUT_CONFIG = {"run.json", "manifest.json", "manifest.sha256", "plan.json"}
-"""They name the config in force, `workers` and limits among it, or hold the hash of what does."""
+"""They name the config in force, `workers` and limits among it."""
 
 
 def results(folder) -> dict[str, bytes]:

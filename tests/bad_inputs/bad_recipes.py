@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bad_case import Case, Make, Sound, copy_model
 
-from tiny_screen import SETTINGS, write_config
+from tiny_screen import SETTINGS, entries_of, write_config
 
 CHECK = "check {here}/c.yaml"
 SCREEN = "screen {here}/c.yaml --out {here}/run"
@@ -51,7 +51,7 @@ def foreign_lexicon(here: Path, sound: Sound) -> None:
     """A lexicon of another language: it knows no token of the texts and no label word."""
     lines = ["Word\tValence\tArousal\tDominance", "ξρπ\t0.9\t0.5\t0.5", "ψφγ\t0.1\t0.5\t0.5"]
     (here / "words.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    write_config(here / "c.yaml", recipes=["sft+vad"], lexicon=str(here / "words.tsv"))
+    write_config(here / "c.yaml", recipes=["sft", "sft+vad"], lexicon=str(here / "words.tsv"))
 
 
 def replaced(pattern: str, by: str, recipe: str) -> Make:
@@ -62,7 +62,8 @@ def replaced(pattern: str, by: str, recipe: str) -> Make:
         content = json.loads(path.read_text(encoding="utf-8"))
         content["normalizer"] = {"type": "Replace", "pattern": {"Regex": pattern}, "content": by}
         path.write_text(json.dumps(content), encoding="utf-8")
-        write_config(here / "c.yaml", models=[str(here / "model")], recipes=[recipe])
+        models = [str(here / "model"), {"source": "random:tiny@1", "name": "one"}]
+        write_config(here / "c.yaml", models=models, recipes=[recipe])
 
     return make
 
@@ -72,8 +73,17 @@ def fault(name: str, make: Make, /, *parts: str) -> Case:
 
 
 def before_training(name: str, make: Make, /, *parts: str) -> Case:
-    """What only the model can tell: the candidate fails, and no step was taken."""
-    return Case(f"recipe-{name}", make, SCREEN, parts, leaves=("run",))
+    """What only the model can tell: the candidate fails without a step, the other one is ranked."""
+    return Case(f"recipe-{name}", make, SCREEN, parts, code=0, after=failed_without_a_step)
+
+
+def failed_without_a_step(here: Path, sound: Sound) -> None:
+    entries = entries_of(here / "run")
+    ranks = [one["rank"] for one in entries.values() if one["kind"] == "candidate"]
+    assert sorted(ranks, key=str) == [1, None]
+    (failed,) = (one for one in entries.values() if one["status"] == "failed")
+    steps = here / "run/candidates" / failed["name"] / "steps.jsonl"
+    assert not steps.exists() or steps.read_text(encoding="utf-8") == ""
 
 
 A, B = {"corpus": "goemotions-sample", "rows": 8}, {"corpus": "emobank-sample", "rows": 12}
@@ -100,5 +110,5 @@ CASES = (
     fault("pool-a-unknown", mixture([A, B], "isear"), "'isear' is no corpus of data.train"),
     before_training("lexicon-without-overlap", foreign_lexicon, "words.tsv"),
     before_training("labels-collide", replaced("anger|annoyance", "ire", "sft+vad"), "same tokens"),
-    before_training("no-digits", replaced("[0-9]", "", "sft"), "digits"),
+    before_training("no-digits", replaced("[0-9]", "", "sft"), "does not parse after tokenising"),
 )

@@ -191,7 +191,9 @@ def test_what_screen_prints_last_is_the_report(a_run):
     board = (a_run.folder / "leaderboard.md").read_text(encoding="utf-8")
     assert called.out.startswith(board)
     assert called.out.splitlines()[-1] == f"report: {a_run.folder / 'report.html'}"
-    assert called.err == f"continuing the run in {a_run.folder}\n"
+    first, *warnings = called.err.splitlines()
+    assert first == f"continuing the run in {a_run.folder}"
+    assert all(line.startswith("warning: ") for line in warnings)
 
 
 def test_without_out_the_run_is_under_runs(finished_run, tmp_path, monkeypatch):

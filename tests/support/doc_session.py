@@ -30,6 +30,8 @@ SMALL = {
     "ROWS": "rows.jsonl",
     "SPACE": "ekman7",
     "N": "1",
+    "X": "tiny-a.sft",
+    "F": "winner",
 }
 """A word of a command -> what stands in its place here: a small model, or what a synopsis means."""
 

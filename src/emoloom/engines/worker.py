@@ -10,7 +10,7 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from multiprocessing import connection, parent_process
@@ -22,7 +22,7 @@ from emoloom.engines.wire import GO, QUIT, READY, Border, End, Order, Setup
 from emoloom.errors import UserError, system_fault
 from emoloom.models.logits import ModelError
 from emoloom.runs.directory import RunDirectory
-from emoloom.runs.work import Outcome, Work
+from emoloom.runs.work import Work
 from emoloom.screening.answers import candidate_work, cross_work, pair_work, rung_work
 from emoloom.screening.candidate_run import CandidateRun
 from emoloom.screening.candidates import list_candidates
@@ -113,8 +113,7 @@ def _make(bench: _Bench, order: Order, meter: _Meter) -> End:
         job = bench.jobs[order.candidate.removesuffix(SUFFIX)]
         made = find_work(job, order).make(meter)
         held = {"peak_memory_mb": round(peak_memory_mb(), 1)}
-        costs, made_on = {**made.costs, **held}, dict(made.made_on)
-        outcome = Outcome(made.outputs, dict(made.counts), costs, made_on)
+        outcome = replace(made, counts=dict(made.counts), costs={**made.costs, **held})
     except _Stopped:
         return End("stopped", tokens=meter.tokens)
     except ModelError as error:
