@@ -25,6 +25,7 @@ _HEADS = "a recipe with `heads`"
 _UNFINISHED = "training was cut short"
 _RUNGS = "`halving.rungs` is above 1"
 _TRIALS = "`trials.learning_rates` has rates"
+_CROSS = "`data.cross` has parts"
 _RANKED = "`emoloom rank` was called"
 
 RUN_FILES = (
@@ -43,6 +44,7 @@ RUN_FILES = (
     RunFile("data/train.jsonl", "Dataset rows trained on, with weak VAD where nobody rated it."),
     RunFile("data/select.jsonl", "Dataset rows that rank, as annotated by people."),
     RunFile("data/polarity.jsonl", "Texts and their flips.", "`polarity.pairs` is above 0"),
+    RunFile("data/cross.jsonl", "Dataset rows of corpora never trained on.", _CROSS),
     RunFile("data/rejected.jsonl", "Lines of the corpora that could not become rows, and why."),
     RunFile("data/scale.json", "The affine map from weak to human VAD."),
     RunFile("data/counts.json", "Rows in, drawn, removed; positives; the lexicon's hit rate."),

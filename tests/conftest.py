@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from cross_files import cross_config
 from tiny_screen import run_screen, write_config
 
 
@@ -44,3 +45,23 @@ def a_run(finished_run: FinishedRun, own_cache: Path, tmp_path: Path) -> Finishe
     folder = tmp_path / "copy"
     shutil.copytree(finished_run.folder, folder)
     return FinishedRun(finished_run.config, folder)
+
+
+@pytest.fixture(scope="session")
+def crossed_run(tmp_path_factory: pytest.TempPathFactory, shared_cache: Path) -> FinishedRun:
+    """The small screen with two corpora never trained on. Shared: never write into it."""
+    base = tmp_path_factory.mktemp("crossed")
+    config = cross_config(base / "cross.yaml")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EMOLOOM_CACHE", str(shared_cache))
+        screened = run_screen(config, base / "run")
+    assert screened.code == 0
+    return FinishedRun(config, base / "run")
+
+
+@pytest.fixture
+def a_crossed_run(crossed_run: FinishedRun, own_cache: Path, tmp_path: Path) -> FinishedRun:
+    """A copy of it that a test may alter; file times are kept."""
+    folder = tmp_path / "copy"
+    shutil.copytree(crossed_run.folder, folder)
+    return FinishedRun(crossed_run.config, folder)

@@ -70,4 +70,6 @@ def data_build(
 
     built = build_data(config, out)
     typer.echo(f"{out}: {built['train']} train rows, {built['select']} select rows, ", nl=False)
+    if "cross" in built:
+        typer.echo(f"{built['cross']} cross rows, ", nl=False)
     typer.echo(f"{built['rejected']} rejected")

@@ -73,8 +73,8 @@ class RowsConfig(Settings):
     )
     label_map: Path | None = Field(
         None,
-        description="A label map of your own, from the rows' labels to `labels`; those that ship "
-        "are found without it (`emoloom labels list`).",
+        description="A label map of your own, from the rows' labels to `labels` (in `data.cross` "
+        "the other way too); those that ship are found without it (`emoloom labels list`).",
     )
 
     @model_validator(mode="after")
@@ -96,6 +96,11 @@ class DataConfig(Settings):
     )
     select: tuple[Annotated[RowsConfig, held_against("select")], ...] = Field(
         min_length=1, description="Drawn from dev splits; ranks the candidates."
+    )
+    cross: tuple[Annotated[RowsConfig, held_against("cross")], ...] = Field(
+        (),
+        description="Drawn from test splits of corpora that are not in `train`: every trained "
+        "candidate and floor answers them; never ranks.",
     )
     near_duplicates: bool = Field(
         True,

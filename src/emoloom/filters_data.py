@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from emoloom.config import Checks, Config, load_config
+from emoloom.config import MEND, Checks, Config, load_config
 from emoloom.corpora.labels import load_space
-from emoloom.errors import UserError
+from emoloom.errors import ConfigError, UserError
 from emoloom.runs.directory import write_folder_atomic, write_json_atomic
 from emoloom.runs.licences import strictest_licence
+from emoloom.screening.cross_spaces import check_cross
 from emoloom.screening.facts import input_licences
 from emoloom.screening.parts import PartChecks, source_hashes
 from emoloom.screening.polarity_set import check_pairs, held_out_rows, pair_hashes
@@ -29,7 +30,7 @@ def build_data(config_path: Path, out: Path) -> dict[str, int]:
         out: A new folder, an empty one, or one built before.
 
     Returns:
-        Rows in `train` and `select`, and lines rejected.
+        Rows in `train` and `select`, in `cross` where there is any, and lines rejected.
 
     Raises:
         UserError: the config, its label space, lexicon or a corpus is at fault, or the folder
@@ -41,9 +42,12 @@ def build_data(config_path: Path, out: Path) -> dict[str, int]:
         "lexicon": load_lexicon,
         "train": parts.opens,
         "select": parts.opens,
+        "cross": parts.opens_test,
         "polarity": check_pairs,
     }
     config = load_config(config_path, checks)
+    if faults := check_cross(config.data, load_space(config.labels)):
+        raise ConfigError(str(config_path), faults, do=MEND)
     _check_folder(out)
     counts: dict[str, Any] = {}
 
@@ -51,7 +55,7 @@ def build_data(config_path: Path, out: Path) -> dict[str, int]:
         counts.update(_write(config, folder))
 
     write_folder_atomic(out, fill)
-    sizes = {name: counts["sets"][name]["all"] for name in ("train", "select")}
+    sizes = {name: counts["sets"][name]["all"] for name in counts["sets"]}
     return {**sizes, "rejected": counts["rejected"]}
 
 

@@ -1,7 +1,7 @@
 """A whole screen, one call a stage, read from top to bottom.
 
 config -> models -> rows -> rule, plan -> floors -> rungs -> candidates -> polarity pairs
--> leaderboard -> manifest, report, manifest with the report
+-> cross rows -> leaderboard -> manifest, report, manifest with the report
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,12 @@ from typing import Any
 
 from emoloom.config import MEND, Config, load_config
 from emoloom.corpora.labels import load_space
-from emoloom.engines.answering import add_polarity, answer_with_candidates, answer_with_floors
+from emoloom.engines.answering import (
+    add_cross,
+    add_polarity,
+    answer_with_candidates,
+    answer_with_floors,
+)
 from emoloom.engines.context import Context
 from emoloom.engines.halving import halve
 from emoloom.engines.local import LocalEngine
@@ -30,6 +35,7 @@ from emoloom.runs.directory import (
 from emoloom.runs.provenance import write_manifest
 from emoloom.runs.record import close_run, open_run, refuse_foreign_files
 from emoloom.screening.candidates import list_candidates
+from emoloom.screening.cross_spaces import check_cross
 from emoloom.screening.entry_facts import BaseModel, entry_facts
 from emoloom.screening.extras import check_recipes
 from emoloom.screening.facts import (
@@ -93,7 +99,8 @@ def screen(config_path: Path, out: Path | None, progress: Progress) -> Screened:
         floors = answer_with_floors(context, ready.rows)
         halved = halve(context, rule, ready.jobs, planned)
         answered = answer_with_candidates(context, ready.jobs, halved)
-        entries = add_polarity(context, ready.rows, [*floors, *answered], ready.jobs)
+        asked = add_polarity(context, ready.rows, [*floors, *answered], ready.jobs)
+        entries = add_cross(context, ready.rows, asked, ready.jobs)
         board, who = write_leaderboard(context, ready.rows, rule, entries, ready.files)
         context.engine.ledger.close()
         close_run(run, "stopped_by_budget" if context.engine.stopped else "done")
@@ -170,6 +177,7 @@ def check(config_path: Path) -> Config:
             "model": parse_source,
             "train": parts.train,
             "select": parts.select,
+            "cross": parts.cross,
             "polarity": check_pairs,
         },
     )
@@ -178,7 +186,8 @@ def check(config_path: Path) -> Config:
     except UserError as error:
         raise ConfigError(str(config_path), [f"models: {error}"], do=MEND) from error
     space = load_space(config.labels)
-    if faults := [*check_label_maps(config.data, space), *check_recipes(config, space)]:
+    faults = [*check_label_maps(config.data, space), *check_cross(config.data, space)]
+    if faults := [*faults, *check_recipes(config, space)]:
         raise ConfigError(str(config_path), faults, do=MEND)
     return config
 

@@ -133,6 +133,17 @@ CASES = (
         data=train(corpus="emobank-sample", rows=1_000_000),
     ),
     fault(
+        "cross-of-train",
+        "\n  data.cross.0: goemotions-sample is trained on",
+        "allowed: corpora and files that are not in data.train",
+        data={**SETTINGS["data"], "cross": [{"corpus": "goemotions-sample"}]},
+    ),
+    fault(
+        "cross-twice",
+        "\n  data.cross.1: goemotions-sample stands twice in data.cross",
+        data={**train(**SAMPLE), "cross": [{"corpus": "goemotions-sample"}] * 2},
+    ),
+    fault(
         "line-break-in-path",
         "has 1 fault:\n  lexicon: there is no file a\\nerror: b; do: check the path\n",
         lexicon="a\nerror: b",

@@ -12,13 +12,14 @@ SCRIPTS = ROOT / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 import make_reference  # noqa: E402
+from cross_files import cross_config  # noqa: E402
 from emoloom.config import Config  # noqa: E402
 from emoloom.errors import ExitCode  # noqa: E402
 from emoloom.recipes import RECIPES  # noqa: E402
 from markdown_text import code, table  # noqa: E402
 from reference_of_code import _docstring  # noqa: E402
 from run_folder_files import RUN_FILES  # noqa: E402
-from tiny_screen import call, run_screen, tree, write_config  # noqa: E402
+from tiny_screen import call, run_screen, tree  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +69,7 @@ def test_every_setting_has_its_line(pages: dict[str, str]) -> None:
     assert "| `learning_rate` | number, above 0, below 1 | `0.001` |" in training
     assert "| `dtype` | `float32`, `bfloat16` | `float32` |" in training
     assert "| `rows` | integer, at least 1 |  |" in text
-    assert "data.train[], data.select[]" in text
+    assert "data.train[], data.select[], data.cross[]" in text
 
 
 def test_every_recipe_has_its_line(pages: dict[str, str]) -> None:
@@ -94,7 +95,7 @@ def test_every_file_of_a_real_run_is_described(finished_run) -> None:
 
 @pytest.mark.usefixtures("own_cache")
 def test_every_file_of_a_run_with_every_part_is_described(tmp_path: Path) -> None:
-    config = write_config(
+    config = cross_config(
         tmp_path / "rungs.yaml",
         models=[{"source": f"random:tiny@{n}", "name": f"m{n}"} for n in (1, 2)],
         recipes=["full-recipe"],

@@ -7,8 +7,8 @@ from emoloom.config_sections import DataConfig
 from emoloom.corpora.labels import load_space
 from emoloom.errors import UserError
 from emoloom.records import VAD, Answer, Row
+from emoloom.screening.lexicon_fit import supervise
 from emoloom.screening.parts import count_rows
-from emoloom.screening.row_build import supervise
 from emoloom.screening.row_sets import mean_human_vad
 from emoloom.supervision.weak_vad import AffineMap, fit_affine, rationale, weak_vad
 from official_files import BROKEN, emobank_file

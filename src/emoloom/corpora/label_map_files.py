@@ -99,6 +99,15 @@ def find_map(source: LabelSpace, target: LabelSpace, path: Path | None = None) -
     return whole
 
 
+def maps_from(path: Path) -> object:
+    """What a map file says that it maps from; None where it does not say.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    return _read_json(path).get("from")
+
+
 def _read_json(path: Path) -> dict[str, Any]:
     check_file(path)
     try:

@@ -1,22 +1,25 @@
 """Floors and candidates answer the rows; what each one came to, and how it ended."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from emoloom.engines.context import Context
 from emoloom.engines.halving import Halved
 from emoloom.engines.outcomes import do_all, tell
 from emoloom.metrics.resampling import Bootstrap
-from emoloom.screening.answers import candidate_work, pair_work
+from emoloom.runs.work import Work
+from emoloom.screening.answers import candidate_work, cross_work, pair_work
 from emoloom.screening.candidate_run import CandidateRun, has_heads
 from emoloom.screening.candidates import list_candidates
+from emoloom.screening.cross_set import cross_scores
+from emoloom.screening.cross_spaces import CROSS
 from emoloom.screening.entries import ScoredCandidate, Status
 from emoloom.screening.extras import Extras
 from emoloom.screening.floor_work import floor_work
 from emoloom.screening.floors import FLOORS
 from emoloom.screening.head_answers import SUFFIX
 from emoloom.screening.outputs import read_answers
-from emoloom.screening.polarity_set import pair_scores
+from emoloom.screening.polarity_set import POLARITY, pair_scores
 from emoloom.screening.row_sets import SharedRows
 from emoloom.sources.model_files import ModelFiles
 
@@ -113,22 +116,66 @@ def add_polarity(
     jobs: Sequence[CandidateRun],
 ) -> list[ScoredCandidate]:
     """Ask the polarity pairs after all that ranks: what goes wrong here costs nobody a rank."""
+    bootstrap = _bootstrap(context)
+
+    def scored(entry: ScoredCandidate) -> ScoredCandidate:
+        run, space, lexicon = context.run, context.space, context.lexicon
+        scores = pair_scores(run, entry.name, rows.polarity, space, lexicon, bootstrap)
+        return replace(entry, polarity=scores)
+
+    if not rows.polarity:
+        return list(entries)
+    return _ask_beside(context, entries, jobs, _Beside(POLARITY, pair_work, scored))
+
+
+def add_cross(
+    context: Context,
+    rows: SharedRows,
+    entries: Sequence[ScoredCandidate],
+    jobs: Sequence[CandidateRun],
+) -> list[ScoredCandidate]:
+    """Ask the rows of corpora never trained on, the last of all: as `add_polarity`."""
+    bootstrap = _bootstrap(context)
+
+    def scored(entry: ScoredCandidate) -> ScoredCandidate:
+        scores = cross_scores(context.run, entry.name, rows, context.space, bootstrap)
+        return replace(entry, cross=scores)
+
+    if not rows.cross:
+        return list(entries)
+    return _ask_beside(context, entries, jobs, _Beside(CROSS, cross_work, scored))
+
+
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """A row set that never ranks."""
+
+    row_set: str
+    work: Callable[[CandidateRun], Iterable[Work]]
+    scored: Callable[[ScoredCandidate], ScoredCandidate]
+
+
+def _ask_beside(
+    context: Context,
+    entries: Sequence[ScoredCandidate],
+    jobs: Sequence[CandidateRun],
+    beside: _Beside,
+) -> list[ScoredCandidate]:
     asked = {job.candidate.name: job for job in jobs if job.candidate.kind == "candidate"}
 
     def ask(entry: ScoredCandidate) -> ScoredCandidate:
-        job, done = asked.get(entry.name), entry.status == "scored" and entry.kind != "shown"
-        if done and job is not None:
-            status, reason = do_all(context, pair_work(job))
-            done = status == "scored"
-            if not done:
-                tell(context, f"polarity_{status}", entry.name, reason)
-        return _with_polarity(context, rows, entry) if done and rows.polarity else entry
+        if entry.status != "scored" or entry.kind == "shown":
+            return entry
+        job = asked.get(entry.name)  # floors have answered already
+        if job is not None:
+            status, reason = do_all(context, beside.work(job))
+            if status != "scored":
+                tell(context, f"{beside.row_set}_{status}", entry.name, reason)
+                return entry
+        return beside.scored(entry)
 
     return context.engine.each(ask, entries)
 
 
-def _with_polarity(context: Context, rows: SharedRows, entry: ScoredCandidate) -> ScoredCandidate:
-    run, space, lexicon = context.run, context.space, context.lexicon
-    bootstrap = Bootstrap(draws=context.config.ranking.bootstrap, seed=context.config.seed)
-    scores = pair_scores(run, entry.name, rows.polarity, space, lexicon, bootstrap)
-    return replace(entry, polarity=scores)
+def _bootstrap(context: Context) -> Bootstrap:
+    return Bootstrap(draws=context.config.ranking.bootstrap, seed=context.config.seed)

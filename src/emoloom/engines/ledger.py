@@ -17,6 +17,7 @@ from typing import Any
 from emoloom.runs.directory import write_json_atomic
 from emoloom.runs.work import Work
 from emoloom.screening.budget import Spent
+from emoloom.screening.cross_spaces import CROSS
 from emoloom.screening.polarity_set import POLARITY
 from emoloom.screening.probe_record import PROBE
 
@@ -151,9 +152,11 @@ class Ledger:
     def _write(self, now: float) -> None:
         self._wrote = True
         tables = {
-            key: _decode_table(e for e in self._stages if (e["stage"] == POLARITY) is pairs)
-            for key, pairs in (("decode", False), ("decode_polarity", True))
+            key: _decode_table(e for e in self._stages if _asked_beside(e) == beside)
+            for key, beside in (("decode", ""), ("decode_polarity", POLARITY))
         }
+        if cross := _decode_table(e for e in self._stages if _asked_beside(e) == CROSS):
+            tables["decode_cross"] = cross
         spent = {k: round(v, 3) for k, v in asdict(self._spent_at(now)).items()}
         made = {"probes": self.probes, "planned": self._planned}
         forecast = {name: value for name, value in made.items() if value}
@@ -173,6 +176,11 @@ def _of(work: Work) -> Key:
 
 def _key(entry: Mapping[str, Any]) -> Key:
     return entry["stage"], entry["candidate"]
+
+
+def _asked_beside(entry: Mapping[str, Any]) -> str:
+    """The row set, where it is one that never ranks."""
+    return str(entry["stage"]) if entry["stage"] in (POLARITY, CROSS) else ""
 
 
 def _unfinished(entry: Mapping[str, Any]) -> bool:

@@ -23,7 +23,7 @@ from emoloom.errors import UserError, system_fault
 from emoloom.models.logits import ModelError
 from emoloom.runs.directory import RunDirectory
 from emoloom.runs.work import Work
-from emoloom.screening.answers import candidate_work, pair_work, rung_work
+from emoloom.screening.answers import candidate_work, cross_work, pair_work, rung_work
 from emoloom.screening.candidate_run import CandidateRun
 from emoloom.screening.candidates import list_candidates
 from emoloom.screening.extras import read_extras
@@ -147,4 +147,4 @@ def _works(job: CandidateRun, stage: str) -> Iterator[Work]:
     if stage.startswith(("train-", "select-")):
         yield from rung_work(job, int(rung))
         return
-    yield from chain(candidate_work(job), pair_work(job))
+    yield from chain(candidate_work(job), pair_work(job), cross_work(job))

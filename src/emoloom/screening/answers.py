@@ -18,6 +18,7 @@ from emoloom.runs.work import Meter, Outcome, Work
 from emoloom.screening.cache_facts import answer_cache
 from emoloom.screening.candidate_run import CandidateRun, has_heads
 from emoloom.screening.candidates import preflight, read_certificate, with_adapter
+from emoloom.screening.cross_spaces import CROSS
 from emoloom.screening.decoding_steps import DecodeJob, decode
 from emoloom.screening.head_answers import HEADS, SUFFIX, head_outputs
 from emoloom.screening.outputs import SELECT, read_answers, write_parts
@@ -70,6 +71,12 @@ def pair_work(job: CandidateRun) -> Iterator[Work]:
         yield _decode_work(job, POLARITY)
 
 
+def cross_work(job: CandidateRun) -> Iterator[Work]:
+    """Answers to corpora never trained on, after `candidate_work`; none where none are asked."""
+    if job.candidate.kind == "candidate" and job.rows.cross:
+        yield _decode_work(job, CROSS)
+
+
 def _preflight_work(job: CandidateRun) -> Work:
     out = job.run.candidate(job.candidate.name) / "preflight.json"
     longest = job.config.decoding.max_new_tokens
@@ -95,8 +102,9 @@ def _heads_work(job: CandidateRun) -> Work:
     checkpoint = folder / "checkpoint"
     packed_up_to = read_certificate(folder / "preflight.json").packed_up_to
     hashes = [sha256_file(path) for path in sorted(checkpoint.glob("*.safetensors"))]
-    asked = (*job.rows.select, *job.rows.polarity)
+    asked = job.rows.all_asked
     sets = [job.rows.hashes[SELECT], job.rows.hashes.get(POLARITY)]
+    sets += [job.rows.hashes[CROSS]] if job.rows.cross else []
     base = job.stage("heads", hashes, sets, packed_up_to, job.lexicon.sha256)
     stage = replace(base, folder=job.run.candidate(name), name=SELECT)
 
@@ -112,8 +120,8 @@ def _heads_work(job: CandidateRun) -> Work:
 
 def _decode_job(job: CandidateRun, row_set: str, rows: tuple[Row, ...], rung: int) -> DecodeJob:
     decoding, trained = job.config.decoding, job.candidate.trained
-    # Zero-shot is shown, a rung drops and the pairs are a side figure: the least number holds
-    # where it ranks.
+    # Zero-shot is shown, a rung drops, pairs and cross rows are side figures: the least number
+    # holds where it ranks.
     least = decoding.audit_rows if row_set == SELECT and not rung else 0
     chosen = rows_to_audit([row.id for row in rows], decoding.audit_share, least)
     return DecodeJob(
@@ -162,7 +170,7 @@ def _decode_work(job: CandidateRun, row_set: str, rung: int = 0) -> Work:
 
 def asked_rows(job: CandidateRun, row_set: str, rung: int = 0) -> tuple[Row, ...]:
     """The rows that a candidate answers: fewer for a rung, and for what is shown only."""
-    asked = job.rows.polarity if row_set == POLARITY else job.rows.select
+    asked = job.rows.asked[row_set]
     if not job.candidate.trained:
         return spread(asked, job.config.zero_shot.rows)
     return spread(asked, job.config.halving.rows) if rung else asked

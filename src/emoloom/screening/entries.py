@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from emoloom.errors import UserError
 from emoloom.metrics.classification import FloatArray
+from emoloom.metrics.cross_corpus import CrossScores
 from emoloom.metrics.polarity import PolarityScores
 from emoloom.metrics.resampling import Interval, percentile_interval, resample
 from emoloom.metrics.row_table import row_table
@@ -52,6 +53,8 @@ class ScoredCandidate:
     """The rows answered, in any order."""
     polarity: PolarityScores | None = None
     """Polarity consistency; None where the pairs were not answered. Never ranks."""
+    cross: Mapping[str, CrossScores] = field(default_factory=dict)
+    """Scores on each corpus never trained on; empty where none was answered. Never rank."""
     pooled: str = ""
     """Name of the candidate or floor that this is one of several trainings of: it does not rank
     itself. Empty where it stands for itself."""
@@ -99,6 +102,11 @@ class ScoredEntry:
     def polarity(self) -> PolarityScores | None:
         """Polarity consistency; None unless it is scored."""
         return self.source.polarity if self.source.status == "scored" else None
+
+    @property
+    def cross(self) -> Mapping[str, CrossScores]:
+        """Scores on corpora never trained on; empty unless it is scored."""
+        return self.source.cross if self.source.status == "scored" else {}
 
     @property
     def score_draws(self) -> FloatArray:
@@ -153,12 +161,20 @@ class Entry:
         }
 
     def scores_file(self) -> dict[str, Any]:
-        """The JSON object of the entry's own `scores.json`: its line, scores by label, pairs."""
+        """The JSON object of the entry's own `scores.json`.
+
+        Its line, scores by label, pairs; scores on corpora never trained on where it answered any.
+        """
         pairs = self.scored.polarity
-        return self.to_dict() | {
-            "per_label": list(self.scored.per_label),
-            "polarity_pairs": {} if pairs is None else dict(pairs.consistent),
-        }
+        cross = {corpus: scores.to_dict() for corpus, scores in self.scored.cross.items()}
+        return (
+            self.to_dict()
+            | {
+                "per_label": list(self.scored.per_label),
+                "polarity_pairs": {} if pairs is None else dict(pairs.consistent),
+            }
+            | ({"cross": cross} if cross else {})
+        )
 
 
 def score_entries(

@@ -25,6 +25,7 @@ from emoloom.runs.directory import (
 )
 from emoloom.runs.provenance import package_versions
 from emoloom.runs.work import Advance, Outcome, Work
+from emoloom.screening.cross_spaces import CROSS
 from emoloom.screening.parts import part_name
 from emoloom.screening.polarity_set import held_out_rows
 from emoloom.screening.row_sets import SharedRows, read_back
@@ -142,12 +143,14 @@ def _flip_work(
     def make(advance: Advance) -> Outcome:
         flipped = flip_rows(rows.train, mirrors, lexicon, rows.scale)
         kept = keep_apart(flipped.rows, {"select": rows.select})
-        apart = keep_apart(kept.kept, {"polarity pairs": held_out})
+        probed = keep_apart(kept.kept, {CROSS: rows.cross})
+        apart = keep_apart(probed.kept, {"polarity pairs": held_out})
         write_jsonl_atomic(out, [row.to_dict() for row in apart.kept])
         counts: dict[str, int] = {
             "rows_in": flipped.rows_in,
             "flipped": len(apart.kept),
             "stand_in_select": len(kept.removed),
+            **({"stand_in_cross": len(probed.removed)} if rows.cross else {}),
             "stand_in_polarity_pairs": len(apart.removed),
             **{str(reason): count for reason, count in flipped.dropped.items()},
         }

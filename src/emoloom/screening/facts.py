@@ -14,6 +14,8 @@ from emoloom.records import LabelSpace
 from emoloom.runs.directory import fingerprint, sha256_file
 from emoloom.runs.licences import strictest_licence
 from emoloom.runs.provenance import code_sha256, machine, package_versions
+from emoloom.screening.cross_set import cross_signature
+from emoloom.screening.cross_spaces import CROSS
 from emoloom.screening.parts import data_licences
 from emoloom.screening.ranking import RankingRule
 from emoloom.screening.row_sets import SharedRows
@@ -27,13 +29,16 @@ SETTINGS_WITHOUT_EFFECT = ("budget", "cache", "workers")
 def run_identity(config: Config, space: LabelSpace, lexicon: Lexicon) -> str:
     """Fingerprint of every setting that affects a result; a run folder holds one identity.
 
-    Rungs and trials that are off are no part of it: runs from before there were any go on.
+    Rungs, trials and cross rows that are off are no part of it: runs from before there were any
+    go on.
     """
     settings = {k: v for k, v in config.in_force().items() if k not in SETTINGS_WITHOUT_EFFECT}
     if config.halving.rungs == 1:
         del settings["halving"]
     if not config.trials.learning_rates:
         del settings["trials"]
+    if not config.data.cross:
+        settings["data"] = {k: v for k, v in settings["data"].items() if k != CROSS}
     return fingerprint([settings, __version__, package_versions(), lexicon.sha256, space.labels])
 
 
@@ -80,6 +85,7 @@ def run_signature(
     sets = [("rows", f"{len(rows.select)}@{rows.hashes['select'][:8]}")]
     if rows.polarity:
         sets.append(("polarity", f"{len(rows.polarity)}@{rows.hashes['polarity'][:8]}"))
+    sets += cross_signature(rows)
     if config.seeds:
         sets.append(("trainings", ",".join(map(str, config.seeds))))
     return Signature(

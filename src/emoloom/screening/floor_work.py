@@ -19,8 +19,8 @@ def floor_work(
     lexicon: Lexicon,
     seed: int,
 ) -> Work:
-    """Answers of one floor on `select` and on the polarity pairs, from one fit."""
-    asked = (*rows.select, *rows.polarity)
+    """Answers of one floor on every row set that is asked, from one fit."""
+    asked = rows.all_asked
 
     def make(advance: Advance) -> Outcome:
         made_from = FloorInputs(rows.train, space, lexicon, rows.scale, seed)

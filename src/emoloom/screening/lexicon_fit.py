@@ -1,17 +1,21 @@
-"""How well the lexicon fits these rows: the map to the human scale, and the tokens it knows."""
+"""What the lexicon says of these rows: map to the human scale, tokens it knows, weak VAD."""
 
 from collections.abc import Iterable
 
 from emoloom.errors import UserError
-from emoloom.records import Row
+from emoloom.records import VAD, Answer, Row
 from emoloom.supervision.lexicon import Lexicon
-from emoloom.supervision.weak_vad import AffineMap, fit_affine, weak_vad
+from emoloom.supervision.weak_vad import AffineMap, WeakVad, fit_affine, rationale, weak_vad
 
 MIN_AFFINE_ROWS = 10
 """Fewer human-rated train rows than this cannot carry a map; the weak scale is used as it is."""
 
 MIN_HIT_RATE = 0.10
 """Below this share of tokens found, the lexicon does not know the language of the texts."""
+
+
+VAD_DECIMALS = 4
+"""Decimals of weak VAD in the row files; answers write two."""
 
 
 def is_human(row: Row) -> bool:
@@ -43,3 +47,21 @@ def warnings(known: float, lexicon: Lexicon) -> list[str]:
         f"the lexicon {lexicon.name} knows only {known:.1%} of the tokens "
         f"(below {MIN_HIT_RATE:.0%}): are the texts English?"
     ]
+
+
+def supervise(row: Row, weak: WeakVad, scale: AffineMap) -> Row:
+    """A train row with cue words, and with weak VAD where nobody rated it.
+
+    Weak VAD is brought to the human scale, so that all training targets share one.
+
+    Args:
+        row: As annotated.
+        weak: Of its text and labels.
+        scale: From weak to human VAD.
+    """
+    vad, by = row.answer.vad, row.vad_source
+    if vad is None:
+        scaled = scale.apply(weak.vad)
+        vad, by = VAD(*(round(value, VAD_DECIMALS) for value in scaled.as_tuple())), "weak"
+    answer = Answer(row.answer.labels, vad, rationale(weak.cues))
+    return Row(row.id, row.text, answer, row.source, row.split, by, row.group)

@@ -7,6 +7,8 @@ from typing import Any
 from emoloom.metrics.polarity import POLARITY_METRICS
 from emoloom.metrics.signature import Signature, number_signatures
 from emoloom.runs.directory import RunDirectory, sha256_file
+from emoloom.screening.cross_set import cross_numbers
+from emoloom.screening.cross_spaces import CROSS
 from emoloom.screening.entries import Entry
 from emoloom.screening.leaderboard import Leaderboard
 from emoloom.screening.outputs import SELECT
@@ -58,6 +60,7 @@ def number_links(
     """
     name = entry.scored.source.name
     sets = [SELECT] if entry.scored.polarity is None else [SELECT, POLARITY]
+    sets += [CROSS] if entry.scored.cross else []
     rows = {one: _linked(run, name, one) for one in sets}
     behind = signature.extended(("entry", name), *_weights(run, made_by))
     signatures: dict[str, str] = {}
@@ -72,6 +75,8 @@ def _numbers(entry: Entry, row_set: str) -> list[str]:
     """Keys of all numbers that come from a row set."""
     if row_set == SELECT:
         return [*entry.scored.estimates, "per_label"]
+    if row_set == CROSS:
+        return cross_numbers(entry.scored.cross)
     return [f"polarity.{block}.{key}" for block in ("strict", "parsed") for key in POLARITY_METRICS]
 
 

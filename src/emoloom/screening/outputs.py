@@ -1,12 +1,12 @@
 """Files of raw outputs in a run: written row set by row set, read back as answers."""
 
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 from emoloom.contract.parse import parse_output
 from emoloom.records import LabelSpace, Output, ParseFailure, Prediction
 from emoloom.runs.directory import RunDirectory, read_complete_lines, write_jsonl_atomic
-from emoloom.screening.polarity_set import POLARITY
 from emoloom.screening.row_sets import SharedRows
 
 SELECT = "select"
@@ -24,10 +24,9 @@ def read_answers(
 def write_parts(
     run: RunDirectory, name: str, rows: SharedRows, outputs: Sequence[Output]
 ) -> tuple[Path, ...]:
-    """Outputs on `select`, then on the polarity pairs, each to its file; returns the files."""
-    lines = [{"id": one.id, "output": one.output} for one in outputs]
-    parts = {SELECT: lines[: len(rows.select)], POLARITY: lines[len(rows.select) :]}
-    outs = {run.rows(name, row_set): part for row_set, part in parts.items() if part}
-    for out, part in outs.items():
-        write_jsonl_atomic(out, part)
+    """Outputs on `rows.all_asked`, those of each set to its file; returns the files."""
+    lines = iter([{"id": one.id, "output": one.output} for one in outputs])
+    outs = {run.rows(name, row_set): asked for row_set, asked in rows.asked.items() if asked}
+    for out, asked in outs.items():
+        write_jsonl_atomic(out, list(islice(lines, len(asked))))
     return tuple(outs)

@@ -1,4 +1,4 @@
-"""One item of `data.train` or `data.select`: where its rows come from, opened as a stream."""
+"""One item of a row set in the config: where its rows come from, opened as a stream."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ def part_licence(part: RowsConfig) -> str:
 
 def part_names(data: DataConfig) -> tuple[str, ...]:
     """Every part's name, each once."""
-    return tuple(dict.fromkeys(part_name(part) for part in (*data.train, *data.select)))
+    return tuple(dict.fromkeys(part_name(part) for part, _ in _all_parts(data)))
 
 
 def label_space_of(part: RowsConfig) -> str | None:
@@ -144,6 +144,10 @@ class PartChecks:
         """As `open_part`: names and files, no text."""
         open_part(part, "train", self._space)
 
+    def opens_test(self, part: RowsConfig) -> None:
+        """As `opens`, of the test split."""
+        open_part(part, "test", self._space)
+
     def train(self, part: RowsConfig) -> None:
         """As `count_rows`."""
         count_rows(part, "train", self._space)
@@ -151,6 +155,10 @@ class PartChecks:
     def select(self, part: RowsConfig) -> None:
         """As `count_rows`."""
         count_rows(part, "dev", self._space)
+
+    def cross(self, part: RowsConfig) -> None:
+        """As `count_rows`."""
+        count_rows(part, "test", self._space)
 
 
 def count_rows(part: RowsConfig, split: str, space: LabelSpace | None = None) -> None:
@@ -180,7 +188,8 @@ def count_rows(part: RowsConfig, split: str, space: LabelSpace | None = None) ->
 
 
 def _all_parts(data: DataConfig) -> list[tuple[RowsConfig, str]]:
-    return [*((part, "train") for part in data.train), *((part, "dev") for part in data.select)]
+    sets = ((data.train, "train"), (data.select, "dev"), (data.cross, "test"))
+    return [(part, split) for parts, split in sets for part in parts]
 
 
 def source_hashes(data: DataConfig) -> dict[str, dict[str, str]]:
@@ -210,7 +219,7 @@ def _test_files(part: RowsConfig) -> tuple[FileRead, ...]:
 
 def data_licences(data: DataConfig) -> list[dict[str, str]]:
     """For run.json: each part's licence."""
-    parts = {part_name(part): part for part in (*data.train, *data.select)}
+    parts = {part_name(part): part for part, _ in _all_parts(data)}
     return [{"what": name, "licence": part_licence(part)} for name, part in parts.items()]
 
 

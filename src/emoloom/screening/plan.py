@@ -1,9 +1,9 @@
 """All counts of a screen, fixed before any work: time may stop a screen, never shape it.
 
 Stages stand in the order in which they are done, which is the declared order of what a spent
-budget leaves undone, the last first: the polarity pairs, which rank nothing; zero-shot, which is
-only shown; then candidates, in the order of the config. Row sets, floors, scores and the report
-are made whatever is spent.
+budget leaves undone, the last first: the rows of corpora never trained on and the polarity pairs,
+which rank nothing; zero-shot, which is only shown; then candidates, in the order of the config. Row
+sets, floors, scores and the report are made whatever is spent.
 """
 
 import math
@@ -16,6 +16,7 @@ from emoloom.decoding.audit import rows_to_audit
 from emoloom.recipes import RECIPES
 from emoloom.runs.directory import RunDirectory, write_json_atomic
 from emoloom.screening.candidates import Candidate
+from emoloom.screening.cross_spaces import CROSS
 from emoloom.screening.halving import promoted_counts
 from emoloom.screening.head_answers import SUFFIX
 from emoloom.screening.outputs import SELECT
@@ -117,7 +118,7 @@ class _Counting:
 
     def answers(self, candidate: Candidate, row_set: str, rung: int = 0) -> PlannedStage:
         config, whole = self.config, row_set == SELECT and not rung
-        rows = self.rows.polarity if row_set == POLARITY else self.rows.select
+        rows = self.rows.asked[row_set]
         asked = min(len(rows), config.halving.rows) if rung else len(rows)
         if not candidate.trained:
             asked = min(asked, config.zero_shot.rows)
@@ -137,7 +138,7 @@ class _Counting:
 
     def heads(self, candidate: Candidate) -> Iterator[PlannedStage]:
         if trains_heads(self.config, candidate.recipe):
-            asked = len(self.rows.select) + len(self.rows.polarity)
+            asked = len(self.rows.all_asked)
             name, promoted = candidate.name + SUFFIX, self.config.halving.rungs > 1
             model = candidate.model.name
             yield PlannedStage(SELECT, name, asked, "heads", model, once_promoted=promoted)
@@ -175,8 +176,9 @@ def _stages(counting: _Counting, chosen: Sequence[Candidate]) -> Iterator[Planne
             yield counting.training(candidate)
             yield from counting.heads(candidate)
         yield counting.answers(candidate, SELECT)
-    if counting.rows.polarity:
-        yield from (counting.answers(candidate, POLARITY) for candidate in trained)
+    for row_set in (POLARITY, CROSS):
+        if counting.rows.asked[row_set]:
+            yield from (counting.answers(candidate, row_set) for candidate in trained)
 
 
 def make_plan(
@@ -194,6 +196,7 @@ def make_plan(
         "flipped_rows": flips,
         "select_rows": len(rows.select),
         "polarity_rows": len(rows.polarity),
+        **({"cross_rows": len(rows.cross)} if rows.cross else {}),
         "stages": [stage.to_dict() for stage in stages],
         "rungs": _rungs(config, chosen, rows),
         "learning_rate": rate,

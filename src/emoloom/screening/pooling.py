@@ -51,6 +51,7 @@ def _pool(name: str, group: Sequence[ScoredEntry], rule: RankingRule) -> ScoredE
         pooled="",
         trainings=tuple(entry.source.name for entry in group),
         polarity=None,
+        cross={},
         answers=(),
         row_ids=(),
     )

@@ -13,6 +13,7 @@ from emoloom.corpora.mapped_rows import MapAccount, map_stream
 from emoloom.corpora.overlap import OtherSets
 from emoloom.errors import UserError
 from emoloom.records import LabelSpace, Row
+from emoloom.screening.cross_spaces import CROSS, cross_space
 from emoloom.screening.parts import label_space_of, open_part, part_name
 
 MIN_POSITIVES = 20
@@ -74,10 +75,15 @@ class PartMaps:
         self._accounts: list[tuple[str, str, MapAccount]] = []
         for part in (*data.train, *data.select):
             label_map_of(part, space)
+        self.cross = tuple(cross_space(part, space) for part in data.cross)
+        """How each part of `data.cross` is scored."""
 
     def mapped(self, part: RowsConfig, name: str, rows: Iterable[Row]) -> Iterator[Row]:
         """The part's rows in the space in force; `name` is the row set's."""
-        found = label_map_of(part, self._space)
+        if name == CROSS:
+            found = cross_space(part, self._space).gold_map
+        else:
+            found = label_map_of(part, self._space)
         if found is None:
             return iter(rows)
         account = MapAccount(found)

@@ -20,8 +20,6 @@ from emoloom.screening.candidates import (
     read_certificate,
     with_adapter,
 )
-from emoloom.screening.outputs import SELECT
-from emoloom.screening.polarity_set import POLARITY
 from emoloom.screening.rescoring import RawRun
 from emoloom.sources.model_files import ModelFiles, get_model
 
@@ -37,7 +35,7 @@ class Replayed:
     entry: str
     """Whose answer it is."""
     row_set: str
-    """`select` or `polarity`."""
+    """`select`, `polarity` or `cross`."""
     id: str
     """Id of the row."""
     outcome: Literal["equal", "near-tie", "differs"]
@@ -99,12 +97,12 @@ def replay(
 def _pool(raw: RawRun) -> list[_Asked]:
     """Every answer that was decoded: floors are computed, heads are read."""
     scored = {entry.name for entry in raw.entries if entry.status == "scored"}
-    texts = {row.id: row for row in (*raw.rows.select, *raw.rows.polarity)}
+    texts = {row.id: row for row in raw.rows.all_asked}
     return [
         _Asked(candidate, row_set, texts[line["id"]], line["output"])
         for candidate in list_candidates(raw.config)
         if candidate.name in scored
-        for row_set in (SELECT, POLARITY)
+        for row_set in raw.rows.asked
         for line in read_complete_lines(raw.run.rows(candidate.name, row_set))
         if line["id"] in texts
     ]

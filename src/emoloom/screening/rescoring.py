@@ -4,6 +4,7 @@ What the folder states of its scores is not read. Config, label space, gold rows
 who the entries are comes from the manifest.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,11 +14,19 @@ from typing import Any
 from emoloom.config import Config, parse_config
 from emoloom.corpora.readers import read_rows
 from emoloom.errors import UserError
+from emoloom.metrics.cross_corpus import CrossScores
 from emoloom.metrics.polarity import PolarityScores
 from emoloom.metrics.resampling import Bootstrap
 from emoloom.metrics.signature import Signature
 from emoloom.records import LabelSpace, ParseFailure, Prediction, Row
 from emoloom.runs.directory import RunDirectory, sha256_file
+from emoloom.screening.cross_set import cross_scores
+from emoloom.screening.cross_spaces import (
+    CROSS,
+    CrossSpace,
+    read_cross_rows,
+    read_cross_spaces,
+)
 from emoloom.screening.entries import ScoredCandidate
 from emoloom.screening.facts import run_signature
 from emoloom.screening.leaderboard import Leaderboard, build_leaderboard
@@ -138,6 +147,11 @@ def _shared_rows(run: RunDirectory, config: Config, space: LabelSpace) -> Shared
     sets = {"train": _gold(run.data("train"), space), SELECT: _gold(run.data(SELECT), space)}
     if config.polarity.pairs:
         sets[POLARITY] = _gold(run.data(POLARITY), space)
+    spaces: dict[str, CrossSpace] = {}
+    if config.data.cross:
+        counts = json.loads((run.root / "data" / "counts.json").read_text(encoding="utf-8"))
+        spaces = read_cross_spaces(counts, space)
+        sets[CROSS] = read_cross_rows(run.data(CROSS), spaces)
     return SharedRows(
         train=sets["train"],
         select=sets[SELECT],
@@ -145,6 +159,8 @@ def _shared_rows(run: RunDirectory, config: Config, space: LabelSpace) -> Shared
         warnings=(),
         hashes={name: sha256_file(run.data(name)) for name in sets},
         polarity=sets.get(POLARITY, ()),
+        cross=sets.get(CROSS, ()),
+        cross_spaces=spaces,
     )
 
 
@@ -187,16 +203,21 @@ def _scored(
     answers: tuple[Prediction | ParseFailure, ...] | None = None
     ids: tuple[str, ...] = ()
     polarity: PolarityScores | None = None
+    cross: dict[str, CrossScores] = {}
+    bootstrap = Bootstrap(draws=config.ranking.bootstrap, seed=config.seed)
     if done:
         with _answers_of(run, name, SELECT):
             answers, ids = read_answers(run, name, space)
-    asked = done and entry["kind"] != "shown" and rows.polarity
-    if asked and lexicon is not None and run.rows(name, POLARITY).is_file():
-        bootstrap = Bootstrap(draws=config.ranking.bootstrap, seed=config.seed)
+    asked = done and entry["kind"] != "shown"
+    said = {row_set for row_set in (POLARITY, CROSS) if run.rows(name, row_set).is_file()}
+    if asked and rows.polarity and lexicon is not None and POLARITY in said:
         with _answers_of(run, name, POLARITY):
             polarity = pair_scores(run, name, rows.polarity, space, lexicon, bootstrap)
+    if asked and rows.cross and CROSS in said:
+        with _answers_of(run, name, CROSS):
+            cross = cross_scores(run, name, rows, space, bootstrap)
     texts = {key: entry[key] for key in _TEXTS}
-    return ScoredCandidate(**texts, answers=answers, row_ids=ids, polarity=polarity)
+    return ScoredCandidate(**texts, answers=answers, row_ids=ids, polarity=polarity, cross=cross)
 
 
 @contextmanager

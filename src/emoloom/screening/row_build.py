@@ -1,9 +1,8 @@
 """The row sets of a screen, built from streams: one record in memory at a time.
 
-read `select`, the test splits, then train -> map labels -> take out of train what stands elsewhere
--> draw -> fit the scale of
-weak VAD -> supervise weakly -> write. What is kept of a row in memory is some numbers; the rows
-themselves wait in temporary files beside the outputs.
+read `select`, `cross`, the test splits, then train -> map labels -> take out of train what stands
+elsewhere -> draw -> fit the scale of weak VAD -> supervise weakly -> write. What is kept of a row
+in memory is some numbers; the rows themselves wait in temporary files beside the outputs.
 """
 
 from collections import Counter
@@ -20,9 +19,10 @@ from emoloom.corpora.overlap import OtherSets, Twin
 from emoloom.corpora.reading import Seen
 from emoloom.corpora.rows import row_line, row_of_line
 from emoloom.errors import UserError
-from emoloom.records import VAD, Answer, LabelSpace, Row
+from emoloom.records import LabelSpace, Row
 from emoloom.runs.directory import dumps, write_json_atomic, write_parts_atomic
-from emoloom.screening.lexicon_fit import fit_scale, is_human, warnings
+from emoloom.screening.cross_spaces import CROSS, CrossCount
+from emoloom.screening.lexicon_fit import fit_scale, is_human, supervise, warnings
 from emoloom.screening.parts import (
     guessed_mappings,
     notices,
@@ -36,15 +36,18 @@ from emoloom.screening.pools import (
     hold_out_tests,
     rare_label_warning,
 )
-from emoloom.screening.spool import Conflicts, Spool
+from emoloom.screening.spool import Conflicts, Drawn, Spool
 from emoloom.supervision.lexicon import Lexicon
-from emoloom.supervision.weak_vad import AffineMap, WeakVad, rationale, weak_vad
+from emoloom.supervision.weak_vad import AffineMap, WeakVad, weak_vad
 
 FILES = ("train.jsonl", "select.jsonl", "rejected.jsonl", "scale.json", "counts.json")
-"""What is written."""
+"""What is written, and `cross.jsonl` where the config has such rows."""
 
-VAD_DECIMALS = 4
-"""Decimals of weak VAD in the row files; answers write two."""
+_SPLITS = {"train": "train", "select": "dev", CROSS: "test"}
+"""Row set -> the split that it is drawn from."""
+
+_STREAMS = {"train": 0, "select": 1, CROSS: 3}
+"""Keeps the draws apart; 2 is that of the polarity pairs."""
 
 MAX_SCALE_ROWS = 50_000
 """Human-rated train rows that the scale is fitted on, at most: the first ones drawn (ours)."""
@@ -64,28 +67,13 @@ class Drawing:
     """Rows of no set here, whose texts and groups must not stand in train."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Drawn:
-    """One part: its rows on the disk, and which of them are drawn."""
-
-    rows: Spool
-    order: Order
-
-    def lines(self) -> Iterator[bytes]:
-        return self.rows.lines(None if isinstance(self.order, range) else self.order)
-
-    def human(self) -> Iterator[Row]:
-        """Drawn rows with human VAD."""
-        return map(row_of_line, self.rows.lines(self.rows.marked(self.order)))
-
-
 def write_row_sets(
     folder: Path, drawing: Drawing, space: LabelSpace, lexicon: Lexicon
 ) -> dict[str, Any]:
-    """Draw the row sets and write train, select and rejected lines, the scale, and the counts.
+    """Draw the row sets and write their lines, those rejected, the scale, and the counts.
 
     Args:
-        folder: Where the five files of `FILES` go.
+        folder: Where the files of `FILES` go.
         drawing: Which rows, and how many.
         space: The label space in force.
         lexicon: For cues and weak VAD.
@@ -99,7 +87,8 @@ def write_row_sets(
     data = drawing.data
     with ExitStack() as stack:
         build = _Build(folder, drawing, space, lexicon, stack)
-        select = [build.select(part, index) for index, part in enumerate(data.select)]
+        select = [build.held("select", part, index) for index, part in enumerate(data.select)]
+        cross = [build.held(CROSS, part, index) for index, part in enumerate(data.cross)]
         build.hold_out()
         train = [build.train(part, index) for index, part in enumerate(data.train)]
         _check_left(train, build)
@@ -107,6 +96,8 @@ def write_row_sets(
         scale = fit_scale(islice(human, MAX_SCALE_ROWS), lexicon)
         write_parts_atomic(folder / "train.jsonl", build.supervised(train, scale))
         write_parts_atomic(folder / "select.jsonl", build.asked(select))
+        if cross:
+            write_parts_atomic(folder / "cross.jsonl", build.probed(cross))
         write_parts_atomic(folder / "rejected.jsonl", build.turned_away())
         counts = build.counts()
     write_json_atomic(folder / "scale.json", asdict(scale))
@@ -127,12 +118,13 @@ class _Build:
     ) -> None:
         self.drawing, self.space, self.lexicon = drawing, space, lexicon
         self._folder, self._stack = folder, stack
-        self._bad = {"train": self._spool(), "dev": self._spool()}
+        self._bad = {split: self._spool() for split in _SPLITS.values()}
         self._maps = PartMaps(drawing.data, space)
         threshold = NEAR_DUPLICATE if drawing.data.near_duplicates else None
         self._others, self._pairs = (OtherSets(threshold=threshold) for _ in range(2))
         self._untested: list[str] = []
         self._ids, self._conflicts = Seen(), Conflicts()
+        self._cross = CrossCount()
         self._sources: dict[str, Counter[str]] = {"train": Counter(), "select": Counter()}
         self._positives: dict[str, Counter[str]] = {"train": Counter(), "select": Counter()}
         self._because: Counter[str] = Counter()
@@ -143,27 +135,27 @@ class _Build:
     def _spool(self) -> Spool:
         return self._stack.enter_context(Spool(self._folder))
 
-    def select(self, part: RowsConfig, index: int) -> _Drawn:
-        """Every row of a part of `select` is remembered, drawn or not."""
+    def held(self, name: str, part: RowsConfig, index: int) -> Drawn:
+        """Every row of a part of `select` or `cross` is remembered, drawn or not."""
         rows = self._spool()
-        for row in self._others.passing("select", self._rows(part, "dev")):
+        for row in self._others.passing(name, self._rows(name, part)):
             rows.add(row_line(row))
-        return _Drawn(rows, self._order("select", part, len(rows), (1, index)))
+        return Drawn(rows, self._order(name, part, len(rows), index))
 
     def hold_out(self) -> None:
         """Test splits and the rows held out beside: train is held against them too."""
         self._untested = hold_out_tests(self.drawing.data, self.space, self._others)
         self._pairs.add("polarity pairs", self.drawing.held_out)
 
-    def train(self, part: RowsConfig, index: int) -> _Drawn:
+    def train(self, part: RowsConfig, index: int) -> Drawn:
         """Rows of a part of `train` that stand nowhere else."""
         rows = self._spool()
-        for row, twin in self._pairs.sift(self._apart(self._rows(part, "train"))):
+        for row, twin in self._pairs.sift(self._apart(self._rows("train", part))):
             if twin is None:
                 rows.add(row_line(row), is_human(row))
             else:
                 self.held_out += 1
-        return _Drawn(rows, self._order("train", part, len(rows), (0, index)))
+        return Drawn(rows, self._order("train", part, len(rows), index))
 
     def _apart(self, train: Iterable[Row]) -> Iterator[Row]:
         """Rows that stand in no other set."""
@@ -174,18 +166,17 @@ class _Build:
                 self.overlap += 1
                 self._because[twin] += 1
 
-    def _order(self, name: str, part: RowsConfig, n: int, stream: tuple[int, int]) -> Order:
+    def _order(self, name: str, part: RowsConfig, n: int, index: int) -> Order:
         """Which of `n` rows are drawn; what the draw was is kept for counts.json."""
-        seed = (self.drawing.seed, *stream)
+        seed = (self.drawing.seed, _STREAMS[name], index)
         order = draw_order(part, n, seed)
         drawn = {"set": name, "corpus": part_name(part), "of": n, "drawn": len(order)}
         self._draws.append({**drawn, "seed": list(seed)})
         return order
 
-    def _rows(self, part: RowsConfig, split: str) -> Iterator[Row]:
-        """A split of a part in the labels in force; what cannot be read is turned away."""
-        name = "train" if split == "train" else "select"
-        return self._maps.mapped(part, name, self._read(part, split))
+    def _rows(self, name: str, part: RowsConfig) -> Iterator[Row]:
+        """A part of a row set, labels mapped; what cannot be read is turned away."""
+        return self._maps.mapped(part, name, self._read(part, _SPLITS[name]))
 
     def _read(self, part: RowsConfig, split: str) -> Iterator[Row]:
         for found, record in open_part(part, split, self.space).items:
@@ -197,7 +188,7 @@ class _Build:
             else:
                 self._bad[split].add(dumps(asdict(record)).encode("utf-8") + b"\n")
 
-    def supervised(self, train: Iterable[_Drawn], scale: AffineMap) -> Iterator[bytes]:
+    def supervised(self, train: Iterable[Drawn], scale: AffineMap) -> Iterator[bytes]:
         """Lines of `train`: cue words, and weak VAD where nobody rated a row."""
         for line in chain.from_iterable(part.lines() for part in train):
             row = row_of_line(line)
@@ -206,20 +197,34 @@ class _Build:
             self._conflicts.add(row)
             yield row_line(supervise(row, weak, scale))
 
-    def asked(self, select: Iterable[_Drawn]) -> Iterator[bytes]:
+    def asked(self, select: Iterable[Drawn]) -> Iterator[bytes]:
         """Lines of `select`, as people annotated them."""
         for line in chain.from_iterable(part.lines() for part in select):
             row = row_of_line(line)
             self._count("select", row, weak_vad(row.text, self.lexicon))
             yield line
 
-    def _count(self, name: str, row: Row, weak: WeakVad) -> None:
+    def probed(self, cross: Iterable[Drawn]) -> Iterator[bytes]:
+        """Lines of `cross`, as people annotated them, each corpus in its space."""
+        for part, way, drawn in zip(self.drawing.data.cross, self._maps.cross, cross, strict=True):
+            if not len(drawn.order):
+                raise UserError(f"no cross row of {part_name(part)} is left", do="take it out")
+            for line in drawn.lines():
+                row = row_of_line(line)
+                self._check_new(row)
+                self._cross.add(row, way)
+                yield line
+
+    def _check_new(self, row: Row) -> None:
         if not self._ids.add(row.id):
             raise UserError(
                 "a row stands twice in the screen",
                 got=row.id,
                 do="name each corpus once in a row set, and never both a corpus and its sample",
             )
+
+    def _count(self, name: str, row: Row, weak: WeakVad) -> None:
+        self._check_new(row)
         self._sources[name][row.source] += 1
         self._positives[name].update(row.answer.labels or ())
         self._hits += weak.hits
@@ -227,12 +232,14 @@ class _Build:
 
     def turned_away(self) -> Iterator[bytes]:
         """Lines of `rejected`, train's first."""
-        return chain(self._bad["train"].lines(), self._bad["dev"].lines())
+        return chain.from_iterable(bad.lines() for bad in self._bad.values())
 
     def counts(self) -> dict[str, Any]:
         """What counts.json holds."""
         known = self._hits / max(1, self._tokens)
-        sets = {name: _of_set(found) for name, found in self._sources.items()}
+        cross = self._cross.counts()
+        sources = self._sources | ({CROSS: self._cross.sources()} if cross else {})
+        sets = {name: _of_set(found) for name, found in sources.items()}
         return {
             "sets": sets,
             "lines_read": self._rows_read,
@@ -247,10 +254,12 @@ class _Build:
             "draws": self._draws,
             "lexicon_hit_rate": round(known, 4),
             **{f"{name}_positives": self._positives_of(name) for name in ("select", "train")},
+            **({CROSS: cross} if cross else {}),
             "warnings": [
                 *warnings(known, self.lexicon),
                 *self._untested,
                 *self._maps.warnings(),
+                *self._cross.warnings(),
                 *rare_label_warning("select", self._positives_of("select")),
                 *rare_label_warning("train", self._positives_of("train")),
             ],
@@ -262,32 +271,17 @@ class _Build:
         return {label: self._positives[name][label] for label in self.space.labels}
 
 
-def supervise(row: Row, weak: WeakVad, scale: AffineMap) -> Row:
-    """A train row with cue words, and with weak VAD where nobody rated it.
-
-    Weak VAD is brought to the human scale, so that all training targets share one.
-
-    Args:
-        row: As annotated.
-        weak: Of its text and labels.
-        scale: From weak to human VAD.
-    """
-    vad, by = row.answer.vad, row.vad_source
-    if vad is None:
-        scaled = scale.apply(weak.vad)
-        vad, by = VAD(*(round(value, VAD_DECIMALS) for value in scaled.as_tuple())), "weak"
-    answer = Answer(row.answer.labels, vad, rationale(weak.cues))
-    return Row(row.id, row.text, answer, row.source, row.split, by, row.group)
-
-
-def _check_left(train: Iterable[_Drawn], build: _Build) -> None:
+def _check_left(train: Iterable[Drawn], build: _Build) -> None:
     if any(len(part.order) for part in train):
         return
     removed = build.overlap + build.held_out
     pairs = " or the polarity pairs" if build.held_out else ""
+    cross = "`cross`, " if build.drawing.data.cross else ""
     raise UserError(
         "no train row is left",
-        got=f"{removed} rows, all in `select`, a test split{pairs} too" if removed else "none",
+        got=f"{removed} rows, all in `select`, {cross}a test split{pairs} too"
+        if removed
+        else "none",
         do="give train rows of other texts, whose labels have a counterpart",
     )
 

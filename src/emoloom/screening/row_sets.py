@@ -1,8 +1,8 @@
 """The rows shared by all candidates: drawn once, and read back from the run folder."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,12 @@ from emoloom.corpora.readers import read_rows
 from emoloom.records import VAD, LabelSpace, Row
 from emoloom.runs.directory import RunDirectory, Stage, fingerprint, sha256_file
 from emoloom.runs.work import Advance, Outcome, Work
+from emoloom.screening.cross_spaces import (
+    CROSS,
+    CrossSpace,
+    read_cross_rows,
+    read_cross_spaces,
+)
 from emoloom.screening.lexicon_fit import is_human
 from emoloom.screening.row_build import FILES, Drawing, write_row_sets
 from emoloom.supervision.lexicon import Lexicon
@@ -34,6 +40,20 @@ class SharedRows:
     """sha256 of each row file."""
     polarity: tuple[Row, ...] = ()
     """Polarity pairs, two rows each; none where they are switched off."""
+    cross: tuple[Row, ...] = ()
+    """Rows of corpora never trained on, each labelled in the space of its corpus."""
+    cross_spaces: Mapping[str, CrossSpace] = field(default_factory=dict)
+    """Corpus of `cross` -> its space."""
+
+    @property
+    def asked(self) -> dict[str, tuple[Row, ...]]:
+        """What is answered, by row set, in that order."""
+        return {"select": self.select, "polarity": self.polarity, CROSS: self.cross}
+
+    @property
+    def all_asked(self) -> tuple[Row, ...]:
+        """The rows of all these sets, one after the other."""
+        return (*self.select, *self.polarity, *self.cross)
 
 
 def row_set_work(run: RunDirectory, drawing: Drawing, space: LabelSpace, lexicon: Lexicon) -> Work:
@@ -44,12 +64,15 @@ def row_set_work(run: RunDirectory, drawing: Drawing, space: LabelSpace, lexicon
     def make(advance: Advance) -> Outcome:
         told = write_row_sets(folder, drawing, space, lexicon)
         advance(2)
-        counts = {name: told["sets"][name]["all"] for name in ("train", "select")}
+        counts = {name: found["all"] for name, found in told["sets"].items()}
+        files = (*FILES, "cross.jsonl") if data.cross else FILES
         return Outcome(
-            tuple(folder / name for name in FILES), {**counts, "rejected": told["rejected"]}
+            tuple(folder / name for name in files), {**counts, "rejected": told["rejected"]}
         )
 
     settings = data.model_dump(mode="json")
+    if not data.cross:
+        del settings[CROSS]  # runs from before there were any go on
     inputs = [settings, drawing.sources, seed, space.labels, lexicon.sha256, __version__]
     inputs += [[row.text for row in held_out]]
     stage = Stage(run.root, "data", fingerprint(inputs))
@@ -60,12 +83,16 @@ def read_row_sets(folder: Path, space: LabelSpace) -> SharedRows:
     """What `row_set_work` wrote."""
     scale = json.loads((folder / "scale.json").read_text(encoding="utf-8"))
     counts = json.loads((folder / "counts.json").read_text(encoding="utf-8"))
+    spaces = read_cross_spaces(counts, space)
+    sets = ("train", "select", CROSS) if spaces else ("train", "select")
     return SharedRows(
         train=read_back(folder / "train.jsonl", space),
         select=read_back(folder / "select.jsonl", space),
         scale=AffineMap(tuple(scale["slope"]), tuple(scale["intercept"])),
         warnings=(*counts["warnings"], *counts["notices"]),
-        hashes={name: sha256_file(folder / f"{name}.jsonl") for name in ("train", "select")},
+        hashes={name: sha256_file(folder / f"{name}.jsonl") for name in sets},
+        cross=read_cross_rows(folder / "cross.jsonl", spaces) if spaces else (),
+        cross_spaces=spaces,
     )
 
 

@@ -3,6 +3,7 @@
 import tempfile
 from array import array
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -11,7 +12,9 @@ import numpy as np
 
 from emoloom.corpora.lines import normalise_text
 from emoloom.corpora.reading import hash64
+from emoloom.corpora.rows import row_of_line
 from emoloom.records import Row
+from emoloom.screening.pools import Order
 
 
 class Spool:
@@ -86,3 +89,21 @@ class Conflicts:
         sizes = np.diff(np.concatenate((starts, [len(texts)])))
         mixed = np.maximum.reduceat(labels, starts) != np.minimum.reduceat(labels, starts)
         return int(sizes[mixed].sum())
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """One part of a row set: its rows on the disk, and which of them are drawn."""
+
+    rows: Spool
+    """All of them."""
+    order: Order
+    """Indices of those drawn."""
+
+    def lines(self) -> Iterator[bytes]:
+        """Lines of the rows drawn."""
+        return self.rows.lines(None if isinstance(self.order, range) else self.order)
+
+    def human(self) -> Iterator[Row]:
+        """Drawn rows with human VAD."""
+        return map(row_of_line, self.rows.lines(self.rows.marked(self.order)))
