@@ -28,8 +28,8 @@ from emoloom.config_sections import DataConfig, RowsConfig
 from emoloom.corpora.labels import load_space
 from emoloom.corpora.near_duplicates import near_duplicate_groups
 from emoloom.corpora.registry import read_corpus
+from emoloom.row_sets.build import Drawing, write_row_sets
 from emoloom.runs.directory import write_json_atomic
-from emoloom.screening.row_build import Drawing, write_row_sets
 from emoloom.supervision.lexicon import load_lexicon
 
 MIB = 1 << 20

@@ -28,8 +28,8 @@ from superpopulation import Ability, Floats, Population, Shape, population
 
 from emoloom.metrics.intervals import percentile_interval
 from emoloom.metrics.resampling import Bootstrap, resample, two_sided_p
+from emoloom.ranking.rule import RankingSettings, rank_measure, ranking_rule
 from emoloom.runs.directory import write_json_atomic, write_text_atomic
-from emoloom.screening.ranking import RankingSettings, rank_measure, ranking_rule
 
 STRONG = Ability(recall=0.5, slope=0.30, noise=0.42)
 SECOND = Ability(recall=0.47, slope=0.28, noise=0.43)

@@ -16,7 +16,7 @@ from superpopulation import Ability, Population, Shape, population
 from emoloom.metrics.intervals import percentile_interval
 from emoloom.metrics.resampling import Bootstrap, resample
 from emoloom.metrics.seeds import SeedScores, seed_interval, two_level_draws
-from emoloom.screening.ranking import RankingSettings, rank_measure, ranking_rule
+from emoloom.ranking.rule import RankingSettings, rank_measure, ranking_rule
 
 KEYS = ("score", "strict.micro_f1", "strict.skill")
 

@@ -23,7 +23,7 @@ from emoloom.corpora.labels import load_space
 from emoloom.decoding.drafts import contract_drafter
 from emoloom.decoding.verified import DecodeSettings, decode_rows
 from emoloom.records import Appraisal, ParseFailure, Prediction, Row
-from emoloom.screening.row_sets import SharedRows, read_row_sets
+from emoloom.row_sets.shared import SharedRows, read_row_sets
 from emoloom.supervision.lexicon import load_lexicon
 from emoloom.supervision.theory import atom_profile
 from emoloom.supervision.verifier_choice import TheoryRows, VerifierRequest, get_verifier

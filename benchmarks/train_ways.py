@@ -23,10 +23,10 @@ from emoloom.config import Config, load_config
 from emoloom.corpora.labels import load_space
 from emoloom.models.causal_lm import CausalLM
 from emoloom.records import VAD, LabelSpace, Row
+from emoloom.row_sets.build import Drawing, write_row_sets
+from emoloom.row_sets.shared import read_row_sets
 from emoloom.screening.candidates import list_candidates, load, preflight, read_certificate
 from emoloom.screening.recipe_settings import fit_settings
-from emoloom.screening.row_build import Drawing, write_row_sets
-from emoloom.screening.row_sets import read_row_sets
 from emoloom.sources.model_files import get_model
 from emoloom.supervision.lexicon import load_lexicon
 from emoloom.training.adapters import add_adapter

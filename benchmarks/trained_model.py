@@ -12,10 +12,10 @@ from emoloom.models.causal_lm import CausalLM
 from emoloom.models.certificate import Certificate
 from emoloom.pipeline import screen
 from emoloom.records import Prediction, Row
+from emoloom.row_sets.shared import read_row_sets
 from emoloom.runs.directory import RunDirectory, sha256_file
 from emoloom.screening.answers import CandidateRun, draft_hints, taught_answers
 from emoloom.screening.candidates import list_candidates, load, read_certificate, with_adapter
-from emoloom.screening.row_sets import read_row_sets
 from emoloom.sources.model_files import get_model
 from emoloom.supervision.lexicon import load_lexicon
 

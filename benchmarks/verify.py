@@ -19,10 +19,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from emoloom.auditing.facts import made_from, run_facts, run_identity
+from emoloom.auditing.links import scores_files
+from emoloom.auditing.rescoring import RawRun, read_raw, rescore
 from emoloom.config import Config, parse_config
 from emoloom.contract.schema import write_answer
 from emoloom.corpora.labels import load_space
 from emoloom.metrics.signature import Signature
+from emoloom.ranking.leaderboard import Leaderboard
+from emoloom.ranking.leaderboard_texts import to_csv, to_json, to_markdown
 from emoloom.records import VAD, Answer, LabelSpace, Prediction, Row
 from emoloom.report.page import write_report
 from emoloom.runs.directory import (
@@ -33,11 +38,6 @@ from emoloom.runs.directory import (
 )
 from emoloom.runs.provenance import write_manifest
 from emoloom.runs.record import close_run, open_run
-from emoloom.screening.facts import made_from, run_facts, run_identity
-from emoloom.screening.leaderboard import Leaderboard
-from emoloom.screening.leaderboard_texts import to_csv, to_json, to_markdown
-from emoloom.screening.links import scores_files
-from emoloom.screening.rescoring import RawRun, read_raw, rescore
 from emoloom.supervision.lexicon import load_lexicon
 
 WORDS = ("love", "puppy", "lied", "again", "meeting", "Tuesday", "what", "never", "mind")

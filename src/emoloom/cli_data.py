@@ -45,8 +45,8 @@ def data_check(
     from emoloom.corpora.check_text import describe
     from emoloom.corpora.labels import load_space
     from emoloom.engines.progress import printable
+    from emoloom.row_sets.parts import HUB
     from emoloom.runs.directory import dumps
-    from emoloom.screening.parts import HUB
     from emoloom.sources.hub_data import fetch_data_set
 
     path = fetch_data_set(source).folder if source.startswith(HUB) else Path(source)

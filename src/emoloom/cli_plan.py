@@ -25,8 +25,8 @@ def plan(
     """
     from emoloom.engines.progress import show_progress
     from emoloom.pipeline import plan as plan_screen
+    from emoloom.planning.forecast_texts import forecast_lines, forecast_table, to_dict
     from emoloom.runs.directory import dumps
-    from emoloom.screening.forecast_texts import forecast_lines, forecast_table, to_dict
 
     nowhere = tempfile.TemporaryDirectory(prefix="emoloom-plan-")
     with nowhere, show_progress() as progress:
@@ -45,8 +45,8 @@ def spent(
     as_json: AsJson = False,
 ) -> None:
     """Planned against spent seconds of a run's stages, and the median error of the long ones."""
+    from emoloom.planning.planned_spent import read_planned_spent
     from emoloom.runs.directory import dumps
-    from emoloom.screening.planned_spent import read_planned_spent
 
     found = read_planned_spent(folder)
     typer.echo(dumps(found.to_dict(), indent=2) if as_json else "\n".join(found.lines()))

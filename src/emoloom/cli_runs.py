@@ -9,8 +9,8 @@ import typer
 from emoloom.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
+    from emoloom.auditing.replay import Replayed
     from emoloom.runs.verify import Finding
-    from emoloom.screening.replay import Replayed
     from emoloom.verification import Verdict
 
 MOST_LINES = 20
@@ -61,8 +61,8 @@ def rank(
     ],
 ) -> None:
     """Rank a finished run by other weights; adds a file to DIR/rankings. No model is needed."""
-    from emoloom.screening.leaderboard_texts import to_markdown
-    from emoloom.screening.reranking import parse_weights
+    from emoloom.auditing.reranking import parse_weights
+    from emoloom.ranking.leaderboard_texts import to_markdown
     from emoloom.verification import rank_run
 
     ranked = rank_run(folder, parse_weights(weights))
@@ -112,7 +112,7 @@ def _lines(
         told = f": {row.what}" if row.what else ""
         yield printable(f"{row.outcome}  {row.entry}, {row.row_set} {row.id}{told}")
     if rows:
-        from emoloom.screening.replay import tally
+        from emoloom.auditing.replay import tally
 
         yield f"{tally(rows)} (--seed {drawn_by})"
     if verdict.digest:

@@ -3,16 +3,16 @@
 from pathlib import Path
 from typing import Any
 
+from emoloom.auditing.facts import input_licences
 from emoloom.config import MEND, Checks, Config, load_config
 from emoloom.corpora.labels import load_space
 from emoloom.errors import ConfigError, UserError
+from emoloom.row_sets.build import Drawing, write_row_sets
+from emoloom.row_sets.cross_spaces import check_cross
+from emoloom.row_sets.parts import PartChecks, source_hashes
+from emoloom.row_sets.polarity_set import check_pairs, held_out_rows, pair_hashes
 from emoloom.runs.directory import write_folder_atomic, write_json_atomic
 from emoloom.runs.licences import strictest_licence
-from emoloom.screening.cross_spaces import check_cross
-from emoloom.screening.facts import input_licences
-from emoloom.screening.parts import PartChecks, source_hashes
-from emoloom.screening.polarity_set import check_pairs, held_out_rows, pair_hashes
-from emoloom.screening.row_build import Drawing, write_row_sets
 from emoloom.supervision.lexicon import load_lexicon
 
 RECORD = "build.json"

@@ -10,6 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from emoloom.auditing.entry_facts import BaseModel, entry_facts
+from emoloom.auditing.facts import (
+    given_config,
+    made_from,
+    run_facts,
+    run_identity,
+    run_signature,
+)
+from emoloom.auditing.links import scores_files
+from emoloom.auditing.rescoring import config_rule
 from emoloom.config import MEND, Config, load_config
 from emoloom.corpora.labels import load_space
 from emoloom.engines.answering import (
@@ -26,7 +36,19 @@ from emoloom.engines.pool import PoolEngine
 from emoloom.engines.preparing import prepare
 from emoloom.engines.progress import Progress
 from emoloom.errors import ConfigError, ExitCode, UserError
+from emoloom.ranking.leaderboard import (
+    Leaderboard,
+    ScoredCandidate,
+    build_leaderboard,
+)
+from emoloom.ranking.leaderboard_texts import to_csv, to_json, to_markdown
+from emoloom.ranking.rule import RankingRule
 from emoloom.report.page import write_report
+from emoloom.row_sets.cross_spaces import check_cross
+from emoloom.row_sets.parts import PartChecks
+from emoloom.row_sets.polarity_set import check_pairs
+from emoloom.row_sets.pools import check_label_maps
+from emoloom.row_sets.shared import SharedRows
 from emoloom.runs.directory import (
     RunDirectory,
     write_json_atomic,
@@ -35,29 +57,7 @@ from emoloom.runs.directory import (
 from emoloom.runs.provenance import write_manifest
 from emoloom.runs.record import close_run, open_run, refuse_foreign_files
 from emoloom.screening.candidates import list_candidates
-from emoloom.screening.cross_spaces import check_cross
-from emoloom.screening.entry_facts import BaseModel, entry_facts
 from emoloom.screening.extras import check_recipes
-from emoloom.screening.facts import (
-    given_config,
-    made_from,
-    run_facts,
-    run_identity,
-    run_signature,
-)
-from emoloom.screening.leaderboard import (
-    Leaderboard,
-    ScoredCandidate,
-    build_leaderboard,
-)
-from emoloom.screening.leaderboard_texts import to_csv, to_json, to_markdown
-from emoloom.screening.links import scores_files
-from emoloom.screening.parts import PartChecks
-from emoloom.screening.polarity_set import check_pairs
-from emoloom.screening.pools import check_label_maps
-from emoloom.screening.ranking import RankingRule
-from emoloom.screening.rescoring import config_rule
-from emoloom.screening.row_sets import SharedRows
 from emoloom.sources.model_files import ModelFiles, parse_source
 from emoloom.supervision.lexicon import load_lexicon
 

@@ -9,7 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emoloom.auditing.comparing import (
+    count_numbers,
+    csv_differences,
+    differences,
+    text_differences,
+)
+from emoloom.auditing.entry_facts import read_entries
+from emoloom.auditing.links import scores_files
+from emoloom.auditing.reranking import Ranked, add_ranking, ranking_faults
+from emoloom.auditing.rescoring import RawRun, read_raw, rescore
 from emoloom.errors import UserError
+from emoloom.ranking.leaderboard_texts import to_csv, to_json, to_markdown
 from emoloom.report.page import render_page
 from emoloom.runs.bound_facts import check_facts
 from emoloom.runs.provenance import MANIFEST, code_sha256
@@ -21,20 +32,9 @@ from emoloom.runs.verify import (
     only_plain_files,
     read_manifest,
 )
-from emoloom.screening.comparing import (
-    count_numbers,
-    csv_differences,
-    differences,
-    text_differences,
-)
-from emoloom.screening.entry_facts import read_entries
-from emoloom.screening.leaderboard_texts import to_csv, to_json, to_markdown
-from emoloom.screening.links import scores_files
-from emoloom.screening.reranking import Ranked, add_ranking, ranking_faults
-from emoloom.screening.rescoring import RawRun, read_raw, rescore
 
 if TYPE_CHECKING:
-    from emoloom.screening.replay import Replayed
+    from emoloom.auditing.replay import Replayed
 
 _READ_FAULTS = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """What a file of any content can raise where it is read as ours."""
@@ -136,8 +136,8 @@ def replay_run(root: Path, count: int, seed: int, say: Callable[[str], None]) ->
     Raises:
         UserError: the run cannot be read, or a model cannot be had or is another.
     """
+    from emoloom.auditing.replay import replay
     from emoloom.models.logits import ModelError
-    from emoloom.screening.replay import replay
 
     manifest, _ = read_manifest(root)
     if manifest is None:

@@ -75,7 +75,7 @@ def test_without_probes_nothing_is_forecast(tmp_path):
 
 def test_a_model_that_cannot_be_timed_is_said_and_the_screen_goes_on(tmp_path, monkeypatch):
     from emoloom.models.logits import ModelError
-    from emoloom.screening import probe
+    from emoloom.planning import probe
 
     def measure(*_):
         raise ModelError("no luck")

@@ -4,9 +4,9 @@ import pytest
 
 from emoloom.config import load_config
 from emoloom.corpora.labels import load_space
+from emoloom.row_sets.shared import mean_human_vad, read_row_sets
 from emoloom.runs.directory import RunDirectory
 from emoloom.screening.candidates import list_candidates, load, read_certificate, with_adapter
-from emoloom.screening.row_sets import mean_human_vad, read_row_sets
 from emoloom.sources.model_files import get_model
 from emoloom.supervision.lexicon import load_lexicon
 from emoloom.training.adapters import add_adapter, save_adapter

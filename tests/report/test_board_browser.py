@@ -13,12 +13,12 @@ from make_run import LEADER, make_run, write
 from emoloom.contract.parse import parse_output
 from emoloom.corpora.labels import load_space
 from emoloom.metrics.resampling import Bootstrap
+from emoloom.ranking.entries import ScoredCandidate
+from emoloom.ranking.leaderboard import build_leaderboard
+from emoloom.ranking.leaderboard_texts import to_json
+from emoloom.ranking.rule import RankingSettings, ranking_rule
 from emoloom.records import VAD, Answer, Row
 from emoloom.report.page import write_report
-from emoloom.screening.entries import ScoredCandidate
-from emoloom.screening.leaderboard import build_leaderboard
-from emoloom.screening.leaderboard_texts import to_json
-from emoloom.screening.ranking import RankingSettings, ranking_rule
 
 pytestmark = pytest.mark.usefixtures("compiled_once")
 
@@ -93,7 +93,7 @@ def test_the_filter_leaves_what_matches(browser: Browser, tmp_path: Path) -> Non
         assert len(names(tab)) == 3
 
 
-# Other weights: the page against screening.ranking, on rows and answers drawn at random ---------
+# Other weights: the page against the ranking room, on rows and answers drawn at random ---------
 
 
 def answer(rng: np.random.Generator, right: Answer, skill: float) -> str:

@@ -9,6 +9,7 @@ from emoloom.config import Config, parse_config
 from emoloom.decoding.verified import DecodeSettings
 from emoloom.models.certificate import Certificate
 from emoloom.models.logits import ModelError
+from emoloom.planning.plan import make_plan
 from emoloom.recipes import RECIPES
 from emoloom.runs.directory import (
     RunDirectory,
@@ -18,7 +19,6 @@ from emoloom.screening import answers, candidate_run, candidates
 from emoloom.screening.answers import CandidateRun, candidate_work
 from emoloom.screening.candidates import list_candidates
 from emoloom.screening.extras import Extras
-from emoloom.screening.plan import make_plan
 from emoloom.screening.recipe_settings import fit_settings
 from emoloom.sources.model_files import ModelFiles
 from tiny_screen import SETTINGS

@@ -7,6 +7,7 @@ from emoloom.decoding.canonical import Decoded
 from emoloom.decoding.verified import DecodeSettings
 from emoloom.models.certificate import Certificate, Check
 from emoloom.records import VAD, Answer, Row
+from emoloom.row_sets.shared import SharedRows
 from emoloom.runs.directory import (
     append_json_line,
     read_complete_lines,
@@ -15,7 +16,6 @@ from emoloom.runs.directory import (
 )
 from emoloom.screening import decoding_steps
 from emoloom.screening.decoding_steps import DecodeJob, decode
-from emoloom.screening.row_sets import SharedRows
 from emoloom.supervision.weak_vad import AffineMap
 
 CERTIFICATE = Certificate("packed", "exact", 300, 0.01, 512, (Check("causality", True, 0.0, 1.0),))

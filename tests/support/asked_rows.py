@@ -11,8 +11,8 @@ from emoloom.config_sections import DataConfig, RowsConfig
 from emoloom.corpora.labels import load_space
 from emoloom.models.certificate import Certificate, Check
 from emoloom.records import VAD, Answer, LabelSpace, Rejected, Row
-from emoloom.screening.row_build import Drawing, write_row_sets
-from emoloom.screening.row_sets import read_row_sets
+from emoloom.row_sets.build import Drawing, write_row_sets
+from emoloom.row_sets.shared import read_row_sets
 from emoloom.supervision.lexicon import Lexicon
 from emoloom.supervision.weak_vad import AffineMap
 

@@ -1,1 +1,1 @@
-"""Readers, registry, label spaces and row sets."""
+"""Readers, registry, label spaces and the maps between them, splits, duplicates."""

@@ -7,20 +7,20 @@ from emoloom.engines.context import Context
 from emoloom.engines.halving import Halved
 from emoloom.engines.outcomes import do_all, tell
 from emoloom.metrics.resampling import Bootstrap
+from emoloom.ranking.entries import ScoredCandidate, Status
+from emoloom.row_sets.cross_spaces import CROSS
+from emoloom.row_sets.polarity_set import POLARITY, pair_scores
+from emoloom.row_sets.shared import SharedRows
 from emoloom.runs.work import Work
 from emoloom.screening.answers import candidate_work, cross_work, pair_work
 from emoloom.screening.candidate_run import CandidateRun, has_heads
 from emoloom.screening.candidates import list_candidates
 from emoloom.screening.cross_set import cross_scores
-from emoloom.screening.cross_spaces import CROSS
-from emoloom.screening.entries import ScoredCandidate, Status
 from emoloom.screening.extras import Extras
 from emoloom.screening.floor_work import floor_work
 from emoloom.screening.floors import FLOORS
 from emoloom.screening.head_answers import SUFFIX
 from emoloom.screening.outputs import read_answers
-from emoloom.screening.polarity_set import POLARITY, pair_scores
-from emoloom.screening.row_sets import SharedRows
 from emoloom.sources.model_files import ModelFiles
 
 

@@ -14,12 +14,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from emoloom.planning.budget import Spent
+from emoloom.planning.probe_record import PROBE
+from emoloom.row_sets.cross_spaces import CROSS
+from emoloom.row_sets.polarity_set import POLARITY
 from emoloom.runs.directory import write_json_atomic
 from emoloom.runs.work import Work
-from emoloom.screening.budget import Spent
-from emoloom.screening.cross_spaces import CROSS
-from emoloom.screening.polarity_set import POLARITY
-from emoloom.screening.probe_record import PROBE
 
 BEAT_SECONDS = 5.0
 """Seconds between two records of work that goes on."""

@@ -14,9 +14,7 @@ from emoloom.config_budget import BudgetConfig
 from emoloom.engines.ledger import Ledger
 from emoloom.engines.progress import Progress, Task
 from emoloom.models.logits import ModelError
-from emoloom.runs.directory import RunDirectory, read_complete_lines
-from emoloom.runs.work import Outcome, Work
-from emoloom.screening.budget import (
+from emoloom.planning.budget import (
     ENDED,
     RAISED,
     STOPPED,
@@ -27,6 +25,8 @@ from emoloom.screening.budget import (
     spent_text,
     work_ends,
 )
+from emoloom.runs.directory import RunDirectory, read_complete_lines
+from emoloom.runs.work import Outcome, Work
 from emoloom.sources.model_files import ModelFiles
 
 _Item = TypeVar("_Item")

@@ -6,8 +6,8 @@ from emoloom.engines.context import Context
 from emoloom.engines.local import BudgetStop
 from emoloom.errors import UserError
 from emoloom.models.logits import ModelError
+from emoloom.ranking.entries import Status
 from emoloom.runs.work import Work
-from emoloom.screening.entries import Status
 
 
 def do_all(context: Context, units: Iterable[Work]) -> tuple[Status, str]:

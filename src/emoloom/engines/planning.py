@@ -10,14 +10,14 @@ from typing import Any
 
 from emoloom.engines.context import Context
 from emoloom.engines.outcomes import do_all
+from emoloom.planning.budget import Spent
+from emoloom.planning.forecast import Forecast, make_forecast
+from emoloom.planning.forecast_texts import LimitForecast, forecast_lines, limits
+from emoloom.planning.plan import PlannedStage, make_plan, planned_stages
+from emoloom.planning.probe import probe_work
+from emoloom.planning.probe_record import Probe, read_probe
 from emoloom.runs.directory import write_json_atomic
-from emoloom.screening.budget import Spent
 from emoloom.screening.candidate_run import CandidateRun
-from emoloom.screening.forecast import Forecast, make_forecast
-from emoloom.screening.forecast_texts import LimitForecast, forecast_lines, limits
-from emoloom.screening.plan import PlannedStage, make_plan, planned_stages
-from emoloom.screening.probe import probe_work
-from emoloom.screening.probe_record import Probe, read_probe
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ from emoloom.engines.wire import GO, QUIT, READY, STOP, Border, End, Order, Setu
 from emoloom.engines.worker import serve
 from emoloom.errors import UserError
 from emoloom.models.logits import ModelError
+from emoloom.planning.budget import WorkEnd
 from emoloom.runs.work import Outcome, Work
-from emoloom.screening.budget import WorkEnd
 
 LOOK_SECONDS = 0.5
 """Seconds between two looks at a worker that says nothing."""

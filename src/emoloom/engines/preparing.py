@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from emoloom.auditing.facts import SourceHashes, model_licences
 from emoloom.engines.answering import candidate_runs
 from emoloom.engines.context import Context
+from emoloom.row_sets.build import Drawing
+from emoloom.row_sets.parts import source_hashes
+from emoloom.row_sets.polarity_set import held_out_rows, pair_hashes, pair_set_work, with_pairs
+from emoloom.row_sets.shared import SharedRows, read_row_sets, row_set_work
 from emoloom.runs.record import add_licences
 from emoloom.screening.candidate_run import CandidateRun
 from emoloom.screening.candidates import Candidate, list_candidates
 from emoloom.screening.extras import Extras, extras_work, read_extras
-from emoloom.screening.facts import SourceHashes, model_licences
-from emoloom.screening.parts import source_hashes
-from emoloom.screening.polarity_set import held_out_rows, pair_hashes, pair_set_work, with_pairs
-from emoloom.screening.row_build import Drawing
-from emoloom.screening.row_sets import SharedRows, read_row_sets, row_set_work
 from emoloom.sources.model_files import ModelFiles, get_model
 
 

@@ -21,6 +21,10 @@ from emoloom.engines.ledger import peak_memory_mb
 from emoloom.engines.wire import GO, QUIT, READY, Border, End, Order, Setup
 from emoloom.errors import UserError, system_fault
 from emoloom.models.logits import ModelError
+from emoloom.planning.probe import probe_work
+from emoloom.planning.probe_record import PROBE
+from emoloom.row_sets.polarity_set import with_pairs
+from emoloom.row_sets.shared import read_row_sets
 from emoloom.runs.directory import RunDirectory
 from emoloom.runs.work import Work
 from emoloom.screening.answers import candidate_work, cross_work, pair_work, rung_work
@@ -28,10 +32,6 @@ from emoloom.screening.candidate_run import CandidateRun
 from emoloom.screening.candidates import list_candidates
 from emoloom.screening.extras import read_extras
 from emoloom.screening.head_answers import SUFFIX
-from emoloom.screening.polarity_set import with_pairs
-from emoloom.screening.probe import probe_work
-from emoloom.screening.probe_record import PROBE
-from emoloom.screening.row_sets import read_row_sets
 from emoloom.supervision.lexicon import load_lexicon
 
 

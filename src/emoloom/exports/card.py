@@ -21,7 +21,7 @@ from emoloom.exports.results import HUB_DATASETS, CorpusScores, model_index
 from emoloom.prediction.export_record import ExportRecord
 from emoloom.records import VAD, Prediction
 from emoloom.report.inputs import mapping
-from emoloom.screening.parts import part_name
+from emoloom.row_sets.parts import part_name
 from emoloom.sources.origins import HubRepo
 
 _HERE = Path(__file__).parent

@@ -1,6 +1,6 @@
 """The two parts of each score, from which the page ranks again with other weights.
 
-The rule is `screening.ranking`'s: weight_labels x the labels' part + weight_vad x max(skill, 0),
+The rule is `ranking`'s: weight_labels x the labels' part + weight_vad x max(skill, 0),
 the weights scaled to a sum of 1. The parts stand in scores.json, so the browser only adds them up.
 """
 

@@ -1,1 +1,1 @@
-"""Floors, ranking and the best set."""
+"""Candidates and floors, and the units of work that each one takes."""

@@ -13,16 +13,16 @@ from emoloom.decoding.verified import DecodeSettings
 from emoloom.models.device import device_facts
 from emoloom.models.logits import ModelError
 from emoloom.records import Prediction, Row
+from emoloom.row_sets.cross_spaces import CROSS
+from emoloom.row_sets.polarity_set import POLARITY
 from emoloom.runs.directory import Stage, sha256_file, write_text_atomic
 from emoloom.runs.work import Meter, Outcome, Work
 from emoloom.screening.cache_facts import answer_cache
 from emoloom.screening.candidate_run import CandidateRun, has_heads
 from emoloom.screening.candidates import preflight, read_certificate, with_adapter
-from emoloom.screening.cross_spaces import CROSS
 from emoloom.screening.decoding_steps import DecodeJob, decode
 from emoloom.screening.head_answers import HEADS, SUFFIX, head_outputs
 from emoloom.screening.outputs import SELECT, read_answers, write_parts
-from emoloom.screening.polarity_set import POLARITY
 from emoloom.screening.training_work import train_work, trial_works
 from emoloom.supervision.weak_vad import rationale, weak_vad
 

@@ -9,13 +9,13 @@ from emoloom.config import Config
 from emoloom.contract.prompt import instruction_sha256
 from emoloom.models.causal_lm import CausalLM
 from emoloom.records import LabelSpace
+from emoloom.row_sets.shared import SharedRows
 from emoloom.runs.directory import RunDirectory, Stage, fingerprint
 from emoloom.runs.provenance import package_versions
 from emoloom.runs.work import Meter
 from emoloom.screening.candidates import Candidate, load
 from emoloom.screening.extras import Extras
 from emoloom.screening.recipe_settings import trains_heads
-from emoloom.screening.row_sets import SharedRows
 from emoloom.sources.model_files import ModelFiles
 from emoloom.supervision.lexicon import Lexicon
 

@@ -7,10 +7,10 @@ from emoloom.metrics.cross_corpus import CROSS_NUMBERS, CrossScores, score_cross
 from emoloom.metrics.resampling import Bootstrap
 from emoloom.metrics.row_table import HUMAN_VAD, VadScoring
 from emoloom.records import LabelSpace
+from emoloom.row_sets.cross_spaces import CROSS
+from emoloom.row_sets.shared import SharedRows, mean_human_vad
 from emoloom.runs.directory import RunDirectory
-from emoloom.screening.cross_spaces import CROSS
 from emoloom.screening.outputs import read_answers
-from emoloom.screening.row_sets import SharedRows, mean_human_vad
 
 _SHORT = 8
 """Hex digits of a map's hash in a signature; the whole hash stands in counts.json."""

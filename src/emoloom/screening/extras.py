@@ -15,6 +15,10 @@ from emoloom.corpora.overlap import keep_apart
 from emoloom.errors import UserError
 from emoloom.recipes import RECIPES, Part
 from emoloom.records import LabelSpace, Row
+from emoloom.row_sets.cross_spaces import CROSS
+from emoloom.row_sets.parts import part_name
+from emoloom.row_sets.polarity_set import held_out_rows
+from emoloom.row_sets.shared import SharedRows, read_back
 from emoloom.runs.directory import (
     RunDirectory,
     Stage,
@@ -25,10 +29,6 @@ from emoloom.runs.directory import (
 )
 from emoloom.runs.provenance import package_versions
 from emoloom.runs.work import Advance, Outcome, Work
-from emoloom.screening.cross_spaces import CROSS
-from emoloom.screening.parts import part_name
-from emoloom.screening.polarity_set import held_out_rows
-from emoloom.screening.row_sets import SharedRows, read_back
 from emoloom.supervision.appraisal import Verifier
 from emoloom.supervision.lexicon import Lexicon
 from emoloom.supervision.mirror_pairs import load_mirror_pairs

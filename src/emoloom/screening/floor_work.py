@@ -2,12 +2,12 @@
 
 from emoloom import __version__
 from emoloom.records import LabelSpace
+from emoloom.row_sets.shared import SharedRows
 from emoloom.runs.directory import RunDirectory, Stage, fingerprint
 from emoloom.runs.provenance import package_versions
 from emoloom.runs.work import Advance, Outcome, Work
 from emoloom.screening.floors import FloorInputs, floor_outputs
 from emoloom.screening.outputs import SELECT, write_parts
-from emoloom.screening.row_sets import SharedRows
 from emoloom.supervision.lexicon import Lexicon
 
 

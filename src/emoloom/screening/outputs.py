@@ -6,8 +6,8 @@ from pathlib import Path
 
 from emoloom.contract.parse import parse_output
 from emoloom.records import LabelSpace, Output, ParseFailure, Prediction
+from emoloom.row_sets.shared import SharedRows
 from emoloom.runs.directory import RunDirectory, read_complete_lines, write_jsonl_atomic
-from emoloom.screening.row_sets import SharedRows
 
 SELECT = "select"
 

@@ -14,6 +14,7 @@ from emoloom.models.device import device_facts
 from emoloom.models.logits import ModelError
 from emoloom.recipes import RECIPES
 from emoloom.records import VAD, Row
+from emoloom.row_sets.shared import mean_human_vad
 from emoloom.runs.work import Meter, Outcome, Work
 from emoloom.screening.candidate_run import CandidateRun
 from emoloom.screening.candidates import read_certificate
@@ -25,7 +26,6 @@ from emoloom.screening.recipe_settings import (
     train_steps,
     trial_steps,
 )
-from emoloom.screening.row_sets import mean_human_vad
 from emoloom.screening.training_steps import TRUNK, TrainJob, train, try_rate
 from emoloom.training.schedule import FitSettings
 

@@ -1,1 +1,1 @@
-"""Lexicon and weak VAD."""
+"""Lexicon and weak VAD, Valence Flip, theory and the appraisal verifier."""

@@ -1,0 +1,150 @@
+"""What run.json and the manifest say a run is, and was made from."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from emoloom import __version__
+from emoloom.config import Config
+from emoloom.contract.prompt import instruction_sha256, render_instruction
+from emoloom.contract.schema import CONTRACT_VERSION
+from emoloom.corpora.polarity_pairs import POLARITY_LICENCE, POLARITY_SOURCE
+from emoloom.metrics.signature import Signature
+from emoloom.ranking.rule import RankingRule
+from emoloom.records import LabelSpace
+from emoloom.row_sets.cross_spaces import CROSS
+from emoloom.row_sets.parts import data_licences
+from emoloom.row_sets.shared import SharedRows
+from emoloom.runs.directory import fingerprint, sha256_file
+from emoloom.runs.licences import strictest_licence
+from emoloom.runs.provenance import code_sha256, machine, package_versions
+from emoloom.screening.cross_set import cross_signature
+from emoloom.sources.model_files import ModelFiles
+from emoloom.supervision.lexicon import Lexicon
+
+SETTINGS_WITHOUT_EFFECT = ("budget", "cache", "workers")
+"""Top-level settings that change no answer and no score: a run may be continued with others."""
+
+
+def run_identity(config: Config, space: LabelSpace, lexicon: Lexicon) -> str:
+    """Fingerprint of every setting that affects a result; a run folder holds one identity.
+
+    Rungs, trials and cross rows that are off are no part of it: runs from before there were any
+    go on.
+    """
+    settings = {k: v for k, v in config.in_force().items() if k not in SETTINGS_WITHOUT_EFFECT}
+    if config.halving.rungs == 1:
+        del settings["halving"]
+    if not config.trials.learning_rates:
+        del settings["trials"]
+    if not config.data.cross:
+        settings["data"] = {k: v for k, v in settings["data"].items() if k != CROSS}
+    return fingerprint([settings, __version__, package_versions(), lexicon.sha256, space.labels])
+
+
+def run_facts(config: Config, space: LabelSpace, lexicon: Lexicon) -> dict[str, Any]:
+    """For run.json: what the run is, for people and for the report."""
+    licences = input_licences(config, lexicon)
+    return {
+        "name": config.name,
+        "config": config.in_force(),
+        "emoloom_version": __version__,
+        "packages": package_versions(),
+        "created_with": {"threads": config.threads, **machine()},
+        "contract_version": CONTRACT_VERSION,
+        "label_space": {"name": space.name, "labels": list(space.labels)},
+        "instruction": render_instruction("{text}", space),
+        "instruction_sha256": instruction_sha256(space),
+        "licences": licences,
+        "strictest_licence": strictest_licence(licences).to_dict(),
+    }
+
+
+def input_licences(config: Config, lexicon: Lexicon) -> list[dict[str, str]]:
+    """Licences of all that a screen reads, beside its models."""
+    licences = data_licences(config.data)
+    if config.polarity.pairs:
+        licences.append({"what": POLARITY_SOURCE, "licence": POLARITY_LICENCE})
+    return [*licences, {"what": lexicon.name, "licence": lexicon.licence}]
+
+
+def model_licences(files: Iterable[ModelFiles]) -> list[dict[str, str]]:
+    """For run.json: each model's licence, and its terms where it has any."""
+    return [
+        {"what": model.display_name, "licence": model.licence}
+        | ({} if model.terms is None else {"terms": model.terms})
+        for model in files
+    ]
+
+
+def run_signature(
+    config: Config, space: LabelSpace, rows: SharedRows, rule: RankingRule
+) -> Signature:
+    """Every setting that can change a number of the leaderboard."""
+    decoding = config.decoding
+    sets = [("rows", f"{len(rows.select)}@{rows.hashes['select'][:8]}")]
+    if rows.polarity:
+        sets.append(("polarity", f"{len(rows.polarity)}@{rows.hashes['polarity'][:8]}"))
+    sets += cross_signature(rows)
+    if config.seeds:
+        sets.append(("trainings", ",".join(map(str, config.seeds))))
+    return Signature(
+        (
+            ("contract", CONTRACT_VERSION),
+            ("space", space.name),
+            ("instruction", instruction_sha256(space)[:8]),
+            ("set", "select"),
+            *sets,
+            ("decoding", f"kv-off,greedy,max_new={decoding.max_new_tokens},{decoding.dtype}"),
+            *rule.signature_pairs(),
+        )
+    )
+
+
+SourceHashes = dict[str, dict[str, str]]
+"""sha256 by file name, by corpus."""
+
+
+def given_config(path: Path) -> dict[str, str]:
+    """For the manifest: the config as the user wrote it, comments and all."""
+    return {"sha256": sha256_file(path), "text": path.read_text(encoding="utf-8-sig")}
+
+
+def made_from(
+    config: Config,
+    space: LabelSpace,
+    lexicon: Lexicon,
+    sources: SourceHashes,
+    files: Mapping[str, ModelFiles],
+) -> dict[str, Any]:
+    """For the manifest: everything the results were made from, by hash where it has bytes."""
+    licences = [*input_licences(config, lexicon), *model_licences(files.values())]
+    return {
+        "emoloom": {"version": __version__, "code_sha256": code_sha256()},
+        "packages": package_versions(),
+        "machine": machine(),
+        "config": config.in_force(),
+        "contract_version": CONTRACT_VERSION,
+        "instruction_sha256": instruction_sha256(space),
+        "label_space": {"name": space.name, "labels": list(space.labels)},
+        "lexicon": {
+            "name": lexicon.name,
+            "sha256": lexicon.sha256,
+            "licence": lexicon.licence,
+        },
+        "data": sources,
+        "strictest_licence": strictest_licence(licences).to_dict(),
+        "models": {
+            name: {
+                "source": model.source,
+                "is": model.display_name,
+                "licence": model.licence,
+                "terms": model.terms,
+                "weights_sha256": model.weights_sha256,
+                "weight_file_sha256": model.weight_file_sha256,
+                "tokenizer_sha256": model.tokenizer_sha256,
+                "config_sha256": model.config_sha256,
+            }
+            for name, model in files.items()
+        },
+    }

@@ -1,0 +1,1 @@
+"""What a screen will cost: counts, probes, forecast, budget, and planned against spent."""

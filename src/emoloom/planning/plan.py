@@ -1,0 +1,229 @@
+"""All counts of a screen, fixed before any work: time may stop a screen, never shape it.
+
+Stages stand in the order in which they are done, which is the declared order of what a spent
+budget leaves undone, the last first: the rows of corpora never trained on and the polarity pairs,
+which rank nothing; zero-shot, which is only shown; then candidates, in the order of the config. Row
+sets, floors, scores and the report are made whatever is spent.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from emoloom.config import Config
+from emoloom.decoding.audit import rows_to_audit
+from emoloom.ranking.halving import promoted_counts
+from emoloom.recipes import RECIPES
+from emoloom.row_sets.cross_spaces import CROSS
+from emoloom.row_sets.polarity_set import POLARITY
+from emoloom.row_sets.shared import SharedRows
+from emoloom.runs.directory import RunDirectory, write_json_atomic
+from emoloom.screening.candidates import Candidate
+from emoloom.screening.head_answers import SUFFIX
+from emoloom.screening.outputs import SELECT
+from emoloom.screening.recipe_settings import (
+    rung_ends,
+    train_steps,
+    trains_heads,
+    trial_steps,
+)
+
+Kind = Literal["certificate", "training", "heads", "answers", "shown"]
+"""What a stage does, where that decides what it costs."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStage:
+    """One unit of work and its size."""
+
+    stage: str
+    """Name of the stage."""
+    candidate: str
+    """Whose it is."""
+    units: int
+    """Rows, steps, or one certificate."""
+    kind: Kind
+    """What it does."""
+    model: str
+    """Name of the base model."""
+    rung: int = 0
+    """From 1; 0 where it is not of a rung."""
+    train_rows: int = 0
+    """Rows seen in training."""
+    audited: int = 0
+    """Rows decoded again canonically."""
+    once_promoted: bool = False
+    """Whether it is done only for those that a rung promotes."""
+    copied: bool = False
+    """Whether it is copied from another candidate of the same model."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object of plan.json."""
+        found: dict[str, Any] = {
+            "stage": self.stage,
+            "candidate": self.candidate,
+            "units": self.units,
+        }
+        return found | {"once_promoted": True} if self.once_promoted else found
+
+
+@dataclass(frozen=True, slots=True)
+class _Counting:
+    """What counts are made of."""
+
+    config: Config
+    rows: SharedRows
+    flips: int
+
+    def certificate(self, candidate: Candidate, seen: set[str]) -> PlannedStage:
+        model, copied = candidate.model.name, candidate.model.name in seen
+        seen.add(model)
+        return PlannedStage("preflight", candidate.name, 1, "certificate", model, copied=copied)
+
+    def steps(self, candidate: Candidate) -> tuple[int, int]:
+        """Of the whole training, and the rows that it sees."""
+        flipped = self.flips if "flip" in RECIPES[candidate.recipe] else 0
+        rows = len(self.rows.train) + flipped
+        return train_steps(self.config, rows), rows * self.config.training.epochs
+
+    def training(self, candidate: Candidate, rung: int = 0) -> PlannedStage:
+        steps, rows = self.steps(candidate)
+        ends = (0, *rung_ends(self.config, steps))
+        end, begun = (ends[rung], ends[rung - 1]) if rung else (ends[-1], ends[-2])
+        begun -= math.ceil(self.config.training.decay_share * begun)  # a rung's decay is a fork
+        return PlannedStage(
+            f"train-{rung}" if rung else "train",
+            candidate.name,
+            end,
+            "training",
+            candidate.model.name,
+            rung,
+            round(rows * (end - begun) / steps),
+            once_promoted=rung > 1 or (rung == 0 and len(ends) > 2),
+        )
+
+    def trials(self, candidate: Candidate) -> Iterator[PlannedStage]:
+        steps, rows = self.steps(candidate)
+        units = trial_steps(self.config, steps)
+        for number, _ in enumerate(self.config.trials.learning_rates, start=1):
+            yield PlannedStage(
+                f"rate-{number}",
+                candidate.name,
+                units,
+                "training",
+                candidate.model.name,
+                train_rows=round(rows * units / steps),
+            )
+
+    def answers(self, candidate: Candidate, row_set: str, rung: int = 0) -> PlannedStage:
+        config, whole = self.config, row_set == SELECT and not rung
+        rows = self.rows.asked[row_set]
+        asked = min(len(rows), config.halving.rows) if rung else len(rows)
+        if not candidate.trained:
+            asked = min(asked, config.zero_shot.rows)
+        decoding = config.decoding
+        least = decoding.audit_rows if whole else 0
+        ids = [row.id for row in rows[:asked]]
+        return PlannedStage(
+            f"{row_set}-{rung}" if rung else row_set,
+            candidate.name,
+            asked,
+            "answers" if candidate.trained else "shown",
+            candidate.model.name,
+            rung,
+            audited=len(rows_to_audit(ids, decoding.audit_share, least)),
+            once_promoted=config.halving.rungs > 1 and rung != 1 and candidate.trained,
+        )
+
+    def heads(self, candidate: Candidate) -> Iterator[PlannedStage]:
+        if trains_heads(self.config, candidate.recipe):
+            asked = len(self.rows.all_asked)
+            name, promoted = candidate.name + SUFFIX, self.config.halving.rungs > 1
+            model = candidate.model.name
+            yield PlannedStage(SELECT, name, asked, "heads", model, once_promoted=promoted)
+
+
+def planned_stages(
+    config: Config, chosen: Sequence[Candidate], rows: SharedRows, flips: int
+) -> tuple[PlannedStage, ...]:
+    """Every stage that runs a model, in the order in which they are done.
+
+    Args:
+        config: the screen.
+        chosen: candidates, in the order in which they are done.
+        rows: that all share.
+        flips: rows that Valence Flip adds where a recipe has it.
+    """
+    return tuple(_stages(_Counting(config, rows, flips), chosen))
+
+
+def _stages(counting: _Counting, chosen: Sequence[Candidate]) -> Iterator[PlannedStage]:
+    trained = [candidate for candidate in chosen if candidate.trained]
+    rungs, seen = counting.config.halving.rungs, set[str]()
+    if rungs > 1:
+        yield from (counting.certificate(candidate, seen) for candidate in trained)
+        for rung in range(1, rungs):
+            for candidate in trained:
+                yield from counting.trials(candidate) if rung == 1 else ()
+                yield counting.training(candidate, rung)
+                yield counting.answers(candidate, SELECT, rung)
+    for candidate in chosen:
+        if rungs == 1 or not candidate.trained:
+            yield counting.certificate(candidate, seen)
+        if candidate.trained:
+            yield from counting.trials(candidate) if rungs == 1 else ()
+            yield counting.training(candidate)
+            yield from counting.heads(candidate)
+        yield counting.answers(candidate, SELECT)
+    for row_set in (POLARITY, CROSS):
+        if counting.rows.asked[row_set]:
+            yield from (counting.answers(candidate, row_set) for candidate in trained)
+
+
+def make_plan(
+    config: Config, chosen: Sequence[Candidate], rows: SharedRows, flips: int
+) -> dict[str, Any]:
+    """The JSON object of plan.json: counts alone, no time but the limits that the user gave."""
+    trials, training = config.trials, config.training
+    stages = planned_stages(config, chosen, rows, flips)
+    rate = f"fixed: {training.learning_rate:g} for every candidate"
+    if trials.learning_rates:
+        tried = ", ".join(f"{rate:g}" for rate in trials.learning_rates)
+        rate = f"the best of {tried} for each candidate, in {trials.share:g} of a training's steps"
+    return {
+        "train_rows": len(rows.train),
+        "flipped_rows": flips,
+        "select_rows": len(rows.select),
+        "polarity_rows": len(rows.polarity),
+        **({"cross_rows": len(rows.cross)} if rows.cross else {}),
+        "stages": [stage.to_dict() for stage in stages],
+        "rungs": _rungs(config, chosen, rows),
+        "learning_rate": rate,
+        "budget": config.budget.model_dump(mode="json"),
+    }
+
+
+def _rungs(config: Config, chosen: Sequence[Candidate], rows: SharedRows) -> list[dict[str, int]]:
+    """What each rung but the last decides; steps are those of plain fine-tuning."""
+    count = sum(candidate.trained for candidate in chosen)
+    ends = rung_ends(config, train_steps(config, len(rows.train)))
+    scored = min(len(rows.select), config.halving.rows)
+    found = []
+    for rung, end in enumerate(ends[:-1], start=1):
+        if count == 0:
+            break
+        keep, cap = promoted_counts(config.halving, count)
+        found.append(
+            {"rung": rung, "candidates": count, "steps": end, "rows": scored}
+            | {"keep": keep, "cap": cap}
+        )
+        count = keep
+    return found
+
+
+def write_plan(
+    run: RunDirectory, config: Config, chosen: Sequence[Candidate], rows: SharedRows, flips: int
+) -> None:
+    """Write plan.json."""
+    write_json_atomic(run.root / "plan.json", make_plan(config, chosen, rows, flips))

@@ -1,0 +1,1 @@
+"""From answers to scores, comparisons, rungs, the best set and the leaderboard."""

@@ -1,0 +1,155 @@
+"""The leaderboard: every entry, and the verdict; `leaderboard_texts` writes them.
+
+No time, rate or count of forwards stands here: on the same answers every byte is the same.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from emoloom.contract.schema import CONTRACT_VERSION
+from emoloom.metrics.signature import Signature
+from emoloom.ranking.ablation import Ablation, ablations
+from emoloom.ranking.entries import Entry, ScoredCandidate, ScoredEntry, score_entries
+from emoloom.ranking.pooling import pool_trainings
+from emoloom.ranking.rule import RankingRule
+from emoloom.ranking.standing import (
+    TIE_DECIMALS,
+    Comparison,
+    RankedScores,
+    Standing,
+    compare,
+    stand,
+)
+from emoloom.ranking.verdict import verdict_text
+from emoloom.records import LabelSpace, Row
+
+__all__ = [
+    "Entry",
+    "Leaderboard",
+    "ScoredCandidate",
+    "build_leaderboard",
+    "verdict_text",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Leaderboard:
+    """All of it, before it becomes text."""
+
+    run: str
+    """Name of the run."""
+    label_space: str
+    """Name of the label space in force."""
+    signature: str
+    """Every setting that can change a number."""
+    rule: RankingRule
+    """What ranks."""
+    standing: Standing
+    """The ranked candidates and the best set."""
+    floors: tuple[Comparison, ...]
+    """The leader against each floor, as a Holm family of its own."""
+    verdict: str
+    """One sentence."""
+    ablations: tuple[Ablation, ...]
+    """Each recipe less plain fine-tuning; empty where there is one recipe."""
+    entries: tuple[Entry, ...]
+    """Ranked candidates by rank, then floors by score, then shown, then trainings that are pooled
+    in a candidate, then failed or not done."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, keys in fixed order, floats unrounded."""
+        return {
+            "contract_version": CONTRACT_VERSION,
+            "run": self.run,
+            "label_space": self.label_space,
+            "signature": self.signature,
+            "rank_by": self.rule.rank_by(),
+            "verdict": {
+                "text": self.verdict,
+                "leader": None if self.standing.tied else self.standing.leader,
+                "tied": list(self.standing.tied),
+                "best_set": list(self.standing.best_set),
+                "seeds": self.standing.seeds,
+                "p_best": dict(self.standing.p_best),
+                "comparisons": [c.to_dict() for c in self.standing.comparisons],
+                "floor_comparisons": [c.to_dict() for c in self.floors],
+            },
+            "ablations": [ablation.to_dict() for ablation in self.ablations],
+            "entries": [entry.to_dict() for entry in self.entries],
+        }
+
+
+def build_leaderboard(
+    candidates: Sequence[ScoredCandidate],
+    rows: Sequence[Row],
+    space: LabelSpace,
+    rule: RankingRule,
+    *,
+    run_name: str,
+    signature: Signature,
+) -> Leaderboard:
+    """Score, compare and rank.
+
+    Args:
+        candidates: Candidates, floors and shown models, in any order.
+        rows: The rows that rank.
+        space: The label space in force.
+        rule: Fixed before training, by `ranking.ranking_rule`.
+        run_name: Name of the run.
+        signature: The run's settings; `rule.signature_pairs()` gives the rule's part.
+
+    Raises:
+        UserError: As `entries.score_entries`.
+    """
+    scored = pool_trainings(score_entries(candidates, rows, space, rule), rule)
+    comparable = {e.source.name: e for e in scored if e.complete and e.score is not None}
+    ranked = RankedScores(
+        {name: round(e.score or 0.0, TIE_DECIMALS) for name, e in comparable.items()},
+        {name: e.score_draws for name, e in comparable.items()},
+        len(rows),
+        {name: e.by_seed["score"] for name, e in comparable.items() if e.by_seed},
+    )
+    alone = {name: e for name, e in comparable.items() if not e.source.pooled}
+    names = [name for name, e in alone.items() if e.source.kind == "candidate"]
+    floors = [name for name, e in alone.items() if e.source.kind == "floor"]
+    floors.sort(key=lambda name: (-ranked.scores[name], name))
+    standing = stand(ranked, names, rule)
+    against = () if standing.leader is None else compare(ranked, standing.leader, floors, rule)
+    entries = [
+        Entry(e, standing.ranks.get(e.source.name), _floors_above(e, floors, ranked.scores))
+        for e in scored
+    ]
+    return Leaderboard(
+        run=run_name,
+        label_space=space.name,
+        signature=signature.format(),
+        rule=rule,
+        standing=standing,
+        floors=against,
+        verdict=verdict_text(scored, standing, against, rule, len(rows)),
+        ablations=ablations(scored, rule),
+        entries=tuple(sorted(entries, key=_place)),
+    )
+
+
+def _floors_above(
+    entry: ScoredEntry, floors: Sequence[str], scores: Mapping[str, float]
+) -> tuple[str, ...]:
+    """Only what is scored on the same rows can be compared."""
+    name = entry.source.name
+    if entry.source.kind == "floor" or name not in scores:
+        return ()
+    return tuple(floor for floor in floors if scores[floor] > scores[name])
+
+
+def _place(entry: Entry) -> tuple[int, float, str]:
+    """Group, then rank or falling score, then name."""
+    source, score = entry.scored.source, entry.scored.score
+    falling = 0.0 if score is None else -score
+    if source.status != "scored":
+        return (4, 0.0, source.name)
+    if entry.rank is not None:
+        return (0, float(entry.rank), source.name)
+    group = 3 if source.pooled else {"floor": 1, "shown": 2, "candidate": 3}[source.kind]
+    return (group, falling, source.name)

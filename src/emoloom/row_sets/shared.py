@@ -1,0 +1,112 @@
+"""The rows shared by all candidates: drawn once, and read back from the run folder."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from emoloom import __version__
+from emoloom.corpora.readers import read_rows
+from emoloom.records import VAD, LabelSpace, Row
+from emoloom.row_sets.build import FILES, Drawing, write_row_sets
+from emoloom.row_sets.cross_spaces import (
+    CROSS,
+    CrossSpace,
+    read_cross_rows,
+    read_cross_spaces,
+)
+from emoloom.row_sets.lexicon_fit import is_human
+from emoloom.runs.directory import RunDirectory, Stage, fingerprint, sha256_file
+from emoloom.runs.work import Advance, Outcome, Work
+from emoloom.supervision.lexicon import Lexicon
+from emoloom.supervision.weak_vad import AffineMap
+
+
+@dataclass(frozen=True, slots=True)
+class SharedRows:
+    """The rows as they stand in the run folder: what every candidate and floor is given."""
+
+    train: tuple[Row, ...]
+    """Rows trained on."""
+    select: tuple[Row, ...]
+    """Rows that rank."""
+    scale: AffineMap
+    """From weak to human VAD."""
+    warnings: tuple[str, ...]
+    """For the user."""
+    hashes: dict[str, str]
+    """sha256 of each row file."""
+    polarity: tuple[Row, ...] = ()
+    """Polarity pairs, two rows each; none where they are switched off."""
+    cross: tuple[Row, ...] = ()
+    """Rows of corpora never trained on, each labelled in the space of its corpus."""
+    cross_spaces: Mapping[str, CrossSpace] = field(default_factory=dict)
+    """Corpus of `cross` -> its space."""
+
+    @property
+    def asked(self) -> dict[str, tuple[Row, ...]]:
+        """What is answered, by row set, in that order."""
+        return {"select": self.select, "polarity": self.polarity, CROSS: self.cross}
+
+    @property
+    def all_asked(self) -> tuple[Row, ...]:
+        """The rows of all these sets, one after the other."""
+        return (*self.select, *self.polarity, *self.cross)
+
+
+def row_set_work(run: RunDirectory, drawing: Drawing, space: LabelSpace, lexicon: Lexicon) -> Work:
+    """Draw the row sets and write them under `data/`."""
+    data, seed, held_out = drawing.data, drawing.seed, drawing.held_out
+    folder = run.root / "data"
+
+    def make(advance: Advance) -> Outcome:
+        told = write_row_sets(folder, drawing, space, lexicon)
+        advance(2)
+        counts = {name: found["all"] for name, found in told["sets"].items()}
+        files = (*FILES, "cross.jsonl") if data.cross else FILES
+        return Outcome(
+            tuple(folder / name for name in files), {**counts, "rejected": told["rejected"]}
+        )
+
+    settings = data.model_dump(mode="json")
+    if not data.cross:
+        del settings[CROSS]  # runs from before there were any go on
+    inputs = [settings, drawing.sources, seed, space.labels, lexicon.sha256, __version__]
+    inputs += [[row.text for row in held_out]]
+    stage = Stage(run.root, "data", fingerprint(inputs))
+    return Work(stage, "-", 2, "row sets", make, budgeted=False)
+
+
+def read_row_sets(folder: Path, space: LabelSpace) -> SharedRows:
+    """What `row_set_work` wrote."""
+    scale = json.loads((folder / "scale.json").read_text(encoding="utf-8"))
+    counts = json.loads((folder / "counts.json").read_text(encoding="utf-8"))
+    spaces = read_cross_spaces(counts, space)
+    sets = ("train", "select", CROSS) if spaces else ("train", "select")
+    return SharedRows(
+        train=read_back(folder / "train.jsonl", space),
+        select=read_back(folder / "select.jsonl", space),
+        scale=AffineMap(tuple(scale["slope"]), tuple(scale["intercept"])),
+        warnings=(*counts["warnings"], *counts["notices"]),
+        hashes={name: sha256_file(folder / f"{name}.jsonl") for name in sets},
+        cross=read_cross_rows(folder / "cross.jsonl", spaces) if spaces else (),
+        cross_spaces=spaces,
+    )
+
+
+def read_back(path: Path, space: LabelSpace) -> tuple[Row, ...]:
+    """Rows that we wrote: were one of them turned away now, it would be lost in silence."""
+    read = read_rows(path, space)
+    assert not read.rejected, f"{path}: {read.rejected[0]}"
+    return read.rows
+
+
+def mean_human_vad(rows: Sequence[Row]) -> VAD | None:
+    """Mean of the human-rated VAD of rows, the reference of `skill`; None where there is none."""
+    rated = [row.answer.vad.as_tuple() for row in rows if row.answer.vad and is_human(row)]
+    if not rated:
+        return None
+    v, a, d = np.mean(np.array(rated), axis=0).tolist()
+    return VAD(v, a, d)
