@@ -29,6 +29,7 @@ def few_rows(tmp_path_factory: pytest.TempPathFactory) -> FewRows:
     for part in config["data"]["select"]:
         part["rows"] = 4
     config["zero_shot"]["rows"] = 1
+    config["polarity"]["pairs"] = 4
     config["training"]["batch_rows"] = 4
     config["decoding"] = {"max_new_tokens": 64, "audit_rows": 1}
     base = tmp_path_factory.mktemp("few")

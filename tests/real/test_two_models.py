@@ -23,6 +23,7 @@ def _few_rows(tmp_path: Path) -> Path:
     config["recipes"] = ["sft"]
     config["training"]["max_text_tokens"] = 48
     config["decoding"] = {"max_new_tokens": 40, "audit_share": 0.0, "audit_rows": 0}
+    config["polarity"], config["budget"] = {"pairs": 0}, {"probe": False}  # as the demo's test has
     path = tmp_path / "few.yaml"
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
     return path
