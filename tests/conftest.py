@@ -30,38 +30,38 @@ def own_cache(shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory, shared_cache: Path) -> FinishedRun:
     """The small screen, undisturbed and finished. Shared: never write into it."""
-    base = tmp_path_factory.mktemp("finished")
-    config = write_config(base / "small.yaml")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EMOLOOM_CACHE", str(shared_cache))
-        screened = run_screen(config, base / "run")
-    assert screened.code == 0
-    return FinishedRun(config, base / "run")
+    config = write_config(tmp_path_factory.mktemp("finished") / "small.yaml")
+    return _finished(config, shared_cache)
 
 
 @pytest.fixture
 def a_run(finished_run: FinishedRun, own_cache: Path, tmp_path: Path) -> FinishedRun:
     """A copy of the finished run that a test may alter; file times are kept."""
-    folder = tmp_path / "copy"
-    shutil.copytree(finished_run.folder, folder)
-    return FinishedRun(finished_run.config, folder)
+    return _copied(finished_run, tmp_path)
 
 
 @pytest.fixture(scope="session")
 def crossed_run(tmp_path_factory: pytest.TempPathFactory, shared_cache: Path) -> FinishedRun:
     """The small screen with two corpora never trained on. Shared: never write into it."""
-    base = tmp_path_factory.mktemp("crossed")
-    config = cross_config(base / "cross.yaml")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EMOLOOM_CACHE", str(shared_cache))
-        screened = run_screen(config, base / "run")
-    assert screened.code == 0
-    return FinishedRun(config, base / "run")
+    config = cross_config(tmp_path_factory.mktemp("crossed") / "cross.yaml")
+    return _finished(config, shared_cache)
 
 
 @pytest.fixture
 def a_crossed_run(crossed_run: FinishedRun, own_cache: Path, tmp_path: Path) -> FinishedRun:
     """A copy of it that a test may alter; file times are kept."""
+    return _copied(crossed_run, tmp_path)
+
+
+def _finished(config: Path, cache: Path) -> FinishedRun:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EMOLOOM_CACHE", str(cache))
+        screened = run_screen(config, config.parent / "run")
+    assert screened.code == 0
+    return FinishedRun(config, config.parent / "run")
+
+
+def _copied(run: FinishedRun, tmp_path: Path) -> FinishedRun:
     folder = tmp_path / "copy"
-    shutil.copytree(crossed_run.folder, folder)
-    return FinishedRun(crossed_run.config, folder)
+    shutil.copytree(run.folder, folder)
+    return FinishedRun(run.config, folder)

@@ -2,13 +2,12 @@
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from bad_case import Sound
-from bad_data import CASES, DataCase
+from bad_data import CASES
+from data_forms import DataCase
 from make_cases import arguments
 from test_bad_inputs import assert_nothing_left, assert_one_message, files, silence, without_rights
 
@@ -58,11 +57,3 @@ def test_records_in_are_rows_and_rejected(made: DataCase, tmp_path: Path):
 def test_the_set_is_large_and_names_are_distinct():
     assert len(NAMES) == len(CASES) >= 40
     assert all(re.fullmatch(r"data-[a-z0-9-]+", name) for name in NAMES)
-
-
-def test_the_script_writes_them(tmp_path: Path):
-    script = Path(__file__).with_name("bad_data.py")
-    command = [sys.executable, str(script), str(tmp_path / "out")]
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
-    assert done.returncode == 0, done.stderr
-    assert {path.name for path in (tmp_path / "out").iterdir()} == set(NAMES)

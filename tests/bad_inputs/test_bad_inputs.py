@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from bad_case import Case, Sound
-from bad_data import DataCase
+from data_forms import DataCase
 from make_cases import all_cases, arguments, environment
 
 from tiny_screen import Called, call
@@ -81,15 +81,17 @@ def test_the_set_is_large_and_names_are_distinct():
 def test_the_script_writes_every_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """In part: what needs no model is enough to see that the list and the files agree."""
     import bad_configs
+    import bad_data
     import bad_rows
     import make_cases
 
-    monkeypatch.setattr(make_cases, "ROOMS", (bad_configs, bad_rows))
+    rooms = (bad_configs, bad_data, bad_rows)
+    monkeypatch.setattr(make_cases, "ROOMS", rooms)
     monkeypatch.setattr(sys, "argv", ["make_cases.py", str(tmp_path / "out")])
     monkeypatch.setenv("EMOLOOM_CACHE", "restored afterwards")
     assert make_cases.main() == 0
     folders = {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()}
-    assert folders == {case.name for case in (*bad_configs.CASES, *bad_rows.CASES)}
+    assert folders == {case.name for room in rooms for case in room.CASES}
     assert (tmp_path / "out/config-nan/c.yaml").is_file()
     assert make_cases.main() == 2, "never into a folder that is there"
 

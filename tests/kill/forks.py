@@ -24,6 +24,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from forked_process import Begun
+
 from tiny_screen import assert_same_results, write_config
 
 SCREENS: dict[str, dict[str, Any]] = {
@@ -44,50 +46,6 @@ SCREENS_OF_A_WORKER: dict[str, dict[str, Any]] = {WORKER: {"workers": 1, "recipe
 
 SIZES = (300, 5_000, 30_000, 120_000, 400_000)
 """Largest size of a file in bytes, in turn: from no file at all to all but the largest."""
-
-SECONDS = 120.0
-"""A screen of a second or two that is not over after so long hangs."""
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How one process ended."""
-
-    code: int
-    """Exit code, or less the signal that killed it."""
-    text: str
-    """What it wrote."""
-    seconds: float
-    """Wall time."""
-
-
-@dataclass(frozen=True)
-class Begun:
-    """A process at work."""
-
-    pid: int
-    reader: int
-    """Of the pipe that it writes to. What a screen writes fits into the pipe."""
-    since: float
-
-    def end(self, seconds: float | None = None) -> Ended:
-        """Wait for its end; kill it after so many seconds, where they are given."""
-        limit = SECONDS if seconds is None else seconds
-        while True:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            spent = time.monotonic() - self.since
-            if pid:
-                break
-            if spent >= limit:
-                os.kill(self.pid, signal.SIGKILL)
-                _, status = os.waitpid(self.pid, 0)
-                break
-            time.sleep(0.002)
-        with os.fdopen(self.reader, "rb") as stream:
-            text = stream.read().decode("utf-8", "replace")
-        ended = Ended(os.waitstatus_to_exitcode(status), text, spent)
-        assert seconds is not None or ended.code != -signal.SIGKILL, f"hangs: {text}"
-        return ended
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from emoloom.config_sections import DataConfig, RowsConfig
 from emoloom.corpora.labels import load_space
 from emoloom.corpora.registry import read_corpus
 from emoloom.errors import UserError
-from emoloom.records import VAD, LabelSpace, Prediction, Row
+from emoloom.records import LabelSpace, Row
 from emoloom.row_sets.build import FILES, Drawing, write_row_sets
 from emoloom.row_sets.cross_spaces import (
     CrossSpace,
@@ -28,10 +28,6 @@ SHARED = Path(__file__).resolve().parents[2] / "../shared/data"
 EKMAN, ED = load_space("ekman7"), load_space("empathetic32")
 GOEMOTIONS = part("goemotions-sample", 8)
 EMOBANK = part("emobank-sample", 8)
-
-
-def said(*labels: str) -> Prediction:
-    return Prediction(labels, VAD(0.5, 0.5, 0.5), "cues: none")
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from asked_rows import SPACE, part
-from cross_files import RATED, ekman_csv, own_csv, own_part
+from cross_files import RATED, ekman_csv, own_csv, own_part, said
 from emoloom.config_sections import DataConfig, RowsConfig
 from emoloom.corpora.labels import load_space
 from emoloom.errors import UserError
-from emoloom.records import VAD, ParseFailure, Prediction
+from emoloom.records import ParseFailure
 from emoloom.row_sets.cross_spaces import (
     CrossSpace,
     check_cross,
@@ -22,10 +22,6 @@ SHARED = Path(__file__).resolve().parents[2] / "../shared/data"
 EKMAN, ED = load_space("ekman7"), load_space("empathetic32")
 GOEMOTIONS = part("goemotions-sample", 8)
 EMOBANK = part("emobank-sample", 8)
-
-
-def said(*labels: str) -> Prediction:
-    return Prediction(labels, VAD(0.5, 0.5, 0.5), "cues: none")
 
 
 # In which space

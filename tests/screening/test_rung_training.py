@@ -6,14 +6,12 @@ from pathlib import Path
 import pytest
 
 from emoloom.models.logits import ModelError
-from emoloom.records import VAD
 from emoloom.runs.directory import read_complete_lines
 from emoloom.screening.training_steps import TRUNK, TrainJob, train, try_rate
 from emoloom.screening.training_work import best_rate, hold_out
-from emoloom.supervision.lexicon import load_lexicon
-from emoloom.supervision.weak_vad import AffineMap
 from emoloom.training.schedule import FitSettings
 from tiny_lm import make_tiny, reload, varied_rows
+from train_jobs import train_job
 
 SETTINGS = FitSettings(seed=2, epochs=2, batch_rows=3, learning_rate=1e-2, lora_rank=4)
 """8 steps on 12 rows, decay from step 7."""
@@ -28,20 +26,7 @@ def model(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def job() -> TrainJob:
-    return TrainJob(
-        rows=tuple(varied_rows(12)),
-        fill_vad=VAD(0.5, 0.5, 0.5),
-        packed_up_to=10_000,
-        settings=SETTINGS,
-        base="random:tiny",
-        lexicon=load_lexicon(),
-        scale=AffineMap.identity(),
-        verifier=None,
-        theory=None,
-        mixture=None,
-        checkpoint_steps=2,
-        inputs="whole",
-    )
+    return train_job(SETTINGS, inputs="whole")
 
 
 class Counted:

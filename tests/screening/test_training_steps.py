@@ -7,16 +7,14 @@ from pathlib import Path
 import pytest
 
 from emoloom.models.logits import ModelError
-from emoloom.records import VAD
 from emoloom.screening.head_answers import HEADS
 from emoloom.screening.training_steps import Mixture, TrainJob, train
-from emoloom.supervision.lexicon import load_lexicon
-from emoloom.supervision.weak_vad import AffineMap
 from emoloom.training.fit import Training
 from emoloom.training.mixture import MixtureSettings
 from emoloom.training.schedule import FitSettings
 from emoloom.training.terms import Weights
-from tiny_lm import make_tiny, reload, varied_rows
+from tiny_lm import make_tiny, reload
+from train_jobs import train_job
 
 SETTINGS = FitSettings(
     seed=2,
@@ -37,20 +35,7 @@ def model(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def job() -> TrainJob:
-    return TrainJob(
-        rows=tuple(varied_rows(12)),
-        fill_vad=VAD(0.5, 0.5, 0.5),
-        packed_up_to=10_000,
-        settings=SETTINGS,
-        base="random:tiny",
-        lexicon=load_lexicon(),
-        scale=AffineMap.identity(),
-        verifier=None,
-        theory=None,
-        mixture=Mixture(("made-up",), MixtureSettings()),
-        checkpoint_steps=2,
-        inputs="fingerprint",
-    )
+    return train_job(SETTINGS, mixture=Mixture(("made-up",), MixtureSettings()))
 
 
 def run(model: Path, job: TrainJob, folder: Path, advance=lambda _: None) -> dict[str, int]:

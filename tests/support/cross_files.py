@@ -5,6 +5,7 @@ from pathlib import Path
 
 from emoloom.config_mapping import MappingConfig
 from emoloom.config_sections import RowsConfig
+from emoloom.records import VAD, Prediction
 from tiny_screen import SETTINGS, write_config
 
 _THINGS = ("sun", "rain", "moon", "lake", "hill", "tree", "road", "fish", "bird", "lamp", "door")
@@ -61,3 +62,8 @@ def _written(path: Path, head: str, lines: list[str]) -> Path:
 def scores_of(folder: Path, name: str) -> dict:
     """The scores.json of an entry."""
     return json.loads((folder / f"candidates/{name}/scores.json").read_text(encoding="utf-8"))
+
+
+def said(*labels: str) -> Prediction:
+    """An answer of these labels."""
+    return Prediction(labels, VAD(0.5, 0.5, 0.5), "cues: none")
