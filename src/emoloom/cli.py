@@ -129,9 +129,11 @@ def screen(
 def check(config: ConfigPath) -> None:
     """Check a config; every fault at once. Runs nothing."""
     from emoloom.pipeline import check as check_config
+    from emoloom.report.formats import plural
 
     checked = check_config(config)
-    typer.echo(f"{config} is fine: {len(checked.models)} models x {len(checked.recipes)} recipes")
+    models, recipes = plural(len(checked.models), "model"), plural(len(checked.recipes), "recipe")
+    typer.echo(f"{config} is fine: {models} x {recipes}")
 
 
 @app.command()

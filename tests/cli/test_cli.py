@@ -277,5 +277,5 @@ def test_json_is_utf_8_whatever_the_terminal(tmp_path):
 
 def test_check_says_what_would_be_compared(finished_run):
     called = call("check", finished_run.config)
-    assert called.out == f"{finished_run.config} is fine: 1 models x 2 recipes\n"
+    assert called.out == f"{finished_run.config} is fine: 1 model x 2 recipes\n"
     assert Path(finished_run.config).is_file()
