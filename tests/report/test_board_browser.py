@@ -19,6 +19,7 @@ from emoloom.ranking.leaderboard_texts import to_json
 from emoloom.ranking.rule import RankingSettings, ranking_rule
 from emoloom.records import VAD, Answer, Row
 from emoloom.report.page import write_report
+from tiny_screen import call
 
 pytestmark = pytest.mark.usefixtures("compiled_once")
 
@@ -204,6 +205,20 @@ def test_other_weights_rank_as_python_does(
         own = [entry.scored.source.name for entry in made[WEIGHTS[0]].entries]
         assert names(tab) == own
         assert tab.console() == []
+
+
+def test_other_weights_rank_as_the_command_does(browser: Browser, a_run) -> None:
+    assert call("rank", a_run.folder, "--weights", "labels=0.2,vad=0.8").code == 0
+    ranking = json.loads((a_run.folder / "rankings/0001.json").read_text(encoding="utf-8"))
+    wanted = {
+        one["name"]: (one["rank"], one["score"]["value"]) for one in ranking["ranking"]["entries"]
+    }
+    with browser.page(a_run.folder / "report.html") as tab:
+        shown = tab.run(SET.format(0.2))
+        assert {name for name, *_ in shown} == set(wanted)
+        for name, rank, score, _ in shown:
+            assert score == pytest.approx(wanted[name][1], abs=1e-6)
+            assert rank == ("" if wanted[name][0] is None else str(wanted[name][0])), name
 
 
 def test_the_slider_is_worked_by_keys(browser: Browser, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from make_run import LEADER, make_run, write
 from recipe_run import recipe_run
 
 from emoloom.report.page import write_report
+from tiny_screen import run_screen, write_config
 
 pytestmark = pytest.mark.usefixtures("compiled_once")
 
@@ -37,6 +38,23 @@ def test_the_first_screen_holds_verdict_board_front_and_budget(
         assert boxes[0][1] == boxes[1][1], "board and front stand side by side"
         assert tab.console() == []
         assert tab.requests() == []
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_the_first_screen_of_a_run_says_its_budget(browser: Browser, tmp_path: Path) -> None:
+    config = write_config(tmp_path / "limited.yaml", budget={"wall_seconds": 3600})
+    assert run_screen(config, tmp_path / "run").code == 0
+    page = tmp_path / "run/report.html"
+    assert page.stat().st_size < LARGEST
+    bottom = """[...document.querySelectorAll('.facts div')].map((one) =>
+      [one.innerText, one.getBoundingClientRect().bottom])"""
+    with browser.page(page, width=1280, height=800) as tab:
+        said = dict(tab.run(bottom))
+        (time,) = (text for text in said if text.startswith("Time"))
+        assert re.search(r"[\d.]+ s of 1 h 00 min \(planned [\d.]+ s\)", time)
+        assert said[time] < 800
+        boxes = tab.run(OVERVIEW)
+        assert max(top for _, top, _, _ in boxes[:2]) < 400, "the cards begin in its upper half"
 
 
 def test_a_phone_has_them_one_below_the_other(browser: Browser, tmp_path: Path) -> None:

@@ -108,6 +108,27 @@ def test_a_long_verdict_is_set_in_two_sizes_and_warnings_are_said(run: Path) -> 
     assert "select_positives label0 0, label1 1, label2 2" in page.text("data")
 
 
+def test_several_warnings_are_counted_the_first_begun_and_all_said(run: Path) -> None:
+    warnings = ["low hit rate " + "x" * 90, "28 labels are rare"]
+    write(run / "data/counts.json", {"warnings": warnings})
+    head = page_of(run).text("head")
+    assert "2 warnings. low hit rate" in head
+    assert all(warning in head for warning in warnings)
+
+
+def test_the_top_says_what_was_spent_of_what_is_allowed_and_what_was_planned(run: Path) -> None:
+    stage = {"stage": "train", "candidate": LEADER, "units": 3}
+    limits = {"wall_seconds": 3600, "tokens": 300_000, "accelerator_seconds": None}
+    write(run / "plan.json", {"stages": [stage], "budget": limits})
+    spent = {"wall_seconds": 316.0, "accelerator_seconds": 315.0, "tokens": 106_038}
+    planned = [stage | {"seconds": 498.0, "tokens": 120_000}]
+    write(run / "costs.json", {"stages": [], "spent": spent, "planned": planned})
+    head = page_of(run).text("head")
+    assert "Time 5 min 16 s of 1 h 00 min (planned 8 min 18 s)" in head
+    assert "Tokens 106,038 of 300,000 (planned 120,000)" in head
+    assert "Accelerator" not in head
+
+
 def test_embedded_rows_hold_text_gold_output_and_parsed_answer(run: Path) -> None:
     page = page_of(run)
     embedded = rows_of(page)

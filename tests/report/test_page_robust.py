@@ -109,6 +109,10 @@ def test_rows_without_an_output_are_counted(run: Path) -> None:
     board["entries"][0]["n"] = 10
     write(run / "leaderboard.json", board)
     assert "rows have no output" not in page_of(run).text("head")
+    (run / "leaderboard.json").unlink()
+    stage = {"stage": "select", "candidate": LEADER, "units": 10}
+    write(run / "plan.json", {"stages": [stage]})
+    assert "rows have no output" not in page_of(run).text("head"), "the plan asked for no more"
 
 
 def test_an_empty_folder_gives_a_page(tmp_path: Path) -> None:

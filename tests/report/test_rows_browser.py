@@ -49,14 +49,16 @@ def test_ten_thousand_rows_stay_smooth(browser: Browser, tmp_path: Path) -> None
         first = tab.run("document.getElementById('found').textContent")
         assert first == "1 to 10 of 10,000 rows"
         tab.run("new Promise((done) => setTimeout(done, 1500))")  # prepared in the pauses
-        took = []
-        for query, count in (("library is open", 625), ("zzz", 0), ("(77)", 16)):
+        took: dict[str, list[tuple[float, float]]] = {}
+        for query, count in 2 * (("library is open", 625), ("zzz", 0), ("(77)", 16)):
             said, blocked, waited = tab.run(SEARCH.format(query=json.dumps(query)))
             assert said == (f"1 to 10 of {count} rows" if count else "No row matches."), query
-            took.append((blocked, waited))
-        assert min(blocked for blocked, _ in took) < SMOOTH_MS
-        # The search itself begins after a pause of 120 ms in which no key is struck.
-        assert min(waited for _, waited in took) < 120 + SMOOTH_MS, took
+            took.setdefault(query, []).append((blocked, waited))
+        # Each query at the better of two times: other work may run beside.
+        for times in took.values():
+            assert min(blocked for blocked, _ in times) < SMOOTH_MS, took
+            # The search itself begins after a pause of 120 ms in which no key is struck.
+            assert min(waited for _, waited in times) < 120 + SMOOTH_MS, took
         tab.run("document.getElementById('next').click()")
         assert tab.console() == []
 

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from emoloom.report import board
-from emoloom.report.formats import duration, finite, number
-from emoloom.report.inputs import Record, RunInputs, listed, mapping
+from emoloom.report.budget import Budget, Resource
+from emoloom.report.formats import number
+from emoloom.report.inputs import Record, RunInputs, mapping
 
 HEADLINE = 130
 """Verdicts of more characters than this are set in two sizes."""
@@ -26,8 +27,8 @@ _NO_VERDICT = {
 }
 
 
-def head_view(inputs: RunInputs, entries: Sequence[board.Entry]) -> Record:
-    """Verdict, status and the few figures that frame them."""
+def head_view(inputs: RunInputs, entries: Sequence[board.Entry], budget: Budget) -> Record:
+    """Verdict, status and the few figures that frame them, the budget's limits among them."""
     leaderboard, run = inputs.objects["leaderboard.json"], inputs.objects["run.json"]
     verdict = mapping(leaderboard.get("verdict"))
     rank_by = mapping(leaderboard.get("rank_by"))
@@ -38,7 +39,7 @@ def head_view(inputs: RunInputs, entries: Sequence[board.Entry]) -> Record:
         ("Rows", _row_count(inputs, entries)),
         ("Seeds", number(verdict.get("seeds"), 0)),
         ("Label space", _space_name(leaderboard.get("label_space"))),
-        ("Time", duration(_total_seconds(inputs.objects["costs.json"]))),
+        *_spent(budget),
     ]
     said, rest = _headline(str(verdict.get("text") or ""))
     warnings = inputs.objects["data/counts.json"].get("warnings")
@@ -93,10 +94,18 @@ def _row_count(inputs: RunInputs, entries: Sequence[board.Entry]) -> str:
     return f"{count:,}" if count else "–"
 
 
-def _total_seconds(costs: Record) -> float | None:
-    seconds = [finite(stage.get("seconds")) for stage in listed(costs.get("stages"))]
-    known = [value for value in seconds if value is not None]
-    return sum(known) if known else None
+def _spent(budget: Budget) -> list[tuple[str, str]]:
+    """The time, and whatever else has a limit: spent, of how much, and what was planned."""
+    known = {one.name: one for one in budget.resources}
+    time = known.pop("wall_seconds", Resource("wall_seconds", None, None, None))
+    limited = [one for one in known.values() if one.limit is not None]
+    return [("Time", _against_plan(time)), *((one.title, _against_plan(one)) for one in limited)]
+
+
+def _against_plan(one: Resource) -> str:
+    allowed = "" if one.limit is None else f" of {one.said(one.limit)}"
+    planned = "" if one.planned is None else f" (planned {one.said(one.planned)})"
+    return f"{one.said(one.spent)}{allowed}{planned}"
 
 
 def _space_name(given: object) -> str:

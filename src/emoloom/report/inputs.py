@@ -89,7 +89,8 @@ def read_run(run_dir: Path, *, rankings: bool = False) -> RunInputs:
     candidates = {name: _read_candidate(run_dir / "candidates" / name, notes) for name in names}
     entries = [e for e in listed(objects["leaderboard.json"].get("entries")) if "name" in e]
     notes += _missing_of_candidates(entries, candidates)
-    notes += _unmatched(entries, candidates, lines["data/select.jsonl"])
+    asked = _asked(entries, objects["plan.json"])
+    notes += _unmatched(asked, candidates, lines["data/select.jsonl"])
     return RunInputs(
         folder=run_dir.resolve().name,
         objects=objects,
@@ -222,15 +223,21 @@ def trains(entry: Record) -> bool:
     return not str(entry.get("recipe") or "zero-shot").startswith("zero")
 
 
-def _unmatched(
-    entries: list[Record], candidates: Mapping[str, Candidate], select: tuple[Record, ...]
-) -> list[str]:
-    """Rows without an output, and outputs of rows that the row set does not have.
+def _asked(entries: list[Record], plan: Record) -> dict[str, object]:
+    """Name -> rows that it was to answer, where less than all may be meant.
 
-    An entry may be scored on fewer rows than the set has; what it says of itself (`n`) counts.
+    What an entry says of itself (`n`) counts; before there is a leaderboard, the plan does.
     """
+    stages = [one for one in listed(plan.get("stages")) if one.get("stage") == "select"]
+    planned = {str(one.get("candidate")): one.get("units") for one in stages}
+    return planned | {str(entry["name"]): entry.get("n") for entry in entries}
+
+
+def _unmatched(
+    said: Mapping[str, object], candidates: Mapping[str, Candidate], select: tuple[Record, ...]
+) -> list[str]:
+    """Rows without an output, and outputs of rows that the row set does not have."""
     known = {str(row.get("id")) for row in select}
-    said = {str(entry["name"]): entry.get("n") for entry in entries}
     notes = []
     for name, candidate in candidates.items():
         where = f"candidates/{name}/rows/select.jsonl"

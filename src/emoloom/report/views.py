@@ -42,13 +42,14 @@ def build_view(inputs: RunInputs) -> Record:
     select = inputs.lines["data/select.jsonl"]
     decoded = decode_rows(select, inputs.candidates, names, space)
     objects = inputs.objects
+    budget = budget_view(objects["plan.json"], objects["costs.json"])
     return {
         "title": str(run.get("name") or leaderboard.get("run") or inputs.folder),
         "notes": inputs.notes,
-        "head": head_view(inputs, entries),
+        "head": head_view(inputs, entries, budget),
         "glance": glance_view(entries),
         "standing": standing(leaderboard),
-        "budget": budget_view(objects["plan.json"], objects["costs.json"]),
+        "budget": budget,
         "board": board.board_view(leaderboard, entries),
         "reweigh": reweigh_view(inputs, entries),
         "rankings": rankings_view(inputs.rankings),
