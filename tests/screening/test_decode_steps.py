@@ -52,6 +52,23 @@ def decode_job(rows, inputs: str = "0123456789abcdef0") -> DecodeJob:
     return DecodeJob(rows, CERTIFICATE, False, DecodeSettings(), {}, (), (), inputs)
 
 
+def test_a_pack_that_shrinks_is_an_event(tmp_path, rows, monkeypatch):
+    def short_of_memory(lm, given, certificate, settings, drafter, on_shrink):
+        on_shrink(800)
+        yield from fake_decoder([])(lm, given, certificate, settings, drafter, on_shrink)
+
+    monkeypatch.setattr(decoding_steps, "decode_rows", short_of_memory)
+    told = []
+    decode(
+        NO_MODEL,
+        decode_job(rows.select),
+        tmp_path / "rows/select.jsonl",
+        lambda _: None,
+        lambda name, **details: told.append((name, details)),
+    )
+    assert told == [("pack_shrunk", {"pack_tokens": 800})]
+
+
 def test_answers_stand_in_the_order_of_the_rows_whatever_finishes_first(
     tmp_path, rows, monkeypatch
 ):

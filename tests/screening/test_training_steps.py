@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 
 from emoloom.models.logits import ModelError
+from emoloom.records import Appraisal
+from emoloom.screening import training_steps
 from emoloom.screening.head_answers import HEADS
 from emoloom.screening.training_steps import Mixture, TrainJob, train
 from emoloom.training.fit import Training
 from emoloom.training.mixture import MixtureSettings
 from emoloom.training.schedule import FitSettings
 from emoloom.training.terms import Weights
+from term_setup import PROFILE_LA
 from tiny_lm import make_tiny, reload
 from train_jobs import train_job
 
@@ -68,6 +71,52 @@ def test_adapter_heads_and_log_are_left_and_no_state(undisturbed):
     assert [line["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
     assert set(lines[0]["terms"]) == {"lm", "labels", "vad", "vad_digits", "vad_words"}
     assert sum(lines[0]["strata"].values()) == len(lines[0]["drawn"]) == 4
+
+
+def test_a_pack_that_shrinks_is_an_event(model, job, tmp_path, monkeypatch):
+    plain, events = Training._cast, []
+
+    def narrow(self, forward, group):
+        if len(group.examples) > 2:
+            raise MemoryError
+        return plain(self, forward, group)
+
+    monkeypatch.setattr(Training, "_cast", narrow)
+
+    def event(name, **details):
+        events.append((name, details["pack_tokens"]))
+
+    train(reload(model), job, tmp_path, lambda _: None, event)
+    assert events
+    assert {name for name, _ in events} == {"pack_shrunk"}
+    assert all(tokens < SETTINGS.pack_tokens for _, tokens in events)
+
+
+def test_each_row_has_the_verifiers_word_on_its_own_text(model, job, tmp_path, monkeypatch):
+    def said(text: str) -> Appraisal:
+        return Appraisal(*(len(text) % k / k for k in (7, 5, 3, 2)))
+
+    class Verifier:
+        def appraise(self, texts):
+            return [said(text) for text in texts]
+
+    seen = {}
+    plain = training_steps.Examples
+
+    def noted(prompter, rows, label, vad, charts, atoms):
+        seen.update({row.text: one for row, one in zip(rows, atoms, strict=True)})
+        return plain(prompter, rows, label, vad, charts, atoms)
+
+    monkeypatch.setattr(training_steps, "Examples", noted)
+    monkeypatch.setattr(training_steps, "load_theory_table", lambda *_: None)
+    monkeypatch.setattr(training_steps, "atom_profile", lambda *_: PROFILE_LA)
+    weights = replace(SETTINGS.weights, appraisal=0.4)
+    appraised = replace(job, verifier=Verifier(), settings=replace(SETTINGS, weights=weights))
+    run(model, appraised, tmp_path)
+    assert seen == {row.text: said(row.text) for row in job.rows}
+    assert len(set(seen.values())) > 3
+    first = json.loads((tmp_path / "steps.jsonl").read_text().splitlines()[0])
+    assert first["terms"]["appraisal"] > 0
 
 
 @pytest.mark.parametrize("stop", [1, 2, 5])

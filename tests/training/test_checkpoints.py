@@ -74,7 +74,24 @@ def test_the_newest_two_are_kept(model, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000003", "step-000004"]
 
 
-@pytest.mark.parametrize("harm", ["cut", "no json", "other weights", "gone"])
+def test_those_of_other_inputs_take_no_place(model, tmp_path):
+    """As after an upgrade under an interrupted run: they may have more steps."""
+    training = begin(model)
+    for _ in range(4):
+        training.step()
+    for steps in (3, 4):
+        save_checkpoint(training, tmp_path / str(steps), "another fingerprint")
+        (tmp_path / str(steps) / "step-000004").rename(tmp_path / f"step-00000{steps}")
+        (tmp_path / str(steps)).rmdir()
+    training = begin(model)
+    for _ in range(2):
+        training.step()
+        save_checkpoint(training, tmp_path, INPUTS)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000001", "step-000002"]
+    assert restore_checkpoint(begin(model), tmp_path, INPUTS) == 2
+
+
+@pytest.mark.parametrize("harm", ["cut", "no json", "other weights", "gone", "other log"])
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(model, tmp_path, harm):
     training = begin(model)
     for _ in range(2):
@@ -85,6 +102,10 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(model, tmp_path, harm)
         tensors.write_bytes(tensors.read_bytes()[:-8])
     elif harm == "no json":
         (newest / "state.json").write_text("{")
+    elif harm == "other log":
+        state = json.loads((newest / "state.json").read_text())
+        state["log"][0]["drawn"] = state["log"][1]["drawn"]
+        (newest / "state.json").write_text(json.dumps(state))
     elif harm == "other weights":
         shutil.copy(tmp_path / "step-000001" / tensors.name, tensors)
     else:
@@ -112,7 +133,7 @@ def test_a_checkpoint_holds_no_path_and_no_time(model, tmp_path):
     training = begin(model)
     training.step()
     state = json.loads((save_checkpoint(training, tmp_path, INPUTS) / "state.json").read_text())
-    assert sorted(state) == ["inputs", "log", "pack_tokens", "sha256"]
+    assert sorted(state) == ["inputs", "log", "pack_tokens", "seal", "sha256"]
 
 
 def test_packs_shrink_where_memory_runs_out(model, monkeypatch):

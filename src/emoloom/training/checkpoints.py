@@ -1,8 +1,8 @@
 """Checkpoints of a training: whole or not at all, the newest two kept, continued byte for byte.
 
 `<folder>/step-000020/` holds `state.safetensors` (parameters and the optimiser's moments) and
-`state.json` (the log so far, the size of the packs). The learning rate and the sampler are
-functions of the step and the log, and nothing draws from a generator that has a state.
+`state.json` (the log so far, the size of the packs, a hash over all). The learning rate and the
+sampler are functions of the step and the log, and nothing draws from a generator that has a state.
 """
 
 import json
@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from emoloom.errors import UserError
-from emoloom.runs.directory import dumps, sha256_file, write_folder_atomic
+from emoloom.runs.directory import dumps, fingerprint, sha256_file, write_folder_atomic
 from emoloom.training.fit import Training
 from emoloom.training.schedule import StepLog
 
@@ -31,7 +31,7 @@ _NAME = re.compile(r"step-\d{6,}")
 
 
 def save_checkpoint(training: Training, folder: Path, inputs: str) -> Path:
-    """Write a checkpoint, then drop all but the newest two.
+    """Write a checkpoint, then drop all but the newest two, and those of other inputs.
 
     Args:
         training: between two steps.
@@ -55,11 +55,15 @@ def save_checkpoint(training: Training, folder: Path, inputs: str) -> Path:
             "sha256": sha256_file(made / "state.safetensors"),
             "log": [asdict(step) for step in training.log],
         }
-        (made / "state.json").write_text(dumps(state) + "\n", encoding="utf-8")
+        sealed = state | {"seal": fingerprint(state)}
+        (made / "state.json").write_text(dumps(sealed) + "\n", encoding="utf-8")
 
     write_folder_atomic(target, fill)
-    for older in _checkpoints(folder)[KEPT:]:
-        shutil.rmtree(older)
+    own = [path for path in _checkpoints(folder) if _state(path).get("inputs") == inputs]
+    for path in _checkpoints(folder):
+        # One of other inputs is never gone on from, however many steps it has.
+        if path not in own[:KEPT]:
+            shutil.rmtree(path)
     return target
 
 
@@ -71,7 +75,7 @@ def restore_checkpoint(training: Training, folder: Path, inputs: str) -> int:
     """
     for path in _checkpoints(folder):
         try:
-            state = json.loads((path / "state.json").read_text(encoding="utf-8"))
+            state = _state(path)
             if state["inputs"] != inputs:
                 continue
             if state["sha256"] != sha256_file(path / "state.safetensors"):
@@ -83,6 +87,16 @@ def restore_checkpoint(training: Training, folder: Path, inputs: str) -> int:
         training.restore(tensors, log, state["pack_tokens"])
         return len(log)
     return 0
+
+
+def _state(path: Path) -> dict[str, Any]:
+    """What state.json holds; empty where it is damaged or altered."""
+    try:
+        state = json.loads((path / "state.json").read_text(encoding="utf-8"))
+        whole = state.pop("seal") == fingerprint(state)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
+    return state if whole else {}
 
 
 def _checkpoints(folder: Path) -> list[Path]:
