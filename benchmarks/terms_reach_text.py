@@ -11,6 +11,7 @@ down by 20% (`vad_preserving`), agreement of the atoms that the written labels i
 import argparse
 import json
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -36,9 +37,12 @@ from emoloom.training.terms import Reader, Weights
 
 Answers = list[Prediction | ParseFailure]
 
+REQUIRED_FALL = 0.2
+"""Of the RMSE, by `vad_preserving` alone."""
 
-def main() -> None:
-    """Print a table; write it as JSON where asked."""
+
+def main() -> int:
+    """Print a table; write it as JSON where asked; 1 where a requirement is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", type=Path, default=Path("runs/trained"))
     parser.add_argument("--rows", type=int, default=24)
@@ -68,6 +72,7 @@ def main() -> None:
     if given.json:
         used = {"rows": len(rows), "epochs": given.epochs, "learning_rate": given.learning_rate}
         given.json.write_text(json.dumps({"settings": used, **table}, indent=2) + "\n")
+    return int(fall < REQUIRED_FALL or gain <= 0)
 
 
 def answers(model: Trained, rows: Sequence[Row]) -> Answers:
@@ -139,4 +144,4 @@ def line(name: str, found: dict[str, float]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

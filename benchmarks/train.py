@@ -245,8 +245,8 @@ def arguments() -> argparse.Namespace:
     return given
 
 
-def main() -> None:
-    """Measure, compare, print."""
+def main() -> int:
+    """Measure, compare, print; 1 where a requirement is missed."""
     given = arguments()
     result: Found = {"threads": given.threads, "torch": torch.__version__}
     if given.growth:
@@ -255,6 +255,14 @@ def main() -> None:
         result |= compared(given)
     if given.json:
         given.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    return int(any(missed(made) for made in result.get("tables", ())))
+
+
+def missed(made: Found) -> bool:
+    """Whether a table in fp32 falls short of a requirement, at the same rows in a forward."""
+    found = made["verdicts"]["a step in one forward"]
+    wanted = ("reached", "memory_reached", "loss_reached")
+    return made["dtype"] == "float32" and found and not all(found[key] for key in wanted)
 
 
 def compared(given: argparse.Namespace) -> Found:
@@ -263,13 +271,12 @@ def compared(given: argparse.Namespace) -> Found:
     seen = apart(job)
     job = replace(job, packed_up_to=seen["packed_up_to"])
     gpu = torch.cuda.is_available()
-    tables = [
-        table(replace(job, batch_rows=batch, dtype=dtype), given.ways, given.repeats)
-        for dtype in (("float32", "bfloat16") if gpu else ("float32",))
-        for batch in given.batch_rows
-    ]
-    for made in tables:
-        say(made)
+    tables = []
+    for dtype in ("float32", "bfloat16") if gpu else ("float32",):
+        for batch in given.batch_rows:
+            made = table(replace(job, batch_rows=batch, dtype=dtype), given.ways, given.repeats)
+            say(made)
+            tables.append(made)
     if not gpu:
         print(NO_GPU)
     versions = {name: importlib.metadata.version(name) for name in ("trl", "transformers", "peft")}
@@ -277,4 +284,4 @@ def compared(given: argparse.Namespace) -> Found:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
