@@ -101,14 +101,15 @@ def make_run(root: Path, select_rows: int, entries: int, config: Config) -> None
     for number in range(entries):
         name = f"model{number}.sft"
         texts = {"name": name, "kind": "candidate", "model": "invented", "recipe": "sft"}
-        who.append(texts | {"status": "scored", "reason": "", "made_by": name})
-        who[-1] |= {"base": None, "weights_sha256": None}
+        who.append(texts | {"status": "scored", "reason": "", "pooled": ""})
+        who[-1] |= {"made_by": name, "base": None, "weights_sha256": None}
         write_jsonl_atomic(run.rows(name, "select"), outputs(select, space, chance))
     predicate = made_from(config, space, lexicon, {}, {}) | {"entries": who}
     record = json.loads((root / "run.json").read_text(encoding="utf-8"))
     raw = read_raw(root, record, predicate, who)
     write_board(raw, *rescore(raw))
     close_run(run, "done")
+    write_manifest(run, predicate)  # for the page, which shows it
     write_report(root)
     write_manifest(run, predicate)
 

@@ -1,5 +1,6 @@
 """The command line's commands on finished runs: verify, rank; and the cache of answers."""
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -40,7 +41,11 @@ def verify(
     from emoloom.runs.directory import dumps
     from emoloom.verification import verify_run
 
-    verdict = verify_run(folder, _sha256(digest), page=page)
+    gc.disable()  # a hundred thousand records, and no cycles among them to look for
+    try:
+        verdict = verify_run(folder, _sha256(digest), page=page)
+    finally:
+        gc.enable()
     rows, drawn_by = _replayed(folder, verdict, replay, seed) if replay else ([], None)
     differs = any(row.outcome == "differs" for row in rows)
     holds = verdict.holds and not differs

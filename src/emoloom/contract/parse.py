@@ -47,6 +47,10 @@ def parse_output(text: str, space: LabelSpace) -> Prediction | ParseFailure:
     Returns:
         The normalised prediction, or the reason why there is none.
     """
+    answer = _whole(text)
+    if answer is not None:
+        reason = _fault(answer, space)
+        return _prediction(answer, space) if reason is None else ParseFailure(reason)
     spans, is_open = _top_level_spans(text)
     decoder = _Decoder()
     for start, end, depth in reversed(spans):
@@ -68,6 +72,28 @@ def object_closed(text: str) -> bool:
 def explain(reason: FailureReason) -> str:
     """One plain sentence for a failure reason."""
     return _EXPLANATIONS[reason]
+
+
+def _whole(text: str) -> dict[str, Any] | None:
+    """The object that an output is from end to end, as nearly all are; None: look for spans."""
+    if not text.startswith("{") or text.count("{") + text.count("[") > MAX_DEPTH:
+        return None
+    try:
+        answer: dict[str, Any] = _STRICT.decode(text)
+    except ValueError:
+        return None
+    return answer
+
+
+def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    built = dict(pairs)
+    if len(built) < len(pairs):
+        raise ValueError("a key twice")
+    return built
+
+
+# Integers are read as floats: Python refuses very long ones, and reads long ones slowly.
+_STRICT = json.JSONDecoder(object_pairs_hook=_no_repeats, parse_int=float)
 
 
 def _top_level_spans(text: str) -> tuple[list[tuple[int, int, int]], bool]:
@@ -124,7 +150,6 @@ class _Decoder:
 
     def __init__(self) -> None:
         self.repeated = False
-        # Integers are read as floats: Python refuses very long ones, and reads long ones slowly.
         self._json = json.JSONDecoder(object_pairs_hook=self._build, parse_int=float)
 
     def decode(self, candidate: str) -> dict[str, Any] | None:

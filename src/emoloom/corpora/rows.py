@@ -1,6 +1,7 @@
 """One line of a dataset file: the contract's row object, checked key by key."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Literal, cast
 
@@ -39,11 +40,15 @@ def parse_row(line: str, space: LabelSpace, *, default_source: str, need_answer:
     split = _string(record, "split", "test")
     if split not in _SPLITS:
         raise BadLineError(f"split {shown(split)}", ", ".join(_SPLITS))
-    group = _string(record, "group", text_group(text) if text.strip() else f"id:{key}")
+    group = _string(record, "group") if "group" in record else _group(key, text)
     if len(group) > MAX_NAME_CHARS:
         raise BadLineError(f"group = {shown(group)}", "not long")
     vad_source = _vad_source(record.get("vad_source"), answer.vad)
     return Row(key, text, answer, source, split, vad_source, group)
+
+
+def _group(key: str, text: str) -> str:
+    return text_group(text) if text.strip() else f"id:{key}"
 
 
 def row_line(row: Row) -> bytes:
@@ -80,7 +85,7 @@ def decode_json(line: str) -> Any:
         BadLineError: it is no JSON.
     """
     try:
-        return json.loads(line, object_pairs_hook=_no_repeats)
+        return _DECODER.decode(line)
     except BadLineError:
         raise
     # A number of thousands of digits is a ValueError, a deep nest a RecursionError.
@@ -89,12 +94,15 @@ def decode_json(line: str) -> Any:
 
 
 def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    record: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in record:
-            raise BadLineError(f"the key {shown(key)} twice", "each key once")
-        record[key] = value
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        counts = Counter(key for key, _ in pairs)
+        twice = next(key for key in record if counts[key] > 1)
+        raise BadLineError(f"the key {shown(twice)} twice", "each key once")
     return record
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_no_repeats)
 
 
 def _object(value: Any, what: str, keys: tuple[str, ...]) -> Mapping[str, Any]:
@@ -121,6 +129,8 @@ def _string(record: Mapping[str, Any], key: str, default: str | None = None) -> 
 
 def is_encodable(value: str) -> bool:
     """Whether a file can hold the text: JSON can write half of a surrogate pair."""
+    if value.isascii():
+        return True
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:

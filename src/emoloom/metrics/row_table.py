@@ -144,9 +144,11 @@ def _label_columns(
     for index, (answer, row) in enumerate(zip(answers, gold, strict=True)):
         if row.answer.labels is None:
             continue
-        gold_NL[index, _places(row.answer.labels, place, row.id)] = True
+        for column in _places(row.answer.labels, place, row.id):
+            gold_NL[index, column] = True
         if isinstance(answer, Prediction):
-            predicted_NL[index, _places(answer.labels, place, row.id)] = True
+            for column in _places(answer.labels, place, row.id):
+                predicted_NL[index, column] = True
     labelled_N = np.array([row.answer.labels is not None for row in gold], dtype=bool)
     exact_N = labelled_N & parsed_N & (gold_NL == predicted_NL).all(axis=1)
     return [
@@ -161,14 +163,15 @@ def _label_columns(
 
 
 def _places(labels: Sequence[str], place: dict[str, int], row_id: str) -> list[int]:
-    unknown = [label for label in labels if label not in place]
-    if unknown:
+    try:
+        return [place[label] for label in labels]
+    except KeyError:
+        unknown = [label for label in labels if label not in place]
         raise UserError(
             f"Row {row_id!r} has a label that is not of the label space",
             got=", ".join(map(repr, unknown)),
             allowed=", ".join(place),
-        )
-    return [place[label] for label in labels]
+        ) from None
 
 
 def _vad_columns(

@@ -194,16 +194,22 @@ def measure(totals: Totals) -> dict[str, FloatArray]:
 def per_label(
     answers: Sequence[Prediction | ParseFailure], gold: Sequence[Row], space: LabelSpace
 ) -> list[dict[str, Any]]:
-    """Strict scores of each label, in the order of the space.
-
-    Returns:
-        For each label: `label`, `support` (gold rows), `precision` (None if never predicted),
-        `recall` and `f1` (None if the label has no gold row).
+    """Strict scores of each label, in the order of the space: as `label_scores`.
 
     Raises:
         UserError: As `score`.
     """
-    counts = row_table(answers, gold, space, VadScoring()).totals().strict.labels
+    return label_scores(row_table(answers, gold, space, VadScoring()).totals(), space)
+
+
+def label_scores(totals: Totals, space: LabelSpace) -> list[dict[str, Any]]:
+    """Strict scores of each label of one set of rows, in the order of the space.
+
+    Returns:
+        For each label: `label`, `support` (gold rows), `precision` (None if never predicted),
+        `recall` and `f1` (None if the label has no gold row).
+    """
+    counts = totals.strict.labels
     columns = {
         "precision": classification.label_precision(counts),
         "recall": classification.label_recall(counts),

@@ -15,8 +15,8 @@ from emoloom.metrics.scoring import (
     BlockScores,
     Scores,
     arrange_block,
+    label_scores,
     optional,
-    per_label,
     scores_of,
     vad_rows_by_source,
 )
@@ -94,7 +94,7 @@ class ScoredEntry:
     complete: bool
     """Whether it is scored, and on all rows."""
     per_label: tuple[dict[str, Any], ...]
-    """Strict scores of each label, in the order of the space, as `metrics.scoring.per_label`."""
+    """Strict scores of each label, in the order of the space, as `metrics.scoring.label_scores`."""
     by_seed: Mapping[str, SeedScores] = field(default_factory=dict)
     """The same keys by training, where it is the mean of several; empty where it is one."""
 
@@ -261,7 +261,7 @@ def _score_group(
                 estimates=estimates,
                 draws=draws,
                 complete=candidate.status == "scored" and len(rows) == n_rows,
-                per_label=tuple(per_label(candidate.answers or (), rows, space)),
+                per_label=tuple(label_scores(totals, space)),
             )
         )
     return entries
