@@ -1,0 +1,29 @@
+"""The benchmarks that need no model run to their end on a few rows."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("verify.py --answers 400 --entries 2 --draws 100 --times 1", "2 entries x 200 rows"),
+        ("build.py --rows 300 --near-rows 200", "write all with weak VAD"),
+    ],
+)
+def test_a_benchmark_runs_to_its_end(command: str, said: str, tmp_path: Path) -> None:
+    script, *options = command.split()
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, str(BENCHMARKS / script), *options],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert said in done.stdout
