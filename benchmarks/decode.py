@@ -2,7 +2,7 @@
 
     emoloom screen benchmarks/trained.yaml        # once: the trained model (20 minutes, two cores)
     python benchmarks/decode.py [--rows 64] [--slow-rows 8] [--json FILE]
-    python benchmarks/decode.py --run runs/trained-heads    # drafts from heads: trained-heads.yaml
+    python benchmarks/decode.py --run runs/trained-heads    # drafts with and without its heads
 
 Same model, rows, precision, threads and limit for all; the model's own generation settings are
 neutralised; every answer is compared with ours. Peers stop at end tokens only, where we also stop
@@ -24,9 +24,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from trained_model import LIMIT, Trained, trained
+from trained_model import LIMIT, Trained, config_of, trained
 from transformers import DynamicCache, GenerationConfig, StoppingCriteria
 
+from emoloom.config import load_config
 from emoloom.contract.parse import object_closed
 from emoloom.contract.schema import write_answer
 from emoloom.decoding.verified import DecodeSettings, decode_rows
@@ -47,6 +48,8 @@ class Way:
     dtype: str = "float32"
     of: int = 0
     """The rows are drawn evenly from so many, which the other ways decode; 0 for all of them."""
+    heads: bool = True
+    """Whether the run's heads draft, where it has some."""
 
     @property
     def name(self) -> str:
@@ -57,7 +60,8 @@ class Way:
             "cached": "generate(use_cache=True), batch {}",
             "prefix": "generate, the head's cache filled before, batch {}",
         }
-        return said[self.kind].format(self.batch) + ("" if self.dtype == "float32" else ", bf16")
+        precision = "" if self.dtype == "float32" else ", bf16"
+        return said[self.kind].format(self.batch) + precision + ("" if self.heads else ", no heads")
 
 
 @dataclass(frozen=True)
@@ -169,7 +173,7 @@ def verified(model: Trained, way: Way) -> tuple[dict[str, str], dict[str, float]
 
 def measure(run: Path, way: Way) -> Timed:
     """One way, in this process."""
-    model = trained(run, way.of or way.rows)
+    model = trained(run, way.of or way.rows, heads=way.heads)
     every = max(1, len(model.rows) // way.rows)
     model = replace(model, rows=model.rows[::every][: way.rows])
     if way.dtype != "float32":
@@ -203,7 +207,8 @@ def apart(run: Path, way: Way) -> Timed:
 def table(run: Path, given: argparse.Namespace, dtype: str) -> list[dict[str, Any]]:
     """Every way in one precision; latency is compared with latency, the rest with packs of 32."""
     few, rows = min(given.slow_rows, given.rows), given.rows
-    ours = [Way("verified", 32, rows, dtype), Way("verified", 1, rows, dtype)]
+    drafts = (True, False) if has_heads(run) else (True,)
+    ours = [Way("verified", n, rows, dtype, heads=heads) for heads in drafts for n in (32, 1)]
     cached = [Way("cached", batch, rows, dtype) for batch in given.batches]
     others = [Way("prefix", batch, rows, dtype) for batch in given.batches if batch > 1]
     others += [Way("uncached", batch, few, dtype, of=rows) for batch in (4, 8) if batch <= few]
@@ -212,19 +217,27 @@ def table(run: Path, given: argparse.Namespace, dtype: str) -> list[dict[str, An
     again = [*ours, *dict.fromkeys([cached[0], best])]
     for way in again * (given.repeats - 1):
         found[way] = min(found[way], apart(run, way), key=lambda timed: timed.seconds)
-    packed, single = found[ours[0]], found[ours[1]]
-    return [_shown(one, single if way.batch == 1 else packed, packed) for way, one in found.items()]
+    return [_shown(one, [found[way] for way in ours]) for one in found.values()]
 
 
-def _shown(timed: Timed, ours: Timed, all_rows: Timed) -> dict[str, Any]:
+def has_heads(run: Path) -> bool:
+    """Whether light heads were trained beside the model."""
+    return "sft+heads" in load_config(config_of(run)).recipes
+
+
+def _shown(timed: Timed, ours: Sequence[Timed]) -> dict[str, Any]:
     """A line of the result; every answer is compared with ours on the same row."""
-    known = {**ours.answers, **all_rows.answers}
+    like = [one for one in ours if (one.way.batch == 1) == (timed.way.batch == 1)]
+    ratios = {one.way.heads: round(one.rate / timed.rate, 2) for one in like}
+    plain = {} if len(ratios) == 1 else {"ours_without_heads_is_times": ratios[False]}
+    known = ours[0].answers
     return {
         "name": timed.way.name,
         "rows": timed.way.rows,
         "rows_per_second": round(timed.rate, 3),
-        "ours_is_times": round(ours.rate / timed.rate, 2),
-        "prefix_alone_allows_times": round(all_rows.costs["bound_by_prefix"], 2),
+        "ours_is_times": ratios[True],
+        **plain,
+        "prefix_alone_allows_times": round(ours[0].costs["bound_by_prefix"], 2),
         "same_answers": sum(known.get(row) == said for row, said in timed.answers.items()),
         "peak_mb": round(timed.peak_mb),
         "device_mb": round(timed.device_mb),

@@ -41,10 +41,11 @@ class Trained:
         return contract_drafter(self.lm.prompter, self.hints, self.taught)
 
 
-def trained(run_folder: Path, count: int) -> Trained:
+def trained(run_folder: Path, count: int, *, heads: bool = True) -> Trained:
     """The model of a finished run and `count` of its rows, evenly spread.
 
-    The run is one of the config here whose name the folder bears.
+    The run is one of the config here whose name the folder bears. Without `heads` the drafts are
+    those of a candidate that has none.
     """
     config, run = load_config(config_of(run_folder)), RunDirectory(run_folder)
     space, lexicon = load_space(config.labels), load_lexicon(config.lexicon)
@@ -52,11 +53,12 @@ def trained(run_folder: Path, count: int) -> Trained:
     candidate = list_candidates(config)[0]
     files, folder = get_model(candidate.model), run.candidate(candidate.name)
     rows = sets.select[:: max(1, len(sets.select) // count)][:count]
+    job = CandidateRun(candidate, files, config, run, space, lexicon, sets)
     return Trained(
         lm=with_adapter(load(files, config, space), folder),
         certificate=read_certificate(folder / "preflight.json"),
         rows=rows,
-        hints=draft_hints(CandidateRun(candidate, files, config, run, space, lexicon, sets), rows),
+        hints=draft_hints(job, rows, heads=heads),
         taught=taught_answers(sets.train),
         sha256={
             "model": files.weights_sha256,

@@ -23,16 +23,11 @@ from emoloom.corpora.readers import read_emobank
 from emoloom.records import VAD, Row
 from emoloom.runs.directory import sha256_file
 from emoloom.runs.provenance import package_versions
+from emoloom.supervision.affine import AffineMap, fit_affine
 from emoloom.supervision.lexicon import Lexicon, load_lexicon
+from emoloom.supervision.matching import DEFAULT, Formula, match_terms
 from emoloom.supervision.tokens import tokenise
-from emoloom.supervision.weak_vad import (
-    DEFAULT,
-    AffineMap,
-    Formula,
-    fit_affine,
-    match_terms,
-    weak_vad,
-)
+from emoloom.supervision.weak_vad import weak_vad
 
 Array = NDArray[np.float64]
 

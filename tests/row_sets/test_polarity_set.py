@@ -28,8 +28,8 @@ from emoloom.row_sets.polarity_set import (
 from emoloom.row_sets.shared import SharedRows
 from emoloom.runs.directory import RunDirectory, sha256_file, write_jsonl_atomic
 from emoloom.screening.extras import extras_work, read_extras
+from emoloom.supervision.affine import AffineMap
 from emoloom.supervision.lexicon import load_lexicon
-from emoloom.supervision.weak_vad import AffineMap
 from leaderboard_cases import ROWS, answered, built, entrant
 from official_files import goemotions_folder
 from tiny_screen import SETTINGS

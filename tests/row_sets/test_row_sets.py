@@ -10,7 +10,8 @@ from emoloom.records import VAD, Answer, Row
 from emoloom.row_sets.lexicon_fit import supervise
 from emoloom.row_sets.parts import count_rows
 from emoloom.row_sets.shared import mean_human_vad
-from emoloom.supervision.weak_vad import AffineMap, fit_affine, rationale, weak_vad
+from emoloom.supervision.affine import AffineMap, fit_affine
+from emoloom.supervision.weak_vad import rationale, weak_vad
 from official_files import BROKEN, emobank_file
 
 
@@ -126,7 +127,7 @@ def test_weak_vad_is_the_formulas_brought_to_the_human_scale(official_sets, lexi
 def test_supervise_adds_cues_and_what_is_missing_only(lexicon):
     row = Row("a", "I love this puppy", Answer(None, None, ""), "s", "train", None, "g")
     found = weak_vad(row.text, lexicon, None)
-    done = supervise(row, found, AffineMap((0.5, 0.5, 0.5), (0.1, 0.2, 0.3)))
+    done = supervise(row, found.cues, found.vad, AffineMap((0.5, 0.5, 0.5), (0.1, 0.2, 0.3)))
     weak = found.vad
     wanted = (0.5 * weak.v + 0.1, 0.5 * weak.a + 0.2, 0.5 * weak.d + 0.3)
     assert done.answer.vad.as_tuple() == pytest.approx(wanted, abs=5e-5)
@@ -134,7 +135,7 @@ def test_supervise_adds_cues_and_what_is_missing_only(lexicon):
     assert done.answer.labels is None
     assert "love" in done.answer.rationale
     rated = replace(row, answer=Answer(None, VAD(0.1, 0.2, 0.3), ""), vad_source="human")
-    kept = supervise(rated, found, AffineMap.identity())
+    kept = supervise(rated, found.cues, None, AffineMap.identity())
     assert (kept.answer.vad, kept.vad_source) == (VAD(0.1, 0.2, 0.3), "human")
 
 

@@ -2,8 +2,8 @@ import pytest
 
 from asked_rows import row
 from emoloom.row_sets.shared import SharedRows
+from emoloom.supervision.affine import AffineMap
 from emoloom.supervision.lexicon import load_lexicon
-from emoloom.supervision.weak_vad import AffineMap
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from emoloom.runs.directory import (
 )
 from emoloom.screening import decoding_steps
 from emoloom.screening.decoding_steps import DecodeJob, decode
-from emoloom.supervision.weak_vad import AffineMap
+from emoloom.supervision.affine import AffineMap
 
 CERTIFICATE = Certificate("packed", "exact", 300, 0.01, 512, (Check("causality", True, 0.0, 1.0),))
 

@@ -10,8 +10,9 @@ from emoloom.contract.parse import parse_output
 from emoloom.errors import UserError
 from emoloom.records import VAD, Answer, LabelSpace, Output, Prediction, Row, VadSource
 from emoloom.screening.floors import FLOORS, FloorInputs, floor_outputs
+from emoloom.supervision.affine import AffineMap
 from emoloom.supervision.lexicon import Lexicon, load_lexicon
-from emoloom.supervision.weak_vad import AffineMap, label_prior, weak_vad
+from emoloom.supervision.weak_vad import label_prior, weak_vad
 
 SPACE = LabelSpace("three", ("joy", "fear", "neutral"))
 NO_NEUTRAL = LabelSpace("two", ("joy", "fear"))

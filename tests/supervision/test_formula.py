@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emoloom.supervision.lexicon import Lexicon, load_lexicon
-from emoloom.supervision.weak_vad import DEFAULT, Formula, weak_vad
+from emoloom.supervision.matching import DEFAULT, Formula
+from emoloom.supervision.weak_vad import weak_vad
 
 TINY = """term\tvalence\tarousal\tdominance
 good\t0.9\t0.5\t0.5

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emoloom.supervision.lexicon import Lexicon, load_lexicon
+from emoloom.supervision.matching import match_terms
 from emoloom.supervision.tokens import tokenise
-from emoloom.supervision.weak_vad import match_terms, weak_vad
+from emoloom.supervision.weak_vad import weak_vad
 
 HEADER = "term\tvalence\tarousal\tdominance\n"
 

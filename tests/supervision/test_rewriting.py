@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from emoloom.supervision.antonyms import ANTONYM_DATA, load_antonyms, load_idioms
 from emoloom.supervision.lexicon import load_lexicon
+from emoloom.supervision.matching import match_terms
 from emoloom.supervision.rewriting import MAX_WORDS, Rewritten, rewrite
 from emoloom.supervision.tokens import tokenise, word_spans
-from emoloom.supervision.weak_vad import match_terms
 
 LEXICON = load_lexicon()
 

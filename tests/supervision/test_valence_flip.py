@@ -13,6 +13,7 @@ from emoloom.corpora.labels import load_space
 from emoloom.corpora.registry import read_corpus
 from emoloom.errors import UserError
 from emoloom.records import VAD, Answer, Prediction, Row
+from emoloom.supervision.affine import AffineMap
 from emoloom.supervision.lexicon import load_lexicon
 from emoloom.supervision.mirror_pairs import load_mirror_pairs
 from emoloom.supervision.valence_flip import (
@@ -23,7 +24,7 @@ from emoloom.supervision.valence_flip import (
     flip_rows,
     flip_text,
 )
-from emoloom.supervision.weak_vad import AffineMap, weak_vad
+from emoloom.supervision.weak_vad import weak_vad
 
 SPACE = load_space("goemotions28")
 LEXICON = load_lexicon()

@@ -14,15 +14,10 @@ from emoloom.corpora.labels import load_space
 from emoloom.corpora.registry import read_corpus
 from emoloom.errors import UserError
 from emoloom.records import VAD, Prediction
+from emoloom.supervision.affine import AffineMap, fit_affine
 from emoloom.supervision.lexicon import Lexicon, load_lexicon
-from emoloom.supervision.weak_vad import (
-    AffineMap,
-    Formula,
-    fit_affine,
-    label_prior,
-    rationale,
-    weak_vad,
-)
+from emoloom.supervision.matching import Formula
+from emoloom.supervision.weak_vad import label_prior, rationale, weak_vad
 
 SPACE = load_space("goemotions28")
 TINY = """term\tvalence\tarousal\tdominance

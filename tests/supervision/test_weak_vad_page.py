@@ -12,7 +12,8 @@ import scipy.stats
 
 from emoloom.corpora.readers import read_emobank
 from emoloom.supervision.lexicon import load_lexicon
-from emoloom.supervision.weak_vad import DEFAULT, Formula, weak_vad
+from emoloom.supervision.matching import DEFAULT, Formula
+from emoloom.supervision.weak_vad import weak_vad
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT / "../shared/data"

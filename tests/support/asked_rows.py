@@ -13,8 +13,8 @@ from emoloom.models.certificate import Certificate, Check
 from emoloom.records import VAD, Answer, LabelSpace, Rejected, Row
 from emoloom.row_sets.build import Drawing, write_row_sets
 from emoloom.row_sets.shared import read_row_sets
+from emoloom.supervision.affine import AffineMap
 from emoloom.supervision.lexicon import Lexicon
-from emoloom.supervision.weak_vad import AffineMap
 
 SPACE = load_space("goemotions28")
 CERTIFICATE = Certificate("packed", "exact", 300, 0.01, 512, (Check("causality", True, 0.0, 1.0),))

@@ -7,8 +7,8 @@ import numpy as np
 
 from emoloom.models.causal_lm import CausalLM
 from emoloom.records import VAD, Appraisal, Row
+from emoloom.supervision.affine import AffineMap
 from emoloom.supervision.lexicon import load_lexicon
-from emoloom.supervision.weak_vad import AffineMap
 from emoloom.training.charts import make_charts
 from emoloom.training.examples import Examples
 from emoloom.training.fit import Training

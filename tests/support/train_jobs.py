@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from emoloom.records import VAD
 from emoloom.screening.training_steps import TrainJob
+from emoloom.supervision.affine import AffineMap
 from emoloom.supervision.lexicon import load_lexicon
-from emoloom.supervision.weak_vad import AffineMap
 from emoloom.training.schedule import FitSettings
 from tiny_lm import varied_rows
 

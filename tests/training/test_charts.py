@@ -6,8 +6,8 @@ from emoloom.contract.prompt import Prompter, make_prompter
 from emoloom.contract.schema import write_answer
 from emoloom.corpora.labels import load_space
 from emoloom.records import VAD, LabelSpace, Prediction
+from emoloom.supervision.affine import AffineMap
 from emoloom.supervision.lexicon import load_lexicon
-from emoloom.supervision.weak_vad import AffineMap
 from emoloom.training.label_chart import label_chart, log_odds
 from emoloom.training.number_chart import number_chart, number_tokens, target_index
 from emoloom.training.word_chart import cue_tokens, word_chart

@@ -34,8 +34,8 @@ from emoloom.row_sets.shared import SharedRows, mean_human_vad
 from emoloom.runs.directory import RunDirectory, sha256_file
 from emoloom.screening.cross_set import cross_scores
 from emoloom.screening.outputs import SELECT, read_answers
+from emoloom.supervision.affine import AffineMap
 from emoloom.supervision.lexicon import SHIPPED, Lexicon, load_lexicon
-from emoloom.supervision.weak_vad import AffineMap
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,9 @@ MAX_TEXT_CHARS = 1 << 17
 MAX_NAME_CHARS = 1000
 """Of an id or a group."""
 
+TEXT_GROUP = "text:"
+"""How the group of a text without a conversation begins."""
+
 MAX_LINE_BYTES = 1 << 26
 """A file with a longer line is refused: it is no text file, and would fill the memory."""
 
@@ -31,6 +34,8 @@ _ARCHIVES = {
     b"\x28\xb5\x2f\xfd": "zstandard",
 }
 _WORD = re.compile(r"\w+")
+# Lower case, and blanks for what `_WORD` leaves out: three times as fast, and most texts are ASCII.
+_ASCII_WORDS = bytes(ord(chr(k).lower()) if _WORD.match(chr(k)) else 32 for k in range(128)) * 2
 _EXCERPT_CHARS = 80
 
 
@@ -153,6 +158,9 @@ def normalise_text(text: str) -> str:
     Punctuation and emoji do not count, except in a text that has no word at all. In GoEmotions
     113 dev and 109 test texts then stand in train; with punctuation kept it is 49 and 42.
     """
+    if text.isascii():
+        words = text.encode("ascii").translate(_ASCII_WORDS).decode("ascii")
+        return " ".join(words.split()) or " ".join(text.split())
     folded = text.casefold()
     return " ".join(_WORD.findall(folded)) or " ".join(folded.split())
 
@@ -163,4 +171,4 @@ def text_group(text: str) -> str:
     The same text has the same group in every corpus.
     """
     digest = hashlib.sha256(normalise_text(text).encode("utf-8")).hexdigest()
-    return f"text:{digest[:16]}"
+    return f"{TEXT_GROUP}{digest[:16]}"

@@ -6,7 +6,6 @@ Train is a stream: memory grows with the other sets alone.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Literal, get_args
 
 from emoloom.corpora.lines import normalise_text
@@ -92,7 +91,7 @@ class OtherSets:
     def sift(self, train: Iterable[Row]) -> Iterator[tuple[Row, Twin | None]]:
         """Each row of train in order, with the first reason not to train on it, if any."""
         for run in _runs(train):
-            talk = _conversation(run)
+            talk = _conversation(run) if len(run) > 1 else ""
             whole: _Match = self._whole.match(talk) if talk else ""
             for row in run:
                 yield row, self._why(row, self._texts.match(row.text), whole)
@@ -175,10 +174,10 @@ class _Texts:
 
     def match(self, text: str) -> _Match:
         """Whether a text stands here; what it stands for is remembered as met."""
-        near = self._near(text)
+        near = () if self._threshold is None else self._near(text, self._threshold)
         for number, _ in near:
             self._met[number] = self._met[number] or "near"
-        same = self._ids.get(self._key(text))
+        same = self._ids.get(self._key(text)) if self._ids else None
         if same is None:
             return "near" if near else ""
         self._met[same] = "same"
@@ -188,11 +187,9 @@ class _Texts:
         words = normalise_text(text)
         return words if self._spaces else words.replace(" ", "")
 
-    def _near(self, text: str) -> list[Near]:
-        if self._threshold is None:
-            return []
+    def _near(self, text: str, threshold: float) -> Sequence[Near]:
         if self._index is None:
-            self._index = NearIndex(self._indexed, self._threshold)
+            self._index = NearIndex(self._indexed, threshold)
         return self._index.near(text)
 
     def counts(self, numbers: Sequence[int], what: str) -> dict[str, int]:
@@ -203,9 +200,14 @@ class _Texts:
 
 def _runs(rows: Iterable[Row]) -> Iterator[list[Row]]:
     """Rows of one group that stand together; a row without a group is alone."""
-    numbered = enumerate(rows)
-    for _, run in groupby(numbered, key=lambda pair: pair[1].group or pair[0]):
-        yield [row for _, row in run]
+    run: list[Row] = []
+    for row in rows:
+        if run and (not row.group or row.group != run[0].group):
+            yield run
+            run = []
+        run.append(row)
+    if run:
+        yield run
 
 
 def _conversation(run: Sequence[Row]) -> str:

@@ -70,7 +70,7 @@ def _items(path: Path, kind: Any, reader: "_RowMaker") -> Iterator[Item]:
             split = row.split
             check_new(row.id, seen)
         except BadLineError as error:
-            yield Item(split, rejected(path.name, number, error, excerpt_of(record, text)))
+            yield Item(split, rejected(path.name, number, error, excerpt_of(record, text, kind)))
         else:
             yield Item(split, row)
 
@@ -162,10 +162,14 @@ class _RowMaker:
     def _vad(self, record: Mapping[str, Any]) -> VAD | None:
         mapping = self.mapping
         columns = (mapping.valence, mapping.arousal, mapping.dominance)
-        values = [record.get(name) for name in columns if name is not None]
-        if all(value is None or (isinstance(value, str) and not value.strip()) for value in values):
+        for name in columns:
+            value = None if name is None else record.get(name)
+            if value is not None and not (isinstance(value, str) and not value.strip()):
+                break
+        else:
             return None
-        return VAD(*(self._rating(str(name), record.get(str(name))) for name in columns))
+        v, a, d = (self._rating(str(name), record.get(str(name))) for name in columns)
+        return VAD(v, a, d)
 
     def _rating(self, name: str, value: object) -> float:
         low, high = self.mapping.vad_scale

@@ -94,10 +94,13 @@ class Seen:
 
     def add(self, text: str) -> bool:
         """Whether the text is new."""
-        if not self._put(hash64(text)):
+        value, table = hash64(text), self._table
+        at = self._slot(value)
+        if table[at] == value:
             return False
+        table[at] = value
         self._count += 1
-        if 3 * self._count > 2 * len(self._table):
+        if 3 * self._count > 2 * len(table):
             self._grow()
         return True
 
@@ -113,22 +116,15 @@ class Seen:
         table = self._table
         last = len(table) - 1
         at = value & last
-        while table[at] and table[at] != value:
+        while (held := table[at]) and held != value:
             at = (at + 1) & last
         return at
-
-    def _put(self, value: int) -> bool:
-        at = self._slot(value)
-        if self._table[at] == value:
-            return False
-        self._table[at] = value
-        return True
 
     def _grow(self) -> None:
         old, self._table = self._table, array("Q", bytes(16 * len(self._table)))
         for value in old:
             if value:
-                self._put(value)
+                self._table[self._slot(value)] = value
 
 
 def check_new(key: str, seen: Seen) -> None:

@@ -68,9 +68,12 @@ def row_line(row: Row) -> bytes:
     return text.encode("utf-8")
 
 
+_PLAIN = json.JSONDecoder()
+
+
 def row_of_line(line: bytes) -> Row:
     """The row of a line that `row_line` wrote: nothing is checked again."""
-    record = json.loads(line)
+    record, _ = _PLAIN.raw_decode(line.decode("utf-8"))
     given = record["answer"]
     labels = None if given["labels"] is None else tuple(given["labels"])
     vad = None if given["vad"] is None else VAD(**given["vad"])

@@ -20,6 +20,7 @@ Record = Mapping[str, Any] | BadLineError
 
 _HEAD_RECORDS = 1000
 
+_MARKS: Mapping[Format, str] = {"csv": ",", "tsv": "\t"}
 _BY_SUFFIX: Mapping[str, Format] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
@@ -126,19 +127,21 @@ def _rows_by_name(
 ) -> Iterator[tuple[int, Record, str]]:
     records = _separated(path, kind, quotes)
     names = _header(path, next(records)[1])
-    width, mark = len(names), "\t" if kind == "tsv" else ","
+    width, mark = len(names), _MARKS[kind]
     for number, record in records:
         if isinstance(record, BadLineError):
             yield number, record, ""
         elif len(record) == width:
-            yield number, dict(zip(names, record, strict=True)), mark.join(record)
+            yield number, dict(zip(names, record, strict=True)), ""
         else:
             got = columns_counted(len(record)) if record else "an empty line"
             yield number, BadLineError(got, f"{width}, as in the header"), mark.join(record)
 
 
-def excerpt_of(record: Record, text: str) -> str:
+def excerpt_of(record: Record, text: str, kind: Format) -> str:
     """Text of a record for its rejection."""
     if text or isinstance(record, BadLineError):
         return text
+    if kind in _MARKS:
+        return _MARKS[kind].join(record.values())
     return json.dumps(dict(record), ensure_ascii=False, default=str)[:200]

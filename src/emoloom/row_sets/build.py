@@ -37,8 +37,9 @@ from emoloom.row_sets.pools import (
 )
 from emoloom.row_sets.spool import Conflicts, Drawn, Spool
 from emoloom.runs.directory import dumps, write_json_atomic, write_parts_atomic
+from emoloom.supervision.affine import AffineMap
 from emoloom.supervision.lexicon import Lexicon
-from emoloom.supervision.weak_vad import AffineMap, WeakVad, weak_vad
+from emoloom.supervision.weak_vad import Found, WeakReader
 
 FILES = ("train.jsonl", "select.jsonl", "rejected.jsonl", "scale.json", "counts.json")
 """What is written, and `cross.jsonl` where the config has such rows."""
@@ -117,6 +118,7 @@ class _Build:
         stack: ExitStack,
     ) -> None:
         self.drawing, self.space, self.lexicon = drawing, space, lexicon
+        self._weak = WeakReader(lexicon)
         self._folder, self._stack = folder, stack
         self._bad = {split: self._spool() for split in _SPLITS.values()}
         self._maps = PartMaps(drawing.data, space)
@@ -192,16 +194,18 @@ class _Build:
         """Lines of `train`: cue words, and weak VAD where nobody rated a row."""
         for line in chain.from_iterable(part.lines() for part in train):
             row = row_of_line(line)
-            weak = weak_vad(row.text, self.lexicon, row.answer.labels)
-            self._count("train", row, weak)
+            found = self._weak.find(row.text)
+            self._count("train", row, found)
             self._conflicts.add(row)
-            yield row_line(supervise(row, weak, scale))
+            unrated = row.answer.vad is None
+            weak = self._weak.vad(found, row.answer.labels) if unrated else None
+            yield row_line(supervise(row, found.cues(), weak, scale))
 
     def asked(self, select: Iterable[Drawn]) -> Iterator[bytes]:
         """Lines of `select`, as people annotated them."""
         for line in chain.from_iterable(part.lines() for part in select):
             row = row_of_line(line)
-            self._count("select", row, weak_vad(row.text, self.lexicon))
+            self._count("select", row, self._weak.find(row.text))
             yield line
 
     def probed(self, cross: Iterable[Drawn]) -> Iterator[bytes]:
@@ -223,12 +227,14 @@ class _Build:
                 do="name each corpus once in a row set, and never both a corpus and its sample",
             )
 
-    def _count(self, name: str, row: Row, weak: WeakVad) -> None:
+    def _count(self, name: str, row: Row, found: Found) -> None:
         self._check_new(row)
         self._sources[name][row.source] += 1
-        self._positives[name].update(row.answer.labels or ())
-        self._hits += weak.hits
-        self._tokens += weak.tokens
+        positives = self._positives[name]
+        for label in row.answer.labels or ():
+            positives[label] += 1
+        self._hits += found.hits
+        self._tokens += len(found.tokens)
 
     def turned_away(self) -> Iterator[bytes]:
         """Lines of `rejected`, train's first."""

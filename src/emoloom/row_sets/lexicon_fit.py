@@ -1,11 +1,12 @@
 """What the lexicon says of these rows: map to the human scale, tokens it knows, weak VAD."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from emoloom.errors import UserError
 from emoloom.records import VAD, Answer, Row
+from emoloom.supervision.affine import AffineMap, fit_affine
 from emoloom.supervision.lexicon import Lexicon
-from emoloom.supervision.weak_vad import AffineMap, WeakVad, fit_affine, rationale, weak_vad
+from emoloom.supervision.weak_vad import WeakReader, rationale
 
 MIN_AFFINE_ROWS = 10
 """Fewer human-rated train rows than this cannot carry a map; the weak scale is used as it is."""
@@ -25,8 +26,9 @@ def is_human(row: Row) -> bool:
 
 def fit_scale(rows: Iterable[Row], lexicon: Lexicon) -> AffineMap:
     """The map from weak to human VAD of the rated rows; no change where it cannot be fitted."""
+    reader = WeakReader(lexicon)
     pairs = [
-        (weak_vad(row.text, lexicon).vad, row.answer.vad)
+        (reader.vad(reader.find(row.text)), row.answer.vad)
         for row in rows
         if row.answer.vad is not None and is_human(row)
     ]
@@ -49,19 +51,19 @@ def warnings(known: float, lexicon: Lexicon) -> list[str]:
     ]
 
 
-def supervise(row: Row, weak: WeakVad, scale: AffineMap) -> Row:
+def supervise(row: Row, cues: Sequence[str], weak: VAD | None, scale: AffineMap) -> Row:
     """A train row with cue words, and with weak VAD where nobody rated it.
 
     Weak VAD is brought to the human scale, so that all training targets share one.
 
     Args:
         row: As annotated.
-        weak: Of its text and labels.
+        cues: Of its text.
+        weak: Of its text and labels; None where people rated it.
         scale: From weak to human VAD.
     """
     vad, by = row.answer.vad, row.vad_source
-    if vad is None:
-        scaled = scale.apply(weak.vad)
-        vad, by = VAD(*(round(value, VAD_DECIMALS) for value in scaled.as_tuple())), "weak"
-    answer = Answer(row.answer.labels, vad, rationale(weak.cues))
+    if weak is not None:
+        vad, by = scale.apply(weak, VAD_DECIMALS), "weak"
+    answer = Answer(row.answer.labels, vad, rationale(cues))
     return Row(row.id, row.text, answer, row.source, row.split, by, row.group)

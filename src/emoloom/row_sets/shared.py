@@ -20,8 +20,8 @@ from emoloom.row_sets.cross_spaces import (
 from emoloom.row_sets.lexicon_fit import is_human
 from emoloom.runs.directory import RunDirectory, Stage, fingerprint, sha256_file
 from emoloom.runs.work import Advance, Outcome, Work
+from emoloom.supervision.affine import AffineMap
 from emoloom.supervision.lexicon import Lexicon
-from emoloom.supervision.weak_vad import AffineMap
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,14 @@ import tempfile
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 
-from emoloom.corpora.lines import normalise_text
+from emoloom.corpora.lines import TEXT_GROUP, text_group
 from emoloom.corpora.reading import hash64
 from emoloom.corpora.rows import row_of_line
 from emoloom.records import Row
@@ -63,6 +64,11 @@ class Spool:
             yield self._file.read(self._ends[at + 1] - self._ends[at])
 
 
+@lru_cache(maxsize=4096)
+def _labels_hash(labels: tuple[str, ...]) -> int:
+    return hash64("\t".join(sorted(labels)))
+
+
 class Conflicts:
     """Counts rows whose text stands there with another set of labels too, by hash.
 
@@ -75,8 +81,10 @@ class Conflicts:
     def add(self, row: Row) -> None:
         """Take a row into account, if it has labels and a text."""
         if row.answer.labels is not None and row.text.strip():
-            self._texts.append(hash64(normalise_text(row.text)))
-            self._labels.append(hash64("\t".join(sorted(row.answer.labels))))
+            # A row without a conversation has this as its group already.
+            text = row.group if row.group.startswith(TEXT_GROUP) else text_group(row.text)
+            self._texts.append(hash64(text))
+            self._labels.append(_labels_hash(row.answer.labels))
 
     def count(self) -> int:
         """Rows in conflict."""

@@ -30,8 +30,9 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from emoloom.contract.schema import write_answer
 from emoloom.errors import UserError
 from emoloom.records import VAD, LabelSpace, Output, Prediction, Row
+from emoloom.supervision.affine import AffineMap
 from emoloom.supervision.lexicon import Lexicon
-from emoloom.supervision.weak_vad import AffineMap, label_prior, rationale, weak_vad
+from emoloom.supervision.weak_vad import label_prior, rationale, weak_vad
 
 FLOORS: tuple[str, ...] = ("constant", "lexicon", "tf-idf")
 """Every floor, in the order in which tables show them."""

@@ -15,10 +15,10 @@ from emoloom.runs.directory import write_folder_atomic, write_json_atomic, write
 from emoloom.runs.work import Advance
 from emoloom.screening.head_answers import HEADS
 from emoloom.screening.recipe_settings import Mixture
+from emoloom.supervision.affine import AffineMap
 from emoloom.supervision.appraisal import Verifier
 from emoloom.supervision.lexicon import Lexicon
 from emoloom.supervision.theory import atom_profile, load_theory_table
-from emoloom.supervision.weak_vad import AffineMap
 from emoloom.training.adapters import add_adapter, save_adapter
 from emoloom.training.charts import Charts, make_charts
 from emoloom.training.checkpoints import restore_checkpoint, save_checkpoint

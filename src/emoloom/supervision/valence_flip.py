@@ -12,12 +12,14 @@ from typing import Literal, get_args
 
 from emoloom.errors import UserError
 from emoloom.records import VAD, Row
+from emoloom.supervision.affine import AffineMap
 from emoloom.supervision.antonyms import load_antonyms
 from emoloom.supervision.lexicon import Lexicon
+from emoloom.supervision.matching import match_terms
 from emoloom.supervision.mirror_pairs import MirrorPairs
 from emoloom.supervision.rewriting import Rewritten, find_emoticons, rewrite
 from emoloom.supervision.tokens import tokenise
-from emoloom.supervision.weak_vad import AffineMap, label_prior, match_terms, rationale, weak_vad
+from emoloom.supervision.weak_vad import label_prior, rationale, weak_vad
 
 SUFFIX = "+flip"
 """Marks the id and the source of a flipped row."""

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from emoloom.contract.prompt import EncodedAnswer, Prompter
 from emoloom.records import Answer, Row
+from emoloom.supervision.affine import AffineMap
 from emoloom.supervision.lexicon import Lexicon
-from emoloom.supervision.weak_vad import AffineMap, label_prior
+from emoloom.supervision.weak_vad import label_prior
 from emoloom.training.label_chart import LabelChart, label_chart, label_counts
 from emoloom.training.number_chart import NumberChart, NumberToken, number_chart, number_tokens
 from emoloom.training.word_chart import WordChart, cue_tokens, word_chart

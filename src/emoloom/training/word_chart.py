@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoloom.contract.prompt import EncodedAnswer
+from emoloom.supervision.affine import AffineMap
 from emoloom.supervision.lexicon import Lexicon
-from emoloom.supervision.weak_vad import AffineMap
 from emoloom.training.number_chart import plain_texts
 
 _WORD = re.compile(r" ?([a-z]{2,})$")
