@@ -247,3 +247,12 @@ def test_time_is_linear(text, reason):
     assert parse_output(text, SPACE) == ParseFailure(reason)
     # Quadratic work would take minutes; linear work takes 0.2 to 1 s.
     assert time.process_time() - start < 2.0
+
+
+@patient
+@given(st.one_of(JSON_LIKE, st.sampled_from(VALUES)))
+@example(text='{"labels":["joy"],"labels":["joy"],"vad":{"v":0,"a":1,"d":0.5},"rationale":""}')
+@example(text='{"labels":["joy"],"vad":{"v":0,"a":1,"d":0.5},"rationale":""} ')
+@example(text='{"x":' + "[" * MAX_DEPTH + "]" * MAX_DEPTH + "}")
+def test_an_answer_alone_is_read_as_behind_prose(text):
+    assert parse_output(text, SPACE) == parse_output(f"Answer: {text}", SPACE)

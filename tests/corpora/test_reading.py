@@ -3,6 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from emoloom.corpora.lines import normalise_text
 from emoloom.corpora.reading import Item, Seen, collect, hash64
 from emoloom.corpora.rows import row_line, row_of_line
 from emoloom.records import VAD, Answer, Rejected, Row
@@ -33,6 +34,16 @@ def test_the_hash_is_blake2b_of_the_text():
     # hashlib.blake2b(b"", digest_size=8): e4a6a0577479b2b4, read from its lowest byte
     assert hash64("") == int.from_bytes(bytes.fromhex("e4a6a0577479b2b4"), "little")
     assert hash64("\ud800") != hash64("?")
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_ascii_texts_are_normalised_as_all_others(text):
+    words = normalise_text(f"{text} é").split()
+    assert words == [*(normalise_text(text).split() if any_word(text) else []), "é"]
+
+
+def any_word(text: str) -> bool:
+    return any(char.isalnum() or char == "_" for char in text)
 
 
 def row(split: str) -> Row:

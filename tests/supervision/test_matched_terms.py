@@ -2,16 +2,25 @@
 
 import unicodedata
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emoloom.supervision import matching
 from emoloom.supervision.lexicon import Lexicon, load_lexicon
 from emoloom.supervision.matching import match_terms
 from emoloom.supervision.tokens import tokenise
-from emoloom.supervision.weak_vad import weak_vad
+from emoloom.supervision.weak_vad import WeakReader, weak_vad
 
+SENTENCES = [
+    "I never make fun of a good friend",
+    "She laughed, and nobody cried!",
+    "not at all happy about Monday's meetings",
+    "zzz",
+    "",
+]
 HEADER = "term\tvalence\tarousal\tdominance\n"
 
 
@@ -95,3 +104,12 @@ def test_composition_and_capitals_do_not_matter(text):
 def test_a_term_as_tokenised_is_tokenised_the_same(text):
     once = tokenise(text)
     assert tokenise(" ".join(once)) == once
+
+
+@given(st.lists(st.sampled_from(SENTENCES), max_size=12), st.integers(1, 5))
+def test_a_reader_says_of_each_text_what_a_fresh_one_says(texts, most):
+    with mock.patch.object(matching, "_MOST_WORDS", most):
+        reader = WeakReader(load_lexicon())
+        for text in texts:
+            assert reader.read(text, ("joy",)) == weak_vad(text, load_lexicon(), ("joy",))
+        assert len(reader._matcher._words) <= most

@@ -28,6 +28,12 @@ def test_tokens(text, tokens):
     assert tokenise(text) == tokens
 
 
+@given(st.text(st.characters(max_codepoint=127)))
+def test_ascii_texts_have_the_words_of_all_others(text):
+    (*words, last) = tokenise(f"{text} é")
+    assert (tuple(words), last) == (tokenise(text), "é")
+
+
 @given(st.text())
 def test_no_token_can_break_a_rationale(text):
     for token in tokenise(text):

@@ -103,17 +103,7 @@ def build_leaderboard(
         UserError: As `entries.score_entries`.
     """
     scored = pool_trainings(score_entries(candidates, rows, space, rule), rule)
-    comparable = {e.source.name: e for e in scored if e.complete and e.score is not None}
-    ranked = RankedScores(
-        {name: round(e.score or 0.0, TIE_DECIMALS) for name, e in comparable.items()},
-        {name: e.score_draws for name, e in comparable.items()},
-        len(rows),
-        {name: e.by_seed["score"] for name, e in comparable.items() if e.by_seed},
-    )
-    alone = {name: e for name, e in comparable.items() if not e.source.pooled}
-    names = [name for name, e in alone.items() if e.source.kind == "candidate"]
-    floors = [name for name, e in alone.items() if e.source.kind == "floor"]
-    floors.sort(key=lambda name: (-ranked.scores[name], name))
+    ranked, names, floors = _comparable(scored, len(rows))
     standing = stand(ranked, names, rule)
     against = () if standing.leader is None else compare(ranked, standing.leader, floors, rule)
     entries = [
@@ -131,6 +121,24 @@ def build_leaderboard(
         ablations=ablations(scored, rule),
         entries=tuple(sorted(entries, key=_place)),
     )
+
+
+def _comparable(
+    scored: Sequence[ScoredEntry], n_rows: int
+) -> tuple[RankedScores, list[str], list[str]]:
+    """(scores that may be compared, candidates that rank, floors from the best down)."""
+    found = {e.source.name: e for e in scored if e.complete and e.score is not None}
+    ranked = RankedScores(
+        {name: round(e.score or 0.0, TIE_DECIMALS) for name, e in found.items()},
+        {name: e.score_draws for name, e in found.items()},
+        n_rows,
+        {name: e.by_seed["score"] for name, e in found.items() if e.by_seed},
+    )
+    alone = {name: e.source.kind for name, e in found.items() if not e.source.pooled}
+    names = [name for name, kind in alone.items() if kind == "candidate"]
+    floors = [name for name, kind in alone.items() if kind == "floor"]
+    floors.sort(key=lambda name: (-ranked.scores[name], name))
+    return ranked, names, floors
 
 
 def _floors_above(

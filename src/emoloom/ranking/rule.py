@@ -133,6 +133,25 @@ def ranking_rule(
     labels = tuple(label for label in space.labels if positives[label] >= settings.min_positives)
     no_labels = "" if positives else "select has no gold labels"
     no_vad = _why_no_vad(select_rows, vad_reference)
+    weight_labels, weight_vad = _shares(settings, no_labels, no_vad)
+    metric = _labels_metric(weight_labels, labels)
+    small = _why_indicative(len(select_rows), metric, settings)
+    rule = RankingRule(
+        labels_metric=metric,
+        labels=labels if metric == "strict_macro_f1" else (),
+        weight_labels=weight_labels,
+        weight_vad=weight_vad,
+        vad_reference=vad_reference,
+        indicative=small != "",
+        note="",
+        settings=settings,
+    )
+    wanted = ((settings.weight_labels, no_labels), (settings.weight_vad, no_vad))
+    return replace(rule, note=_note(rule, [why for weight, why in wanted if weight and why], small))
+
+
+def _shares(settings: RankingSettings, no_labels: str, no_vad: str) -> tuple[float, float]:
+    """Weights of labels and VAD that add up to 1; 0 where `select` cannot score a part."""
     weight_labels = 0.0 if no_labels else settings.weight_labels
     weight_vad = 0.0 if no_vad else settings.weight_vad
     total = weight_labels + weight_vad
@@ -142,20 +161,7 @@ def ranking_rule(
             got="; ".join(filter(None, (no_labels, no_vad))),
             do="add labelled or human-VAD rows to `select`, or change the weights",
         )
-    metric = _labels_metric(weight_labels, labels)
-    small = _why_indicative(len(select_rows), metric, settings)
-    rule = RankingRule(
-        labels_metric=metric,
-        labels=labels if metric == "strict_macro_f1" else (),
-        weight_labels=weight_labels / total,
-        weight_vad=weight_vad / total,
-        vad_reference=vad_reference,
-        indicative=small != "",
-        note="",
-        settings=settings,
-    )
-    wanted = ((settings.weight_labels, no_labels), (settings.weight_vad, no_vad))
-    return replace(rule, note=_note(rule, [why for weight, why in wanted if weight and why], small))
+    return weight_labels / total, weight_vad / total
 
 
 def rank_measure(rule: RankingRule, space: LabelSpace) -> Measure:
