@@ -2,9 +2,9 @@
 
     emoloom screen benchmarks/trained.yaml        # once: the trained model (20 minutes, two cores)
     python benchmarks/decode.py [--rows 64] [--slow-rows 8] [--json FILE]
-    python benchmarks/decode.py --run runs/trained-heads    # drafts with and without its heads
 
-Same model, rows, precision, threads and limit for all; the model's own generation settings are
+Ours is measured with drafts from the model's heads, and as if it had none: then TF-IDF's labels and
+the weak formulas draft. Same model, rows, precision, threads and limit for all; the model's own generation settings are
 neutralised; every answer is compared with ours. Peers stop at end tokens only, where we also stop
 at the closing brace, so a peer's answer counts as the same up to that brace, and its time is
 taken with a stopping criterion that ends each row there. What a requirement compares is run twice,
@@ -24,10 +24,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from trained_model import LIMIT, Trained, config_of, trained
+from trained_model import LIMIT, Trained, trained
 from transformers import DynamicCache, GenerationConfig, StoppingCriteria
 
-from emoloom.config import load_config
 from emoloom.contract.parse import object_closed
 from emoloom.contract.schema import write_answer
 from emoloom.decoding.verified import DecodeSettings, decode_rows
@@ -49,7 +48,7 @@ class Way:
     of: int = 0
     """The rows are drawn evenly from so many, which the other ways decode; 0 for all of them."""
     heads: bool = True
-    """Whether the run's heads draft, where it has some."""
+    """Whether the model's heads draft."""
 
     @property
     def name(self) -> str:
@@ -207,8 +206,8 @@ def apart(run: Path, way: Way) -> Timed:
 def table(run: Path, given: argparse.Namespace, dtype: str) -> list[dict[str, Any]]:
     """Every way in one precision; latency is compared with latency, the rest with packs of 32."""
     few, rows = min(given.slow_rows, given.rows), given.rows
-    drafts = (True, False) if has_heads(run) else (True,)
-    ours = [Way("verified", n, rows, dtype, heads=heads) for heads in drafts for n in (32, 1)]
+    both = (True, False)
+    ours = [Way("verified", n, rows, dtype, heads=heads) for heads in both for n in (32, 1)]
     cached = [Way("cached", batch, rows, dtype) for batch in given.batches]
     others = [Way("prefix", batch, rows, dtype) for batch in given.batches if batch > 1]
     others += [Way("uncached", batch, few, dtype, of=rows) for batch in (4, 8) if batch <= few]
@@ -220,23 +219,17 @@ def table(run: Path, given: argparse.Namespace, dtype: str) -> list[dict[str, An
     return [_shown(one, [found[way] for way in ours]) for one in found.values()]
 
 
-def has_heads(run: Path) -> bool:
-    """Whether light heads were trained beside the model."""
-    return "sft+heads" in load_config(config_of(run)).recipes
-
-
 def _shown(timed: Timed, ours: Sequence[Timed]) -> dict[str, Any]:
     """A line of the result; every answer is compared with ours on the same row."""
     like = [one for one in ours if (one.way.batch == 1) == (timed.way.batch == 1)]
     ratios = {one.way.heads: round(one.rate / timed.rate, 2) for one in like}
-    plain = {} if len(ratios) == 1 else {"ours_without_heads_is_times": ratios[False]}
     known = ours[0].answers
     return {
         "name": timed.way.name,
         "rows": timed.way.rows,
         "rows_per_second": round(timed.rate, 3),
         "ours_is_times": ratios[True],
-        **plain,
+        "ours_without_heads_is_times": ratios[False],
         "prefix_alone_allows_times": round(ours[0].costs["bound_by_prefix"], 2),
         "same_answers": sum(known.get(row) == said for row, said in timed.answers.items()),
         "peak_mb": round(timed.peak_mb),

@@ -19,8 +19,7 @@ from emoloom.screening.candidates import list_candidates, load, read_certificate
 from emoloom.sources.model_files import get_model
 from emoloom.supervision.lexicon import load_lexicon
 
-HERE = Path(__file__).parent
-CONFIG = HERE / "trained.yaml"
+CONFIG = Path(__file__).with_name("trained.yaml")
 LIMIT = 96
 
 
@@ -44,10 +43,9 @@ class Trained:
 def trained(run_folder: Path, count: int, *, heads: bool = True) -> Trained:
     """The model of a finished run and `count` of its rows, evenly spread.
 
-    The run is one of the config here whose name the folder bears. Without `heads` the drafts are
-    those of a candidate that has none.
+    Without `heads` the drafts are those of a candidate that has none.
     """
-    config, run = load_config(config_of(run_folder)), RunDirectory(run_folder)
+    config, run = load_config(CONFIG), RunDirectory(run_folder)
     space, lexicon = load_space(config.labels), load_lexicon(config.lexicon)
     sets = read_row_sets(run.root / "data", space)
     candidate = list_candidates(config)[0]
@@ -67,12 +65,6 @@ def trained(run_folder: Path, count: int, *, heads: bool = True) -> Trained:
     )
 
 
-def config_of(run_folder: Path) -> Path:
-    """The config here whose name the folder bears, else trained.yaml."""
-    named = HERE / f"{run_folder.name}.yaml"
-    return named if named.is_file() else CONFIG
-
-
 def train_if_missing(run_folder: Path) -> None:
     """Make the run where it is not there; a run that was cut goes on."""
     if not (run_folder / "leaderboard.json").is_file():
@@ -81,4 +73,4 @@ def train_if_missing(run_folder: Path) -> None:
             file=sys.stderr,
             flush=True,
         )
-        screen(config_of(run_folder), run_folder, PlainProgress(sys.stderr))
+        screen(CONFIG, run_folder, PlainProgress(sys.stderr))
