@@ -4,11 +4,12 @@
     python benchmarks/decode.py [--rows 64] [--slow-rows 8] [--json FILE]
 
 Ours is measured with drafts from the model's heads, and as if it had none: then TF-IDF's labels and
-the weak formulas draft. Same model, rows, precision, threads and limit for all; the model's own generation settings are
-neutralised; every answer is compared with ours. Peers stop at end tokens only, where we also stop
-at the closing brace, so a peer's answer counts as the same up to that brace, and its time is
-taken with a stopping criterion that ends each row there. What a requirement compares is run twice,
-in turn, and the faster run counts: other users of a machine only ever make it slower.
+the weak formulas draft. Same model, rows, precision, threads and limit for all; the model's own
+generation settings are neutralised; every answer is compared with ours. Peers stop at end tokens
+only, where we also stop at the closing brace, so a peer's answer counts as the same up to that
+brace, and its time is taken with a stopping criterion that ends each row there. What a requirement
+compares is run twice, in turn, and the faster run counts: other users of a machine only ever make
+it slower.
 """
 
 import argparse
