@@ -18,9 +18,6 @@ MAX_TEXT_CHARS = 1 << 17
 MAX_NAME_CHARS = 1000
 """Of an id or a group."""
 
-TEXT_GROUP = "text:"
-"""How the group of a text without a conversation begins."""
-
 MAX_LINE_BYTES = 1 << 26
 """A file with a longer line is refused: it is no text file, and would fill the memory."""
 
@@ -34,8 +31,9 @@ _ARCHIVES = {
     b"\x28\xb5\x2f\xfd": "zstandard",
 }
 _WORD = re.compile(r"\w+")
-# Lower case, and blanks for what `_WORD` leaves out: three times as fast, and most texts are ASCII.
+# Lower case, and blanks for what `_WORD` leaves out: faster, and most texts are ASCII.
 _ASCII_WORDS = bytes(ord(chr(k).lower()) if _WORD.match(chr(k)) else 32 for k in range(128)) * 2
+_TEXT_GROUP = re.compile(r"text:[0-9a-f]{16}")
 _EXCERPT_CHARS = 80
 
 
@@ -165,10 +163,15 @@ def normalise_text(text: str) -> str:
     return " ".join(_WORD.findall(folded)) or " ".join(folded.split())
 
 
+def is_text_group(group: str) -> bool:
+    """Whether a group is what `text_group` gives, and none of a file's own."""
+    return _TEXT_GROUP.fullmatch(group) is not None
+
+
 def text_group(text: str) -> str:
     """`Row.group` of a text without a conversation: a hash of its normalised form (ours).
 
     The same text has the same group in every corpus.
     """
     digest = hashlib.sha256(normalise_text(text).encode("utf-8")).hexdigest()
-    return f"{TEXT_GROUP}{digest[:16]}"
+    return f"text:{digest[:16]}"

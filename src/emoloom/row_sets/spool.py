@@ -11,7 +11,7 @@ from typing import Self
 
 import numpy as np
 
-from emoloom.corpora.lines import TEXT_GROUP, text_group
+from emoloom.corpora.lines import is_text_group, text_group
 from emoloom.corpora.reading import hash64
 from emoloom.corpora.rows import row_of_line
 from emoloom.records import Row
@@ -82,7 +82,7 @@ class Conflicts:
         """Take a row into account, if it has labels and a text."""
         if row.answer.labels is not None and row.text.strip():
             # A row without a conversation has this as its group already.
-            text = row.group if row.group.startswith(TEXT_GROUP) else text_group(row.text)
+            text = row.group if is_text_group(row.group) else text_group(row.text)
             self._texts.append(hash64(text))
             self._labels.append(_labels_hash(row.answer.labels))
 

@@ -19,7 +19,7 @@ NEGATION_WINDOW = 3
 """Tokens before a term in which a negator mirrors its valence."""
 
 _MOST_WORDS = 1 << 16
-"""Words kept at a time: 15 MB at most."""
+"""Words kept at a time, so that memory stays flat however many texts there are."""
 
 
 @dataclass(frozen=True, slots=True)

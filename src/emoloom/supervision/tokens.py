@@ -14,7 +14,7 @@ LEXICON_DATA = Path(__file__).resolve().parents[1] / "data" / "lexicon"
 
 _PLACEHOLDER = re.compile(r"\[[A-Z]+\]")
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
-# Lower case, and blanks for all that is in no word: three times as fast where no apostrophe is.
+# Lower case, and blanks for all that is in no word: for texts without an apostrophe.
 _ASCII_WORDS = bytes(ord(chr(k).lower()) if _WORD.match(chr(k)) else 32 for k in range(128)) * 2
 _APOSTROPHES = str.maketrans("\u2018\u2019\u02bc\uff07", "''''")
 # A verb reading first: it is the commonest source of inflected forms.
