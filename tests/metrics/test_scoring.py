@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emoloom.errors import UserError
-from emoloom.metrics.scoring import ANY_VAD, HUMAN_VAD, METRICS, per_label, score
+from emoloom.metrics.row_table import VadScoring, row_table
+from emoloom.metrics.scoring import ANY_VAD, HUMAN_VAD, METRICS, label_scores, score
 from emoloom.records import VAD, Answer, LabelSpace, ParseFailure, Prediction, Row
 
 SPACE = LabelSpace("abc", ("anger", "joy", "fear"))
@@ -183,7 +184,7 @@ def test_per_label():
     gold = [row(("joy",)), row(("joy",)), row(("anger",)), row(None, (0.5, 0.5, 0.5))]
     answers = [said("joy"), said("fear"), FAILED, said("anger")]
     joy, anger, fear = "joy", "anger", "fear"
-    assert per_label(answers, gold, SPACE) == [
+    assert label_scores(row_table(answers, gold, SPACE, VadScoring()).totals(), SPACE) == [
         {"label": anger, "support": 1, "precision": None, "recall": 0.0, "f1": 0.0},
         {"label": joy, "support": 2, "precision": 1.0, "recall": 0.5, "f1": pytest.approx(2 / 3)},
         {"label": fear, "support": 0, "precision": 0.0, "recall": None, "f1": None},

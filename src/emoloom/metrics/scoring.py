@@ -27,8 +27,8 @@ __all__ = [
     "METRICS",
     "BlockScores",
     "Scores",
+    "label_scores",
     "measure",
-    "per_label",
     "score",
     "scores_of",
     "vad_rows_by_source",
@@ -189,17 +189,6 @@ def measure(totals: Totals) -> dict[str, FloatArray]:
         values = _block_values(block, totals.pairs)
         measured |= {f"{name}.{key}": values[key] for key in METRICS}
     return measured
-
-
-def per_label(
-    answers: Sequence[Prediction | ParseFailure], gold: Sequence[Row], space: LabelSpace
-) -> list[dict[str, Any]]:
-    """Strict scores of each label, in the order of the space: as `label_scores`.
-
-    Raises:
-        UserError: As `score`.
-    """
-    return label_scores(row_table(answers, gold, space, VadScoring()).totals(), space)
 
 
 def label_scores(totals: Totals, space: LabelSpace) -> list[dict[str, Any]]:
