@@ -78,6 +78,17 @@ def test_training_answers_are_known_until_own_ones_are(prompter):
     assert first_draft(drafter, "x").startswith('{"labels":["joy"],"vad":{"v":0.83,"a":0.55')
 
 
+def test_a_settled_habit_goes_before_arousal_that_was_read_behind_another_valence(prompter):
+    drafter = contract_drafter(prompter)
+    read = {"v": "0.43", "a": "0.57", "d": "0.61", "rationale": "cues: x"}
+    row = RowDraft(read=read, read_behind="joy")
+    written = prompter.answer('{"labels":["joy"],"vad":{"v":0.83').ids
+    for seen in range(4):
+        draft = prompter.decode((*written, *drafter.propose(row, written)))
+        assert ('"a":0.55' if seen == 3 else '"a":0.57') in draft
+        drafter.finished(RowDraft(), prompter.answer(LINES[0]).ids)
+
+
 def test_reach_doubles_after_a_full_hit_and_falls_to_the_hits_after_a_miss():
     assert reach_after(MOST, drafted=20, hits=3) == 3
     assert reach_after(3, drafted=3, hits=3) == 6

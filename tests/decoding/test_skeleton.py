@@ -211,3 +211,15 @@ def test_habits_answer_from_the_most_telling_context_that_knows_a_value():
     assert habits.likely("v", {"labels": "joy"}, None, "0.2") == ""
     assert habits.likely("labels", {}, _said("sad", "0.50"), "") == "joy"  # as the hint went before
     assert habits.likely("labels", {}, _said("anger", "0.50"), "s") == "sad"
+
+
+def test_a_habit_is_settled_once_its_value_was_seen_three_times_behind_the_same_fields():
+    habits, before = Habits(), {"labels": "joy", "v": "0.83"}
+    for _ in range(2):
+        habits.learn(_said("joy", "0.83", "0.47"))
+    habits.learn(_said("joy", "0.61", "0.47"))
+    assert habits.settled("a", before) == ""
+    habits.learn(_said("joy", "0.83", "0.50"))
+    habits.learn(_said("joy", "0.83", "0.47"))
+    assert habits.settled("a", before) == "0.47"
+    assert habits.settled("a", {"labels": "sad", "v": "0.83"}) == ""

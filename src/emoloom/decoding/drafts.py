@@ -10,7 +10,7 @@ all misses mend at once).
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -157,7 +157,8 @@ class ContractDrafter:
 class _Known:
     """A value for each field: as read, else by habit or as hinted, whichever was right more often.
 
-    In the middle of a number habit goes first: what was read stands behind a wrong digit.
+    What was read of a number may stand behind a wrong digit: in its middle habit goes first, for
+    arousal and dominance a settled one.
     """
 
     row: RowDraft
@@ -168,10 +169,13 @@ class _Known:
     def value(self, name: str, before: Fields, begun: str) -> str:
         """The first known value that begins so."""
         others = (self._by_habit, self._hinted)
+        ways: tuple[Callable[[str, Fields, str], str], ...]
         if name in NUMBERS and begun:
             ways = (*others, self._read)
         elif self.record[name] > 0:
             ways = (self._read, self._hinted, self._by_habit)
+        elif name in ("a", "d"):
+            ways = (self._settled, self._read, *others)
         else:
             ways = (self._read, *others)
         fitting = (value for way in ways if (value := way(name, before, begun)).startswith(begun))
@@ -182,6 +186,9 @@ class _Known:
         if name in NUMBERS and before["labels"] != self.row.read_behind:
             return ""
         return self.row.read.get(name, "")
+
+    def _settled(self, name: str, before: Fields, begun: str) -> str:  # noqa: ARG002
+        return self.habits[0].settled(name, before)
 
     def _by_habit(self, name: str, before: Fields, begun: str) -> str:
         if name == "rationale":

@@ -13,6 +13,9 @@ from emoloom.decoding.skeleton import NUMBERS, Fields
 
 Context = tuple[str, ...]
 
+OFTEN = 3
+"""Times that a value must have been seen to go before what the last forward says."""
+
 
 @dataclass(slots=True)
 class Habits:
@@ -45,14 +48,29 @@ class Habits:
                     return value
         return ""
 
+    def settled(self, name: str, before: Fields) -> str:
+        """The value seen most behind exactly these fields; empty if fewer than `OFTEN` times.
+
+        Args:
+            name: `labels`, `v`, `a` or `d`.
+            before: the fields before it.
+        """
+        seen = self.counts.get(_behind(name, before), Counter()).most_common(1)
+        return next((value for value, times in seen if times >= OFTEN), "")
+
 
 def _contexts(name: str, before: Fields, hint: Fields | None) -> Iterator[Context]:
     """What stands before a field, the most telling first."""
-    names = ("labels", *NUMBERS)
-    values = tuple(before[other] for other in names[: names.index(name)])
+    behind = _behind(name, before)
     if hint is not None and name == "labels":
         yield (name, "hinted", hint["labels"])
     if hint is not None and name == "v":
-        yield (name, "hinted", hint["v"][:3], *values)
-    yield (name, *values)
+        yield (name, "hinted", hint["v"][:3], *behind[1:])
+    yield behind
     yield (name, "any")
+
+
+def _behind(name: str, before: Fields) -> Context:
+    """A field and the values of those before it."""
+    names = ("labels", *NUMBERS)
+    return (name, *(before[other] for other in names[: names.index(name)]))
