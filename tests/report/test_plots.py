@@ -89,6 +89,22 @@ def test_the_front_holds_what_no_other_beats(
     assert len(made.points) == len(points) + 1
 
 
+@pytest.mark.parametrize(
+    ("names", "labels"),
+    [
+        (["m-0.5b.sft", "m-0.5b.sft+vad"], ["sft", "sft+vad"]),
+        (["m-0.5b.sft", "m-1.5b.sft"], ["m-0.5b", "m-1.5b"]),
+        (["a.sft", "b.sft", "b.sft+vad"], ["a.sft", "b.sft", "b.sft+vad"]),
+        (["a.sft"], ["a.sft"]),
+        (["a.sft", "plain"], ["a.sft", "plain"]),
+        (["a.", "a.b"], ["a.", "a.b"]),
+        ([], []),
+    ],
+)
+def test_points_are_labelled_by_what_tells_them_apart(names: list[str], labels: list[str]) -> None:
+    assert quality.point_labels(names) == labels
+
+
 def test_labels_are_those_of_scores_json_with_the_best_floor(run: Path) -> None:
     drawn = plots(run)["labels"]
     files = {

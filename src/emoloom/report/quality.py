@@ -161,12 +161,31 @@ def _front(points: Sequence[CostedPoint], axis: str) -> set[str]:
 
 def quality_payload(quality: Quality) -> Record:
     """What the script draws: points, floors, and the range of the scores."""
+    labels = point_labels([p.name for p in quality.points])
     return {
         "axes": list(quality.axes),
-        "points": [_point(p) for p in quality.points],
+        "points": [
+            {**_point(p), "label": visible(label)}
+            for p, label in zip(quality.points, labels, strict=True)
+        ],
         "floors": [{"name": visible(name), **asdict(score)} for name, score in quality.floors],
         "domain": [quality.domain.low, quality.domain.high],
     }
+
+
+def point_labels(names: Sequence[str]) -> list[str]:
+    """What tells candidates apart: the recipe where all share a model, the model where a recipe.
+
+    Args:
+        names: of the form `model.recipe`; others stay as they are, and so does a single one.
+    """
+    parts = [name.rpartition(".") for name in names]
+    if len(names) < 2 or not all(model and recipe for model, _, recipe in parts):
+        return list(names)
+    for kept, shared in ((2, 0), (0, 2)):
+        if len({part[shared] for part in parts}) == 1:
+            return [part[kept] for part in parts]
+    return list(names)
 
 
 def _point(point: CostedPoint) -> Record:

@@ -71,7 +71,7 @@
     const named = spread(points.map((p) => ({ p, at: at.yAt(p.value) - 13 })), 15, at.lowest);
     return ["start", "end"].map((anchor) => Plot.text(named.filter(({ p }) => at.side(p) === anchor), {
       x: ({ p }) => p[axis], y: (label) => at.valueAt(label.at),
-      text: ({ p }) => `${short(p.name, Math.max(8, Math.floor(at.room(p))))} ${num(p.value)}`,
+      text: ({ p }) => `${short(p.label, Math.max(8, Math.floor(at.room(p))))} ${num(p.value)}`,
       textAnchor: anchor, dx: anchor === "end" ? -11 : 11, fill: "currentColor", fontWeight: 600, className: "names", ...HALO,
     }));
   }
