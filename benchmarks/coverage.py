@@ -26,8 +26,8 @@ from bca import acceleration, bca_interval
 from coverage_table import LEVEL, Ends, Tally, failed, to_markdown
 from superpopulation import Ability, Floats, Population, Shape, population
 
-from emoloom.metrics.intervals import percentile_interval
-from emoloom.metrics.resampling import Bootstrap, resample, two_sided_p
+from emoloom.metrics.intervals import Resampled, percentile_interval
+from emoloom.metrics.resampling import Bootstrap, resample
 from emoloom.ranking.rule import RankingSettings, rank_measure, ranking_rule
 from emoloom.runs.directory import write_json_atomic, write_text_atomic
 
@@ -57,7 +57,7 @@ class Sampled:
     """One score on one draw of rows: what an interval is made of, and what it should hold."""
 
     value: float
-    draws_B: Floats
+    drawn: Resampled
     left_out_N: Floats
     strata: npt.NDArray[np.str_]
     truth: float
@@ -66,32 +66,38 @@ class Sampled:
         """The paired difference."""
         return Sampled(
             self.value - other.value,
-            self.draws_B - other.draws_B,
+            self.drawn.less(other.drawn),
             self.left_out_N - other.left_out_N,
             self.strata,
             self.truth - other.truth,
         )
 
 
+def _expanded(one: Sampled) -> Ends:
+    return one.drawn.interval(LEVEL)
+
+
 def _percentile(one: Sampled) -> Ends:
-    return percentile_interval(one.draws_B, LEVEL)
+    return percentile_interval(one.drawn.draws_B, LEVEL)
 
 
 def _bca(one: Sampled) -> Ends:
-    return bca_interval(one.value, one.draws_B, acceleration(one.left_out_N, one.strata), LEVEL)
+    a = acceleration(one.left_out_N, one.strata)
+    return bca_interval(one.value, one.drawn.draws_B, a, LEVEL)
 
 
 def _basic(one: Sampled) -> Ends:
-    ends = percentile_interval(one.draws_B, LEVEL)
+    ends = _percentile(one)
     return ends and (2 * one.value - ends[1], 2 * one.value - ends[0])
 
 
 def _normal(one: Sampled) -> Ends:
-    half = 1.959964 * float(np.nanstd(one.draws_B, ddof=1))
+    half = 1.959964 * float(np.nanstd(one.drawn.draws_B, ddof=1))
     return one.value - half, one.value + half
 
 
 METHODS: Mapping[str, Callable[[Sampled], Ends]] = {
+    "expanded": _expanded,
     "percentile": _percentile,
     "bca": _bca,
     "basic": _basic,
@@ -144,7 +150,7 @@ def covered(name: str, n: int, reps: int, draws: int) -> dict[str, Any]:
                     tally = tallies.setdefault((key, what, method), Tally())
                     tally.add(interval(one), one.truth, one.value)
         gap = first["score"].less(second["score"])
-        apart = two_sided_p(gap.draws_B) <= 1 - LEVEL
+        apart = gap.drawn.p() <= 1 - LEVEL
         lost += apart and gap.value * gap.truth < 0
         told += apart and gap.value * gap.truth > 0
     return {

@@ -46,7 +46,7 @@ SEED_SCENES: Mapping[str, Spread] = {
 
 
 def _rows_alone(one: SeedScores) -> Ends:
-    return percentile_interval(one.draws_SB.mean(axis=0), LEVEL)
+    return one.over_rows.interval(LEVEL)
 
 
 def _resampled(one: SeedScores) -> Ends:
@@ -127,7 +127,8 @@ def _screened(
             mine = slice(family * seeds, (family + 1) * seeds)
             scores = SeedScores(
                 np.array([float(one[key]) for one in values[mine]]),
-                np.stack([one[key] for one in drawn[mine]]),
+                np.stack([one[key].draws_B for one in drawn[mine]]),
+                np.mean([one[key].influence_N for one in drawn[mine]], axis=0),
             )
             found.setdefault(key, []).append(scores)
             pooled = [float(one[key]) for one in whole[family * POOL : (family + 1) * POOL]]

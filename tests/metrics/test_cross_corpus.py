@@ -3,7 +3,7 @@
 import pytest
 
 from emoloom.metrics.cross_corpus import CROSS_METRICS, CROSS_NUMBERS, score_cross
-from emoloom.metrics.resampling import Bootstrap, intervals
+from emoloom.metrics.resampling import Bootstrap, resample
 from emoloom.metrics.row_table import HUMAN_VAD, VadScoring, row_table
 from emoloom.metrics.scoring import measure, score
 from emoloom.records import VAD, Answer, LabelSpace, ParseFailure, Prediction, Row
@@ -35,7 +35,8 @@ def test_the_numbers_are_those_of_every_other_score():
     wanted = score(ANSWERS, ROWS, SPACE, vad_reference=MEAN, vad_sources=HUMAN_VAD)
     assert found.scores == wanted
     table = row_table(ANSWERS, ROWS, SPACE, vad)
-    ends = intervals(table, ["a"] * 4, BOOTSTRAP, measure)
+    (draws,) = resample([table], ["a"] * 4, BOOTSTRAP, measure)
+    ends = {key: one.interval(BOOTSTRAP.level) for key, one in draws.items()}
     assert found.intervals == {key: ends[key] for key in CROSS_NUMBERS}
     written = found.to_dict()
     assert (written["n"], written["label_space"]) == (4, "three")

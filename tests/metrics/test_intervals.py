@@ -1,4 +1,4 @@
-"""Golden: SciPy 1.17's `stats.bootstrap`, whose own draws are handed to our intervals.
+"""Golden: SciPy 1.17's `stats.bootstrap`, whose own draws are handed to our intervals, and its t.
 
 BCa is the benchmark's (`benchmarks/bca.py`): its coverage is published beside the product's.
 """
@@ -12,7 +12,7 @@ from scipy import stats
 from sklearn.metrics import f1_score
 
 from emoloom.metrics import intervals as ours
-from emoloom.metrics.resampling import Bootstrap, resample
+from emoloom.metrics.resampling import Bootstrap, influence, resample, weight_blocks
 from emoloom.metrics.row_table import VadScoring, row_table
 from emoloom.metrics.scoring import measure
 from emoloom.records import VAD, Answer, LabelSpace, Prediction, Row
@@ -93,7 +93,7 @@ def test_a_paired_difference_in_our_draws_is_scipys_within_monte_carlo_error(pai
     difference, left_out, tables = paired
     draws = 4999
     one, two = resample(tables, ["s"] * N, Bootstrap(draws=draws, seed=4), measure)
-    mine = one["strict.micro_f1"] - two["strict.micro_f1"]
+    mine = one["strict.micro_f1"].less(two["strict.micro_f1"]).draws_B
     theirs = scipys(difference, "percentile", draws)
     # 5 errors of a difference of two 2.5% quantiles of so many normal draws: sd sqrt(pq/B)/phi.
     error = 5 * 2**0.5 * (0.025 * 0.975 / draws) ** 0.5 / stats.norm.pdf(1.96) * mine.std()
@@ -150,3 +150,87 @@ def test_where_bca_is_undefined():
     assert beside.bca_interval(np.nan, np.zeros(100), 0.0, 0.95) is None
     assert beside.acceleration(np.zeros(5), ["s"] * 5) == 0.0
     assert beside.acceleration(np.zeros(0), []) == 0.0
+
+
+def test_expanded_percentiles_are_students_interval_of_a_normal_mean():
+    """Percentiles of a normal variable at the expanded levels are mean +- t sd."""
+    draws = stats.norm.ppf((np.arange(200_000) + 0.5) / 200_000)
+    for freedom in (1.0, 3.7, 8.0, 60.0):
+        half = stats.t.ppf(0.975, freedom)
+        if half < 4:
+            ends = ours.percentile_interval(draws, 0.95, freedom)
+            assert ends == pytest.approx((-half, half), abs=1e-3)
+        # p: the tail of t at the normal quantile of the share beyond 0
+        shifted = draws + 2.0
+        share = (1 + np.sum(shifted <= 0)) / 200_001
+        expected = 2 * stats.t.sf(-stats.norm.ppf(share), freedom)
+        assert ours.two_sided_p(shifted, freedom) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("freedom", [5.0, 20.0, np.inf])
+def test_p_and_interval_agree(freedom):
+    draws = np.random.default_rng(1).normal(0.0, 1.0, 3999)
+    for shift in np.linspace(-4.0, 4.0, 81):
+        low, high = ours.percentile_interval(draws + shift, 0.95, freedom)
+        p = ours.two_sided_p(draws + shift, freedom)
+        if abs(p - 0.05) > 0.005:  # p steps by a draw
+            assert (low <= 0 <= high) == (p >= 0.05), shift
+
+
+def test_one_or_two_rows_separate_nobody():
+    """Their t lies beyond the draws: the interval is the draws' range, and p stays above 0.05."""
+    draws = np.linspace(1.0, 2.0, 2000)
+    assert ours.percentile_interval(draws, 0.95, 2.0) == pytest.approx((1.0, 2.0), abs=1e-3)
+    assert ours.two_sided_p(draws, 2.0) > 0.05 > ours.two_sided_p(draws, 8.0)
+
+
+def test_degrees_of_freedom_are_those_of_the_variance_of_a_sample():
+    """Of the chi-square whose relative variance a sample's variance has (Monte Carlo)."""
+    generator = np.random.default_rng(2)
+    for name, draw in (
+        ("normal", generator.standard_normal),
+        ("rare", lambda size: np.where(generator.random(size) < 0.05, 10.0, 0.0)),
+    ):
+        many = draw((20_000, 400))
+        variances = many.var(axis=1)
+        expected = 2 * variances.mean() ** 2 / variances.var()
+        large = draw(400_000)
+        found = ours.degrees_of_freedom(large - large.mean()) / 1000
+        assert found == pytest.approx(expected, rel=0.05), name
+
+
+def test_a_few_rows_have_about_twice_their_number_of_degrees_of_freedom():
+    for few in (1, 4, 20):
+        y = np.zeros(10_000)
+        y[:few] = 3.0
+        assert ours.degrees_of_freedom(y - y.mean()) == pytest.approx(2 * few, rel=0.01)
+    assert ours.degrees_of_freedom(np.zeros(5)) == np.inf
+    assert ours.degrees_of_freedom(ours.NO_INFLUENCE) == np.inf
+    assert ours.degrees_of_freedom(np.array([1.0, -1.0])) == np.inf
+
+
+def test_influence_is_that_of_each_row_against_its_stratum():
+    x = np.random.default_rng(3).exponential(1.0, 30)
+    strata = ["a"] * 10 + ["b"] * 20
+    without = (x.sum() - x) / (len(x) - 1)
+    found = influence(without, strata)
+    expected = np.concatenate([x[:10].mean() - x[:10], x[10:].mean() - x[10:]]) / (len(x) - 1)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-8)
+    without[4] = np.nan
+    assert influence(without, strata)[4] == 0.0
+    assert not np.isnan(influence(np.full(30, np.nan), strata)).any()
+
+
+def test_expanding_mends_the_coverage_of_a_rare_heavy_loss():
+    """1% of 400 rows weigh a hundred others: a mean whose variance a handful of rows tell."""
+    generator = np.random.default_rng(4)
+    truth, n, reps = 0.01 * 100.0 + 0.99, 400, 400
+    held = {"plain": 0, "expanded": 0}
+    for rep in range(reps):
+        x = np.where(generator.random(n) < 0.01, 100.0, generator.exponential(1.0, n))
+        (weights,) = weight_blocks(["s"] * n, Bootstrap(draws=400, seed=rep), cells=10**9)
+        drawn = ours.Resampled(weights @ x / n, (x - x.mean()).astype(np.float32))
+        for name, freedom in (("plain", np.inf), ("expanded", drawn.freedom)):
+            low, high = ours.percentile_interval(drawn.draws_B, 0.95, freedom)
+            held[name] += low <= truth <= high
+    assert held["plain"] / reps < 0.92 < held["expanded"] / reps

@@ -5,7 +5,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from emoloom.metrics.resampling import Bootstrap, probability_of_best, two_sided_p, weight_blocks
+from emoloom.metrics.intervals import two_sided_p
+from emoloom.metrics.resampling import Bootstrap, probability_of_best, weight_blocks
 
 SCORES = np.array([[1.0, 0.2, 0.0, 0.6], [0.5, 0.5, 0.5, 0.1], [0.0, 0.9, 0.5, 0.3]])
 """Three candidates on four rows; the score is the mean."""

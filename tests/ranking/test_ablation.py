@@ -13,6 +13,7 @@ from emoloom.ranking.leaderboard_texts import to_json, to_markdown
 from emoloom.ranking.rule import RankingSettings, ranking_rule
 from emoloom.records import VAD, ParseFailure, Prediction
 from emoloom.supervision.lexicon import load_lexicon
+from expanded import expanded_ends, less_its_stratum
 from leaderboard_cases import (
     MEAN,
     ROWS,
@@ -67,17 +68,22 @@ def test_intervals_are_those_of_the_leaderboards_draws():
         vad_reference=MEAN,
     )
     (found,) = shown(trained("m", "sft", POOR), trained("m", "full-recipe", GOOD), rule=rule)
-    drawn = {"score": [], "labels": [], "vad": []}
+
+    def differences(index):
+        rows = [replace(ROWS[i], id=f"{k}") for k, i in enumerate(index)]
+        good, poor = (parts_of([said[i] for i in index], rows) for said in (GOOD, POOR))
+        return {part: good[part] - poor[part] for part in good}
+
+    drawn = []
     for weights in weight_blocks([row.source for row in ROWS], rule.settings.bootstrap):
         for counts in weights.astype(int):
-            index = np.repeat(np.arange(len(ROWS)), counts)
-            rows = [replace(ROWS[i], id=f"{k}") for k, i in enumerate(index)]
-            good, poor = (parts_of([said[i] for i in index], rows) for said in (GOOD, POOR))
-            for part, values in drawn.items():
-                values.append(good[part] - poor[part])
-    for part, values in drawn.items():
-        ends = np.quantile(values, [0.025, 0.975])
-        assert found[part]["interval"] == pytest.approx(list(ends), abs=1e-6), part
+            drawn.append(differences(np.repeat(np.arange(len(ROWS)), counts)))
+    every = np.arange(len(ROWS))
+    without = [differences(np.delete(every, i)) for i in every]
+    for part in drawn[0]:
+        left_out = less_its_stratum([one[part] for one in without], [r.source for r in ROWS])
+        ends = expanded_ends([one[part] for one in drawn], left_out)
+        assert found[part]["interval"] == pytest.approx(ends, abs=1e-5), part
 
 
 def test_the_difference_of_two_recipes_is_that_of_the_comparison():
@@ -153,8 +159,8 @@ def test_polarity_is_paired_over_the_pairs():
     assert found["polarity"]["value"] == pytest.approx(7 / 20)
     gains = np.array([0.0] * 5 + [1.0] * 7 + [0.0] * 8)
     (weights,) = weight_blocks(["pairs"] * 20, RULE.settings.bootstrap)
-    ends = np.quantile(weights @ gains / 20, [0.025, 0.975])
-    assert found["polarity"]["interval"] == pytest.approx(list(ends), abs=1e-6)
+    ends = expanded_ends(weights @ gains / 20, gains - gains.mean())
+    assert found["polarity"]["interval"] == pytest.approx(ends, abs=1e-6)
     (same,) = shown(base, replace(better, polarity=polarity(5)))
     assert same["polarity"] == {"value": 0.0, "interval": [0.0, 0.0]}
     others = [replace(pair, id=f"q{pair.id}") for pair in PAIRS]

@@ -11,6 +11,7 @@ from emoloom.metrics.seeds import SeedScores, seed_interval, seed_p
 from emoloom.ranking.leaderboard_texts import to_csv, to_json, to_markdown
 from emoloom.ranking.rule import rank_measure
 from emoloom.records import ParseFailure
+from expanded import expanded_ends
 from leaderboard_cases import ROWS, RULE, SPACE, answered, built, entrant, shown_json
 
 LEVEL = RULE.settings.bootstrap.level
@@ -36,7 +37,11 @@ def seeded(group, key="score"):
     tables = [row_table(one.answers, ROWS, SPACE, RULE.vad_scoring) for one in group]
     drawn = resample(tables, [row.source for row in ROWS], RULE.settings.bootstrap, measure)
     values = np.array([float(measure(table.totals())[key]) for table in tables])
-    return SeedScores(values, np.stack([draws[key] for draws in drawn]))
+    return SeedScores(
+        values,
+        np.stack([draws[key].draws_B for draws in drawn]),
+        np.mean([draws[key].influence_N for draws in drawn], axis=0),
+    )
 
 
 def by_name(board):
@@ -98,9 +103,9 @@ def test_the_verdict_speaks_of_seeds_from_three_on():
     assert two["verdict"]["text"].startswith("good leads on these 120 rows, these 2 seeds (p of")
     assert two["verdict"]["seeds"] == 2
     (compared,) = two["verdict"]["comparisons"]
-    gap = seeded(GOOD[:2]).less(seeded(POOR[:2])).draws_SB.mean(axis=0)
-    ends = np.quantile(gap, [0.025, 0.975])
-    assert compared["interval"] == pytest.approx(list(ends), abs=1e-6), "of rows alone"
+    gap = seeded(GOOD[:2]).less(seeded(POOR[:2]))
+    ends = expanded_ends(gap.draws_SB.mean(axis=0), gap.influence_N)
+    assert compared["interval"] == pytest.approx(ends, abs=1e-6), "of rows alone"
 
 
 def test_trainings_that_vary_more_than_candidates_differ_separate_nobody():

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from emoloom.errors import UserError
+from emoloom.metrics.intervals import NO_INFLUENCE, Resampled
 from emoloom.metrics.resampling import Bootstrap, resample
 from emoloom.metrics.row_table import row_table
 from emoloom.metrics.signature import Signature
@@ -163,11 +166,18 @@ def test_the_rule_is_in_the_signature():
     assert len(found) == len(others) + 1
 
 
+def as_drawn(draws):
+    """Of so many rows that t is normal."""
+    return Resampled(draws, NO_INFLUENCE)
+
+
 def ranked_of(means, *, sd=0.02, draws=1000, n_rows=400):
     """Made-up scores whose draws spread independently around them."""
     generator = np.random.default_rng(0)
     return RankedScores(
-        dict(means), {name: generator.normal(m, sd, draws) for name, m in means.items()}, n_rows
+        dict(means),
+        {name: as_drawn(generator.normal(m, sd, draws)) for name, m in means.items()},
+        n_rows,
     )
 
 
@@ -205,7 +215,7 @@ def test_holm_makes_the_test_stricter_than_one_alone():
 def test_equal_scores_share_a_rank_and_the_name_decides_the_leader():
     scores = {"b": 0.3, "a": 0.3, "c": 0.1, "d": 0.1, "e": 0.0}
     shared = np.linspace(0.0, 1.0, 200)
-    draws = {name: shared + value for name, value in scores.items()}
+    draws = {name: as_drawn(shared + value) for name, value in scores.items()}
     standing = stand(RankedScores(scores, draws, 50), list(scores), RULE)
     assert standing.leader == "a"
     assert standing.ranks == {"a": 1, "b": 1, "c": 3, "d": 3, "e": 5}
@@ -247,6 +257,7 @@ def test_p_of_a_paired_difference_is_that_of_shared_draws():
     draws = {"better": drawn[0]["score"], "noisy": drawn[1]["score"]}
     standing = stand(RankedScores(scores, draws, len(rows)), list(scores), rule)
     assert standing.best_set == ("better",)
-    shuffled = dict(draws, noisy=np.roll(draws["noisy"], 1))
+    noisy_one = draws["noisy"]
+    shuffled = dict(draws, noisy=replace(noisy_one, draws_B=np.roll(noisy_one.draws_B, 1)))
     unpaired = stand(RankedScores(scores, shuffled, len(rows)), list(scores), rule)
     assert unpaired.best_set == ("better", "noisy")

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from emoloom.metrics.classification import FloatArray
-from emoloom.metrics.intervals import Interval, percentile_interval
+from emoloom.metrics.intervals import Interval
 from emoloom.metrics.resampling import Bootstrap, resample
 from emoloom.metrics.row_table import Totals, VadScoring, row_table
 from emoloom.metrics.scoring import (
@@ -42,7 +42,7 @@ class CrossScores:
     scores: Scores
     """Of all rows of the corpus."""
     intervals: Mapping[str, Interval | None]
-    """By `CROSS_NUMBERS`; percentile intervals over resampled rows, None where undefined."""
+    """By `CROSS_NUMBERS`; over resampled rows, None where undefined."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, keys in fixed order."""
@@ -97,7 +97,7 @@ def score_cross(
     return CrossScores(
         space.name,
         scores_of(table.totals(), answers, space, vad_rows_by_source(gold, vad)),
-        {key: percentile_interval(draws[key], bootstrap.level) for key in CROSS_NUMBERS},
+        {key: draws[key].interval(bootstrap.level) for key in CROSS_NUMBERS},
     )
 
 

@@ -1,24 +1,138 @@
-"""Percentile intervals. `docs/statistics.md` says how often they hold, and beside which others.
+"""Intervals and p from resampled scores. `docs/statistics.md` says how often they hold.
 
-Legend of suffixes: B draws.
+Legend of suffixes: B draws, N rows.
 """
 
+import math
+from dataclasses import dataclass
+
 import numpy as np
+import numpy.typing as npt
 
 from emoloom.metrics.classification import FloatArray
 
 Interval = tuple[float, float]
 """Lower and upper end."""
 
+Float32Array = npt.NDArray[np.float32]
 
-def percentile_interval(values_B: FloatArray, level: float) -> Interval | None:
-    """Percentile interval (Efron 1979) of one score over its draws.
+NO_INFLUENCE = np.zeros(0, dtype=np.float32)
+"""Where rows are as many as you like: t is normal."""
+
+_MANY = 1e6
+"""From so many degrees of freedom on t is normal."""
+
+_LEAST = 1.0
+"""Degrees of freedom are at least this: one row has all the influence."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Resampled:
+    """One score, or a difference of two on the same rows, in every draw of the rows."""
+
+    draws_B: FloatArray
+    """Shape (B,), NaN where undefined."""
+    influence_N: Float32Array
+    """Shape (N,), up to a factor: how much the score would change without each row, less the mean
+    of its corpus. `NO_INFLUENCE` where it is not known."""
+
+    def less(self, other: "Resampled") -> "Resampled":
+        """The difference, paired by draw and by row."""
+        return Resampled(self.draws_B - other.draws_B, self.influence_N - other.influence_N)
+
+    @property
+    def freedom(self) -> float:
+        """Degrees of freedom of its variance."""
+        return degrees_of_freedom(self.influence_N)
+
+    def interval(self, level: float) -> Interval | None:
+        """See `percentile_interval`."""
+        return percentile_interval(self.draws_B, level, self.freedom)
+
+    def p(self) -> float:
+        """See `two_sided_p`."""
+        return two_sided_p(self.draws_B, self.freedom)
+
+
+def degrees_of_freedom(influence_N: npt.NDArray[np.floating]) -> float:
+    """Degrees of freedom of a bootstrap variance, from the rows' influence y (Satterthwaite 1946).
+
+    2 (sum y^2)^2 / (sum y^4 - (sum y^2)^2 / N): those of the chi-square with the relative variance
+    of the sum of squares (which is taken from the rows' own kurtosis, ours). N for normal
+    influence; about twice their number where few rows have nearly all of it, as failed parses
+    have of skill.
+
+    Returns:
+        At least 1; infinite where no row has influence, or all have the same.
+    """
+    squares_N = np.square(influence_N, dtype=np.float64)
+    second = float(squares_N.sum())
+    if not second > 0.0:
+        return math.inf
+    share_N = squares_N / second
+    spread = float(np.sum(share_N**2)) - 1.0 / len(share_N)
+    return max(_LEAST, 2.0 / spread) if spread > 0.0 else math.inf
+
+
+def percentile_interval(
+    values_B: FloatArray, level: float, freedom: float = math.inf
+) -> Interval | None:
+    """Expanded percentile interval of one score over its draws (Hesterberg 2015, section 5.3).
+
+    Percentiles (Efron 1979) at the levels at which a normal variable has the quantiles of
+    Student's t: plain ones are too narrow where the variance is known from few rows.
 
     A score can be undefined in a draw (a label drawn nowhere). The interval is over the draws in
     which it is defined, and None where these are fewer than half (ours).
+
+    Args:
+        values_B: shape (B,), NaN where undefined.
+        level: nominal coverage, in (0, 1).
+        freedom: degrees of freedom of t, as `degrees_of_freedom`; infinite for plain percentiles.
     """
     defined = values_B[~np.isnan(values_B)]
     if 2 * len(defined) < len(values_B) or len(defined) == 0:
         return None
-    low, high = np.quantile(defined, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
+    tail = normal_below(-t_quantile((1.0 + level) / 2.0, freedom))
+    low, high = np.quantile(defined, [tail, 1.0 - tail])
     return float(low), float(high)
+
+
+def two_sided_p(differences_B: FloatArray, freedom: float = math.inf) -> float:
+    """Bootstrap p of "no difference", in (0, 1]: twice the smaller tail beyond 0.
+
+    min(1, 2 (1 + count) / (B + 1)) with count the draws on the far side of 0, 0 itself on both
+    sides (Davison and Hinkley 1997, section 4.4, for the +1). Equal answers have p = 1. A draw
+    where the difference is undefined counts on both sides. The tail is Student's t at the normal
+    quantile of that share, as the ends of `percentile_interval` are.
+    """
+    count = min(np.sum(~(differences_B > 0)), np.sum(~(differences_B < 0)))
+    tail = min(0.5, (1.0 + float(count)) / (len(differences_B) + 1.0))
+    return 2.0 * (tail if freedom > _MANY else t_tail(-_normal_quantile(tail), freedom))
+
+
+def t_quantile(share: float, freedom: float) -> float:
+    """Quantile of Student's t; of the normal distribution from many degrees of freedom on."""
+    from scipy.special import stdtrit
+
+    return _normal_quantile(share) if freedom > _MANY else float(stdtrit(freedom, share))
+
+
+def t_tail(t: float, freedom: float) -> float:
+    """Probability that Student's t is above `t`."""
+    from scipy.special import stdtr
+
+    return normal_below(-t) if freedom > _MANY else float(stdtr(freedom, -t))
+
+
+def normal_below(z: float) -> float:
+    """Probability that a standard normal variable is below `z`."""
+    from scipy.special import ndtr
+
+    return float(ndtr(z))
+
+
+def _normal_quantile(share: float) -> float:
+    from scipy.special import ndtri
+
+    return float(ndtri(share))

@@ -18,7 +18,8 @@ from emoloom.contract.parse import parse_output
 from emoloom.corpora.polarity_pairs import FLIP_SUFFIX, PolarityPair
 from emoloom.errors import UserError
 from emoloom.metrics.classification import FloatArray, divide
-from emoloom.metrics.resampling import Bootstrap, Interval, percentile_interval, weight_blocks
+from emoloom.metrics.intervals import Interval, Resampled
+from emoloom.metrics.resampling import Bootstrap, influence, weight_blocks
 from emoloom.records import LabelSpace, ParseFailure, Prediction
 from emoloom.supervision.lexicon import Lexicon
 from emoloom.supervision.weak_vad import label_prior
@@ -51,7 +52,7 @@ class PolarityBlock:
     values: Mapping[str, float | None]
     """A value for each key of `POLARITY_METRICS`; None where there is no pair."""
     intervals: Mapping[str, Interval | None]
-    """Percentile interval over resampled pairs; None where undefined."""
+    """Expanded percentile interval over resampled pairs; None where undefined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def score_polarity(
     constant answer has, about 0.25 (for each part) what a coin for each text would have.
 
     Undefined (None): without pairs, or, in `parsed`, without a pair whose answers both parsed.
-    Source: ours. The interval is the percentile bootstrap of `resampling`, whose units are pairs.
+    Source: ours. The interval is the bootstrap of `resampling`, whose units are pairs.
 
     Args:
         answers: For each pair, the answers to its original and to its flip.
@@ -101,9 +102,7 @@ def score_polarity(
     columns_NK = np.array(columns, dtype=np.float64).reshape(len(pairs), 5)
     settings = bootstrap or Bootstrap()
     measured = _measure(columns_NK.sum(axis=0))
-    blocks = weight_blocks(["pairs"] * len(pairs), settings) if len(pairs) else iter(())
-    draws = [_measure(weights @ columns_NK) for weights in blocks]
-    intervals = {key: _interval(draws, key, settings) for key in measured}
+    intervals = _intervals(columns_NK, settings)
     n = {"strict": len(pairs), "parsed": int(columns_NK[:, 1].sum())}
     strict, parsed = (_block(name, n[name], measured, intervals) for name in ("strict", "parsed"))
     found = {pair.id: bool(column[2]) for pair, column in zip(pairs, columns, strict=True)}
@@ -169,12 +168,19 @@ def _measure(sums: FloatArray) -> dict[str, FloatArray]:
     }
 
 
-def _interval(
-    draws: Sequence[Mapping[str, FloatArray]], key: str, settings: Bootstrap
-) -> Interval | None:
-    if not draws:
-        return None
-    return percentile_interval(np.concatenate([draw[key] for draw in draws]), settings.level)
+def _intervals(columns_NK: FloatArray, settings: Bootstrap) -> dict[str, Interval | None]:
+    """Of every share; None without a pair."""
+    strata = ["pairs"] * len(columns_NK)
+    without_N = _measure(columns_NK.sum(axis=0) - columns_NK)
+    if not strata:
+        return dict.fromkeys(without_N)
+    draws = [_measure(weights @ columns_NK) for weights in weight_blocks(strata, settings)]
+    return {
+        key: Resampled(
+            np.concatenate([draw[key] for draw in draws]), influence(without_N[key], strata)
+        ).interval(settings.level)
+        for key in without_N
+    }
 
 
 def _block(

@@ -14,20 +14,17 @@ import numpy as np
 
 from emoloom.errors import UserError
 from emoloom.metrics.classification import FloatArray
-from emoloom.metrics.intervals import Interval, percentile_interval
+from emoloom.metrics.intervals import Float32Array, Resampled
 from emoloom.metrics.row_table import RowTable, Totals
 
 __all__ = [
     "Bootstrap",
-    "Interval",
     "Measure",
     "holm",
-    "intervals",
-    "percentile_interval",
+    "influence",
     "probability_of_best",
     "resample",
     "rows_to_separate",
-    "two_sided_p",
     "weight_blocks",
 ]
 
@@ -88,7 +85,7 @@ def weight_blocks(
 
 def resample(
     tables: Sequence[RowTable], strata: Sequence[str], settings: Bootstrap, measure: Measure
-) -> list[dict[str, FloatArray]]:
+) -> list[dict[str, Resampled]]:
     """Scores of every table in every draw; the draws are shared, so differences are paired.
 
     Args:
@@ -98,35 +95,43 @@ def resample(
         measure: The scores wanted.
 
     Returns:
-        For each table, each score's B values, NaN where undefined.
+        For each table, each score's B values, and the influence of its N rows.
     """
     parts: list[list[Mapping[str, FloatArray]]] = [[] for _ in tables]
     for weights in weight_blocks(strata, settings):
         for table, measured in zip(tables, parts, strict=True):
             measured.append(measure(table.totals(weights)))
-    return [
-        {key: np.concatenate([part[key] for part in measured]) for key in measured[0]}
-        for measured in parts
-    ]
+    resampled = []
+    for table, measured in zip(tables, parts, strict=True):
+        without_N = measure(table.split(table.columns_NK.sum(axis=0) - table.columns_NK))
+        resampled.append(
+            {
+                key: Resampled(
+                    np.concatenate([part[key] for part in measured]),
+                    influence(without_N[key], strata),
+                )
+                for key in measured[0]
+            }
+        )
+    return resampled
 
 
-def intervals(
-    table: RowTable, strata: Sequence[str], settings: Bootstrap, measure: Measure
-) -> dict[str, Interval | None]:
-    """Percentile interval of every score of one table; see `percentile_interval`."""
-    (draws,) = resample([table], strata, settings, measure)
-    return {key: percentile_interval(values, settings.level) for key, values in draws.items()}
+def influence(without_N: FloatArray, strata: Sequence[str]) -> Float32Array:
+    """Each row's influence by the jackknife: the score without it, less the mean of its stratum.
 
-
-def two_sided_p(differences_B: FloatArray) -> float:
-    """Bootstrap p of "no difference", in (0, 1]: twice the smaller tail beyond 0.
-
-    min(1, 2 (1 + count) / (B + 1)) with count the draws on the far side of 0, 0 itself on both
-    sides (Davison and Hinkley 1997, section 4.4, for the +1). Equal answers have p = 1. A draw
-    where the difference is undefined counts on both sides.
+    Args:
+        without_N: The score without each row; a row without which it is undefined counts as the
+            mean (ours).
+        strata: The corpus of each row.
     """
-    count = min(np.sum(~(differences_B > 0)), np.sum(~(differences_B < 0)))
-    return min(1.0, 2.0 * (1.0 + float(count)) / (len(differences_B) + 1.0))
+    _, stratum_N = np.unique(np.asarray(strata, dtype=str), return_inverse=True)
+    known_N = ~np.isnan(without_N)
+    rows, sums = (
+        np.bincount(stratum_N, weights)
+        for weights in (known_N.astype(float), np.where(known_N, without_N, 0.0))
+    )
+    mean_N = (sums / np.maximum(rows, 1.0))[stratum_N]
+    return np.where(known_N, without_N - mean_N, 0.0).astype(np.float32)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -7,21 +7,26 @@ trainings, of which there are few.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from emoloom.metrics.classification import FloatArray
-from emoloom.metrics.intervals import Interval
+from emoloom.metrics.intervals import (
+    NO_INFLUENCE,
+    Float32Array,
+    Interval,
+    Resampled,
+    degrees_of_freedom,
+    t_quantile,
+    t_tail,
+)
 
 LEAST_SEEDS = 3
 """Fewer trainings say nothing of their spread (DESIGN): rows alone are then resampled."""
 
 _ROUNDING = 1e-12
 """A standard error below this is rounding, and counts as 0 (ours). Scores are of the order of 1."""
-
-_MANY = 1e6
-"""From so many degrees of freedom on t is normal."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +37,8 @@ class SeedScores:
     """Shape (S,), S >= 2: on the rows themselves."""
     draws_SB: FloatArray
     """Shape (S, B): in each draw of the rows, which all seeds share; NaN where undefined."""
+    influence_N: Float32Array = field(default_factory=lambda: NO_INFLUENCE)
+    """Of the rows on the mean over the seeds, as `Resampled.influence_N`."""
 
     def __post_init__(self) -> None:
         assert self.draws_SB.shape[:-1] == self.values_S.shape, self.draws_SB.shape
@@ -43,7 +50,16 @@ class SeedScores:
 
     def less(self, other: "SeedScores") -> "SeedScores":
         """The difference, paired by seed and by draw."""
-        return SeedScores(self.values_S - other.values_S, self.draws_SB - other.draws_SB)
+        return SeedScores(
+            self.values_S - other.values_S,
+            self.draws_SB - other.draws_SB,
+            self.influence_N - other.influence_N,
+        )
+
+    @property
+    def over_rows(self) -> Resampled:
+        """The mean over these seeds, in every draw of the rows."""
+        return Resampled(self.draws_SB.mean(axis=0), self.influence_N)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +71,8 @@ class Variance:
     seeds: float
     """Of the trainings, these rows taken as they are; at least 0."""
     freedom: float
-    """Degrees of freedom of the sum (Satterthwaite 1946); infinite where trainings do not vary."""
+    """Degrees of freedom of the sum (Satterthwaite 1946); those of the rows where trainings do not
+    vary."""
 
     @property
     def error(self) -> float:
@@ -82,7 +99,8 @@ def variance(scores: SeedScores) -> Variance | None:
     interaction = (float(np.var(draws_SB, axis=1, ddof=1).mean()) - rows) / (seeds - 1)
     between = float(np.var(scores.values_S, ddof=1)) / seeds
     apart = max(0.0, between - max(0.0, interaction))
-    freedom = (rows + apart) ** 2 * (seeds - 1) / between**2 if between > 0.0 else math.inf
+    doubt = rows**2 / degrees_of_freedom(scores.influence_N) + between**2 / (seeds - 1)
+    freedom = (rows + apart) ** 2 / doubt if doubt > 0.0 else math.inf
     return Variance(rows, apart, max(float(seeds - 1), freedom))
 
 
@@ -96,7 +114,7 @@ def seed_interval(scores: SeedScores, level: float) -> Interval | None:
     found = variance(scores)
     if found is None:
         return None
-    half = _t_quantile((1.0 + level) / 2.0, found.freedom) * found.error
+    half = t_quantile((1.0 + level) / 2.0, found.freedom) * found.error
     return scores.mean - half, scores.mean + half
 
 
@@ -107,7 +125,7 @@ def seed_p(scores: SeedScores) -> float:
         return 1.0
     if found.error < _ROUNDING:
         return 2.0 / (float(scores.draws_SB.shape[1]) + 1.0)
-    return 2.0 * _t_tail(abs(scores.mean) / found.error, found.freedom)
+    return 2.0 * t_tail(abs(scores.mean) / found.error, found.freedom)
 
 
 def seed_rows_to_separate(n_rows: int, scores: SeedScores, alpha: float) -> int | None:
@@ -122,7 +140,7 @@ def seed_rows_to_separate(n_rows: int, scores: SeedScores, alpha: float) -> int 
     found = variance(scores)
     if found is None or scores.mean == 0.0:
         return None
-    t = _t_quantile(1.0 - alpha / 2.0, found.freedom)
+    t = t_quantile(1.0 - alpha / 2.0, found.freedom)
     left = scores.mean**2 - t**2 * found.seeds
     rows = n_rows * t**2 * found.rows / left if left > 0.0 else math.inf
     return max(1, math.ceil(rows)) if math.isfinite(rows) else None
@@ -138,15 +156,3 @@ def two_level_draws(scores: Sequence[SeedScores], seed: int) -> list[FloatArray]
     drawn_BS = np.random.default_rng([seed, seeds]).integers(0, seeds, (draws, seeds))
     every_B1 = np.arange(draws)[:, None]
     return [one.draws_SB[drawn_BS, every_B1].mean(axis=1) for one in scores]
-
-
-def _t_quantile(share: float, freedom: float) -> float:
-    from scipy.special import ndtri, stdtrit
-
-    return float(ndtri(share) if freedom > _MANY else stdtrit(freedom, share))
-
-
-def _t_tail(t: float, freedom: float) -> float:
-    from scipy.special import ndtr, stdtr
-
-    return float(ndtr(-t) if freedom > _MANY else stdtr(freedom, -t))

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from emoloom.metrics.intervals import Resampled
 from emoloom.metrics.polarity import PolarityScores
-from emoloom.metrics.resampling import Bootstrap, percentile_interval, weight_blocks
+from emoloom.metrics.resampling import Bootstrap, weight_blocks
 from emoloom.metrics.seeds import LEAST_SEEDS, seed_interval
 from emoloom.ranking.entries import RANKED, Estimate, ScoredEntry
 from emoloom.ranking.rule import RankingRule
@@ -113,7 +114,7 @@ def _paired(entry: ScoredEntry, base: ScoredEntry, key: str, level: float) -> Es
     if entry.by_seed and base.by_seed and len(entry.by_seed[key].values_S) >= LEAST_SEEDS:
         interval = seed_interval(entry.by_seed[key].less(base.by_seed[key]), level)
     else:
-        interval = percentile_interval(entry.draws[key] - base.draws[key], level)
+        interval = entry.draws[key].less(base.draws[key]).interval(level)
     return Estimate(round(ours - theirs, TIE_DECIMALS), interval)
 
 
@@ -131,5 +132,6 @@ def _turned_over(
         return Estimate(None, None), 0
     blocks = weight_blocks(["pairs"] * n, bootstrap)
     drawn_B = np.concatenate([weights_bN @ gains_N for weights_bN in blocks]) / n
-    value = round(float(gains_N.mean()), TIE_DECIMALS)
-    return Estimate(value, percentile_interval(drawn_B, bootstrap.level)), n
+    value = float(gains_N.mean())
+    drawn = Resampled(drawn_B, (gains_N - value).astype(np.float32))
+    return Estimate(round(value, TIE_DECIMALS), drawn.interval(bootstrap.level)), n

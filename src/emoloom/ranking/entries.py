@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from emoloom.errors import UserError
-from emoloom.metrics.classification import FloatArray
 from emoloom.metrics.cross_corpus import CrossScores
+from emoloom.metrics.intervals import Interval, Resampled
 from emoloom.metrics.polarity import PolarityScores
-from emoloom.metrics.resampling import Interval, percentile_interval, resample
+from emoloom.metrics.resampling import resample
 from emoloom.metrics.row_table import row_table
 from emoloom.metrics.scoring import (
     METRICS,
@@ -69,7 +69,7 @@ class Estimate:
     value: float | None
     """The score on the rows themselves."""
     interval: Interval | None
-    """Percentile interval over the draws."""
+    """Expanded percentile interval over the draws."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object."""
@@ -89,8 +89,8 @@ class ScoredEntry:
     """Of its own rows; of no rows unless it is scored."""
     estimates: Mapping[str, Estimate]
     """By the keys of `ranking.rank_measure`: `score`, `parse_ok`, `strict.macro_f1`, ..."""
-    draws: Mapping[str, FloatArray]
-    """Shape (B,) each: every score in each draw, by the keys of `estimates`."""
+    draws: Mapping[str, Resampled]
+    """Every score in each draw, by the keys of `estimates`."""
     complete: bool
     """Whether it is scored, and on all rows."""
     per_label: tuple[dict[str, Any], ...]
@@ -109,8 +109,8 @@ class ScoredEntry:
         return self.source.cross if self.source.status == "scored" else {}
 
     @property
-    def score_draws(self) -> FloatArray:
-        """Shape (B,): the ranking score in each draw."""
+    def score_draws(self) -> Resampled:
+        """The ranking score in each draw."""
         return self.draws["score"]
 
     @property
@@ -248,10 +248,7 @@ def _score_group(
         totals = table.totals()
         values = measure(totals)
         estimates = {
-            key: Estimate(
-                optional(values[key]),
-                percentile_interval(draws[key], rule.settings.bootstrap.level),
-            )
+            key: Estimate(optional(values[key]), draws[key].interval(rule.settings.bootstrap.level))
             for key in values
         }
         entries.append(

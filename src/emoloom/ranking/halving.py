@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from emoloom.config_budget import HalvingConfig
-from emoloom.metrics.resampling import two_sided_p
 from emoloom.ranking.entries import ScoredCandidate, score_entries
 from emoloom.ranking.rule import RankingRule
 from emoloom.ranking.standing import TIE_DECIMALS
@@ -139,8 +138,8 @@ def decide(
     def separable(cut: str, other: str) -> bool:
         if scores[cut] is None:
             return False
-        draws = entries[cut].score_draws - entries[other].score_draws
-        return two_sided_p(draws) <= rule.settings.alpha
+        drawn = entries[cut].score_draws.less(entries[other].score_draws)
+        return drawn.p() <= rule.settings.alpha
 
     promotion = promote(scores, keep, cap, separable)
     return RungResult(rung, len(rows), keep, cap, scores, promotion)

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from emoloom.metrics.intervals import percentile_interval
+from emoloom.metrics.intervals import Resampled
 from emoloom.metrics.scoring import METRICS, BlockScores, Scores
 from emoloom.metrics.seeds import LEAST_SEEDS, SeedScores, seed_interval, two_level_draws
 from emoloom.ranking.entries import Estimate, ScoredEntry
@@ -65,7 +65,8 @@ def _pool(name: str, group: Sequence[ScoredEntry], rule: RankingRule) -> ScoredE
     by_seed = {
         key: SeedScores(
             np.array([_or_nan(entry.estimates[key].value) for entry in group]),
-            np.stack([entry.draws[key] for entry in group]),
+            np.stack([entry.draws[key].draws_B for entry in group]),
+            np.mean([entry.draws[key].influence_N for entry in group], axis=0),
         )
         for key in first.estimates
     }
@@ -82,12 +83,15 @@ def _pool(name: str, group: Sequence[ScoredEntry], rule: RankingRule) -> ScoredE
     )
 
 
-def _draws(by_seed: Mapping[str, SeedScores], rule: RankingRule) -> dict[str, Any]:
+def _draws(by_seed: Mapping[str, SeedScores], rule: RankingRule) -> dict[str, Resampled]:
     """Draws of the mean: of rows and trainings; of rows alone where trainings are too few."""
     if len(next(iter(by_seed.values())).values_S) < LEAST_SEEDS:
-        return {key: one.draws_SB.mean(axis=0) for key, one in by_seed.items()}
+        return {key: one.over_rows for key, one in by_seed.items()}
     drawn = two_level_draws(list(by_seed.values()), rule.settings.bootstrap.seed)
-    return dict(zip(by_seed, drawn, strict=True))
+    return {
+        key: Resampled(draws_B, one.influence_N)
+        for (key, one), draws_B in zip(by_seed.items(), drawn, strict=True)
+    }
 
 
 def _estimate(one: SeedScores, rule: RankingRule) -> Estimate:
@@ -95,7 +99,7 @@ def _estimate(one: SeedScores, rule: RankingRule) -> Estimate:
     if np.isnan(one.mean):
         return Estimate(None, None)
     if len(one.values_S) < LEAST_SEEDS:
-        return Estimate(one.mean, percentile_interval(one.draws_SB.mean(axis=0), level))
+        return Estimate(one.mean, one.over_rows.interval(level))
     return Estimate(one.mean, seed_interval(one, level))
 
 

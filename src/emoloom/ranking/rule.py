@@ -100,7 +100,7 @@ class RankingRule:
             ("vad", "human"),
             ("vad_reference", reference),
             ("min_positives", str(self.settings.min_positives)),
-            ("bootstrap", f"paired,stratified,{bootstrap.draws}"),
+            ("bootstrap", f"paired,stratified,expanded,{bootstrap.draws}"),
             ("seed", str(bootstrap.seed)),
             ("level", str(bootstrap.level)),
             ("best_set", f"holm,two-sided,{self.settings.alpha}"),

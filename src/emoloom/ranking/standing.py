@@ -6,14 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from emoloom.metrics.classification import FloatArray
-from emoloom.metrics.intervals import Interval, percentile_interval
-from emoloom.metrics.resampling import (
-    holm,
-    probability_of_best,
-    rows_to_separate,
-    two_sided_p,
-)
+from emoloom.metrics.intervals import Interval, Resampled
+from emoloom.metrics.resampling import holm, probability_of_best, rows_to_separate
 from emoloom.metrics.seeds import (
     LEAST_SEEDS,
     SeedScores,
@@ -66,8 +60,8 @@ class RankedScores:
 
     scores: Mapping[str, float]
     """By name, rounded to `TIE_DECIMALS`; defined for every entry."""
-    draws: Mapping[str, FloatArray]
-    """By name, shape (B,), NaN where undefined."""
+    draws: Mapping[str, Resampled]
+    """By name."""
     n_rows: int
     """Rows behind the scores."""
     by_seed: Mapping[str, SeedScores] = field(default_factory=dict)
@@ -83,8 +77,9 @@ class RankedScores:
         """Its scores by seed, repeated where it has one score for all."""
         if name in self.by_seed:
             return self.by_seed[name]
-        draws_SB = np.broadcast_to(self.draws[name], (self.seeds, len(self.draws[name])))
-        return SeedScores(np.full(self.seeds, self.scores[name]), draws_SB)
+        one = self.draws[name]
+        draws_SB = np.broadcast_to(one.draws_B, (self.seeds, len(one.draws_B)))
+        return SeedScores(np.full(self.seeds, self.scores[name]), draws_SB, one.influence_N)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +123,7 @@ def stand(ranked: RankedScores, names: Sequence[str], rule: RankingRule) -> Stan
     leader, *others = order
     comparisons = compare(ranked, leader, others, rule)
     together = {c.name for c in comparisons if not c.separable} | {leader}
-    shares = probability_of_best(np.stack([ranked.draws[name] for name in order]))
+    shares = probability_of_best(np.stack([ranked.draws[name].draws_B for name in order]))
     return Standing(
         ranks={name: 1 + sum(scores[other] > scores[name] for other in order) for name in order},
         leader=leader,
@@ -188,6 +183,6 @@ def _difference(
         seeded = ranked.seeded(leader).less(ranked.seeded(name))
         rows = seed_rows_to_separate(n_rows, seeded, alpha) if value else None
         return _Difference(name, value, seed_interval(seeded, level), seed_p(seeded), rows)
-    draws_B = ranked.draws[leader] - ranked.draws[name]
-    rows = rows_to_separate(n_rows, value, draws_B, alpha)
-    return _Difference(name, value, percentile_interval(draws_B, level), two_sided_p(draws_B), rows)
+    drawn = ranked.draws[leader].less(ranked.draws[name])
+    rows = rows_to_separate(n_rows, value, drawn.draws_B, alpha)
+    return _Difference(name, value, drawn.interval(level), drawn.p(), rows)
