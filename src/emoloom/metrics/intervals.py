@@ -77,7 +77,7 @@ def degrees_of_freedom(influence_N: npt.NDArray[np.floating]) -> float:
 def percentile_interval(
     values_B: FloatArray, level: float, freedom: float = math.inf
 ) -> Interval | None:
-    """Expanded percentile interval of one score over its draws (Hesterberg 2015, section 5.3).
+    """Expanded percentile interval of one score over its draws (Hesterberg 2015).
 
     Percentiles (Efron 1979) at the levels at which a normal variable has the quantiles of
     Student's t: plain ones are too narrow where the variance is known from few rows.
