@@ -63,7 +63,7 @@ def failed(parts: Sequence[Part], required: Sequence[str]) -> list[str]:
     return missed
 
 
-METHOD = "percentile"
+METHOD = "expanded"
 """The product's."""
 
 
