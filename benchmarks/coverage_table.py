@@ -55,6 +55,7 @@ def failed(parts: Sequence[Part], required: Sequence[str]) -> list[str]:
     missed = []
     for part in parts:
         method = part.get("method", METHOD)
+        assert any(one["method"] == method for one in part["found"]), f"no {method}: run it anew"
         for one in part["found"] if part["n"] >= ENOUGH else ():
             wanted = one["key"] in required and one["of"] in ("A", "A-B")
             held = LEAST <= one["coverage"] <= MOST

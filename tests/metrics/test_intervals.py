@@ -167,7 +167,7 @@ def test_expanded_percentiles_are_students_interval_of_a_normal_mean():
         assert ours.two_sided_p(shifted, freedom) == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.mark.parametrize("freedom", [5.0, 20.0, np.inf])
+@pytest.mark.parametrize("freedom", [4.0, 8.0, 20.0, np.inf])
 def test_p_and_interval_agree(freedom):
     draws = np.random.default_rng(1).normal(0.0, 1.0, 3999)
     for shift in np.linspace(-4.0, 4.0, 81):
@@ -177,11 +177,20 @@ def test_p_and_interval_agree(freedom):
             assert (low <= 0 <= high) == (p >= 0.05), shift
 
 
-def test_one_or_two_rows_separate_nobody():
-    """Their t lies beyond the draws: the interval is the draws' range, and p stays above 0.05."""
-    draws = np.linspace(1.0, 2.0, 2000)
-    assert ours.percentile_interval(draws, 0.95, 2.0) == pytest.approx((1.0, 2.0), abs=1e-3)
-    assert ours.two_sided_p(draws, 2.0) > 0.05 > ours.two_sided_p(draws, 8.0)
+def test_where_no_draw_is_beyond_0_p_goes_on_falling_with_the_distance():
+    draws = np.random.default_rng(5).normal(0.0, 1.0, 1000)
+    found = [ours.two_sided_p(draws + far, 4.0) for far in (3.6, 5.0, 8.0, 1e6)]
+    assert found[1] == pytest.approx(2 * stats.t.sf((draws + 5).mean() / draws.std(ddof=1), 4))
+    assert sorted(found, reverse=True) == found
+    assert found[-1] == pytest.approx(2 / 1001), "never below that of the draws"
+    assert ours.two_sided_p(np.ones(99), 4.0) == pytest.approx(2 / 100)
+
+
+def test_one_row_has_the_least_degrees_of_freedom():
+    """At which the ends are still within a thousand draws."""
+    one = np.eye(1, 500)[0]
+    assert ours.degrees_of_freedom(one - one.mean()) == 3.0
+    assert stats.norm.cdf(-stats.t.ppf(0.975, 3.0)) > 0.5 / 1000
 
 
 def test_degrees_of_freedom_are_those_of_the_variance_of_a_sample():
@@ -200,18 +209,18 @@ def test_degrees_of_freedom_are_those_of_the_variance_of_a_sample():
 
 
 def test_a_few_rows_have_about_twice_their_number_of_degrees_of_freedom():
-    for few in (1, 4, 20):
+    for few in (4, 20):
         y = np.zeros(10_000)
         y[:few] = 3.0
         assert ours.degrees_of_freedom(y - y.mean()) == pytest.approx(2 * few, rel=0.01)
     assert ours.degrees_of_freedom(np.zeros(5)) == np.inf
-    assert ours.degrees_of_freedom(ours.NO_INFLUENCE) == np.inf
-    assert ours.degrees_of_freedom(np.array([1.0, -1.0])) == np.inf
+    assert ours.degrees_of_freedom(np.zeros(0)) == np.inf
+    assert ours.degrees_of_freedom(np.array([1.0, -1.0] * 6)) == 12, "at most the rows"
 
 
 def test_influence_is_that_of_each_row_against_its_stratum():
     x = np.random.default_rng(3).exponential(1.0, 30)
-    strata = ["a"] * 10 + ["b"] * 20
+    strata = np.repeat([0, 1], [10, 20])
     without = (x.sum() - x) / (len(x) - 1)
     found = influence(without, strata)
     expected = np.concatenate([x[:10].mean() - x[:10], x[10:].mean() - x[10:]]) / (len(x) - 1)
@@ -229,7 +238,7 @@ def test_expanding_mends_the_coverage_of_a_rare_heavy_loss():
     for rep in range(reps):
         x = np.where(generator.random(n) < 0.01, 100.0, generator.exponential(1.0, n))
         (weights,) = weight_blocks(["s"] * n, Bootstrap(draws=400, seed=rep), cells=10**9)
-        drawn = ours.Resampled(weights @ x / n, (x - x.mean()).astype(np.float32))
+        drawn = ours.Resampled(weights @ x / n, x - x.mean())
         for name, freedom in (("plain", np.inf), ("expanded", drawn.freedom)):
             low, high = ours.percentile_interval(drawn.draws_B, 0.95, freedom)
             held[name] += low <= truth <= high

@@ -199,14 +199,30 @@ def test_probability_of_best_shares_ties():
     assert nobody == pytest.approx([0.5, 0.5])
 
 
+def as_drawn(draws):
+    """Of so many rows that t is normal."""
+    return intervals.Resampled(np.asarray(draws), np.zeros(0))
+
+
+def test_rows_to_separate_take_t_whose_freedom_grows_with_the_rows():
+    few = np.zeros(100)
+    few[:3] = 1.0  # six degrees of freedom at 100 rows
+    drawn = intervals.Resampled(np.array([0.0, 0.1]), few - few.mean())
+    rows = ours.rows_to_separate(100, 0.08, drawn, 0.05)
+    freedom = drawn.freedom * rows / 100
+    needed = 100 * (stats.t.ppf(0.975, freedom) * 0.0707107 / 0.08) ** 2
+    assert rows == pytest.approx(needed, abs=1.5)
+    assert rows > ours.rows_to_separate(100, 0.08, as_drawn([0.0, 0.1]), 0.05)
+
+
 def test_rows_to_separate_by_hand():
-    differences = np.array([0.0, 0.1])  # sd 0.0707
+    differences = as_drawn([0.0, 0.1])  # sd 0.0707
     expected = np.ceil(100 * (1.959964 * 0.0707107 / 0.05) ** 2)
     assert ours.rows_to_separate(100, 0.05, differences, 0.05) == expected
     assert ours.rows_to_separate(100, -0.05, differences, 0.05) == expected
     assert ours.rows_to_separate(100, 0.0, differences, 0.05) is None
-    assert ours.rows_to_separate(100, 0.05, np.full(2, np.nan), 0.05) is None
-    assert ours.rows_to_separate(100, 0.05, np.full(9, 0.05), 0.05) == 1
+    assert ours.rows_to_separate(100, 0.05, as_drawn([np.nan] * 2), 0.05) is None
+    assert ours.rows_to_separate(100, 0.05, as_drawn([0.05] * 9), 0.05) == 1
 
 
 def test_rows_to_separate_would_indeed_separate():
@@ -218,7 +234,7 @@ def test_rows_to_separate_would_indeed_separate():
         drawn = weights @ values / len(values)
         return (
             intervals.two_sided_p(drawn),
-            ours.rows_to_separate(len(values), values.mean(), drawn, 0.05),
+            ours.rows_to_separate(len(values), values.mean(), as_drawn(drawn), 0.05),
         )
 
     p, rows = p_and_rows(x)

@@ -2,9 +2,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from emoloom.errors import UserError
-from emoloom.metrics.intervals import NO_INFLUENCE, Resampled
+from emoloom.metrics.intervals import Resampled, two_sided_p
 from emoloom.metrics.resampling import Bootstrap, resample
 from emoloom.metrics.row_table import row_table
 from emoloom.metrics.signature import Signature
@@ -168,7 +169,7 @@ def test_the_rule_is_in_the_signature():
 
 def as_drawn(draws):
     """Of so many rows that t is normal."""
-    return Resampled(draws, NO_INFLUENCE)
+    return Resampled(draws, np.zeros(0))
 
 
 def ranked_of(means, *, sd=0.02, draws=1000, n_rows=400):
@@ -199,6 +200,24 @@ def test_the_best_set_has_all_that_cannot_be_told_from_the_leader():
     assert near.rows_to_separate == pytest.approx(400 * (2.394 * 0.02828 / 0.01) ** 2, rel=0.1)
     assert sum(standing.p_best.values()) == pytest.approx(1.0)
     assert 0.5 < standing.p_best["best"] < 0.8
+
+
+def test_a_difference_that_hangs_on_few_rows_is_told_by_students_t():
+    ranked = ranked_of({"best": 0.4, "next": 0.4 - 2.2 * 0.02 * 2**0.5})
+    few = np.zeros(400)
+    few[:2] = 1.0
+    best = replace(ranked.draws["best"], influence_N=few - few.mean())
+    level = replace(ranked.draws["next"], influence_N=np.zeros(400))
+    hanging = replace(ranked, draws={"best": best, "next": level})
+    assert [s.best_set for s in (stand(r, ["best", "next"], RULE) for r in (ranked, hanging))] == [
+        ("best",),
+        ("best", "next"),
+    ]
+    (found,) = stand(hanging, ["best", "next"], RULE).comparisons
+    gap = best.draws_B - level.draws_B
+    share = (1 + np.sum(gap <= 0)) / (len(gap) + 1)
+    assert found.p == pytest.approx(2 * stats.t.sf(-stats.norm.ppf(share), 4), rel=0.05)
+    assert found.p > 0.05 > two_sided_p(gap)
 
 
 def test_holm_makes_the_test_stricter_than_one_alone():

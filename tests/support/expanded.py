@@ -8,7 +8,7 @@ def expanded_ends(draws, influence, level=0.95):
     """Ends of the interval over some draws, by the rows' influence (already less its mean)."""
     y = np.asarray(influence, dtype=float)
     kurtosis = len(y) * np.sum(y**4) / np.sum(y**2) ** 2
-    freedom = 2 * len(y) / (kurtosis - 1)
+    freedom = min(2 * len(y) / (kurtosis - 1), len(y))
     upper = stats.norm.cdf(stats.t.ppf((1 + level) / 2, freedom))
     return list(np.quantile(draws, [1 - upper, upper]))
 

@@ -7,23 +7,17 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from emoloom.metrics.classification import FloatArray
 
 Interval = tuple[float, float]
 """Lower and upper end."""
 
-Float32Array = npt.NDArray[np.float32]
-
-NO_INFLUENCE = np.zeros(0, dtype=np.float32)
-"""Where rows are as many as you like: t is normal."""
-
 _MANY = 1e6
 """From so many degrees of freedom on t is normal."""
 
-_LEAST = 1.0
-"""Degrees of freedom are at least this: one row has all the influence."""
+_LEAST = 3.0
+"""Least degrees of freedom (ours): with fewer, ends would lie beyond a thousand draws."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,9 +26,8 @@ class Resampled:
 
     draws_B: FloatArray
     """Shape (B,), NaN where undefined."""
-    influence_N: Float32Array
-    """Shape (N,), up to a factor: how much the score would change without each row, less the mean
-    of its corpus. `NO_INFLUENCE` where it is not known."""
+    influence_N: FloatArray
+    """Shape (N,), up to a factor: the score without each row, less the mean of its corpus."""
 
     def less(self, other: "Resampled") -> "Resampled":
         """The difference, paired by draw and by row."""
@@ -54,24 +47,24 @@ class Resampled:
         return two_sided_p(self.draws_B, self.freedom)
 
 
-def degrees_of_freedom(influence_N: npt.NDArray[np.floating]) -> float:
+def degrees_of_freedom(influence_N: FloatArray) -> float:
     """Degrees of freedom of a bootstrap variance, from the rows' influence y (Satterthwaite 1946).
 
     2 (sum y^2)^2 / (sum y^4 - (sum y^2)^2 / N): those of the chi-square with the relative variance
     of the sum of squares (which is taken from the rows' own kurtosis, ours). N for normal
     influence; about twice their number where few rows have nearly all of it, as failed parses
-    have of skill.
+    have of skill. Rows of several corpora are taken as one sample here, which errs towards fewer.
 
     Returns:
-        At least 1; infinite where no row has influence, or all have the same.
+        Between 3 and the number of rows; infinite where no row has influence.
     """
-    squares_N = np.square(influence_N, dtype=np.float64)
+    squares_N = np.square(influence_N)
     second = float(squares_N.sum())
     if not second > 0.0:
         return math.inf
-    share_N = squares_N / second
-    spread = float(np.sum(share_N**2)) - 1.0 / len(share_N)
-    return max(_LEAST, 2.0 / spread) if spread > 0.0 else math.inf
+    rows, share_N = len(influence_N), squares_N / second
+    spread = max(float(np.sum(share_N**2)) - 1.0 / rows, 2.0 / rows)
+    return max(_LEAST, 2.0 / spread)
 
 
 def percentile_interval(
@@ -104,11 +97,20 @@ def two_sided_p(differences_B: FloatArray, freedom: float = math.inf) -> float:
     min(1, 2 (1 + count) / (B + 1)) with count the draws on the far side of 0, 0 itself on both
     sides (Davison and Hinkley 1997, section 4.4, for the +1). Equal answers have p = 1. A draw
     where the difference is undefined counts on both sides. The tail is Student's t at the normal
-    quantile of that share, as the ends of `percentile_interval` are.
+    quantile of that share, as the ends of `percentile_interval` are; where no draw is beyond 0, at
+    the mean of the draws over their spread if that is farther, so that p may be as small as
+    2 / (B + 1) whatever the degrees of freedom (ours).
     """
-    count = min(np.sum(~(differences_B > 0)), np.sum(~(differences_B < 0)))
-    tail = min(0.5, (1.0 + float(count)) / (len(differences_B) + 1.0))
-    return 2.0 * (tail if freedom > _MANY else t_tail(-_normal_quantile(tail), freedom))
+    draws = len(differences_B)
+    count = float(min(np.sum(~(differences_B > 0)), np.sum(~(differences_B < 0))))
+    tail = min(0.5, (1.0 + count) / (draws + 1.0))
+    if freedom > _MANY:
+        return 2.0 * tail
+    z = -_normal_quantile(tail)
+    if count == 0:
+        spread = float(np.std(differences_B, ddof=1))
+        z = max(z, abs(float(np.mean(differences_B))) / spread) if spread > 0.0 else math.inf
+    return max(2.0 * t_tail(z, freedom), 2.0 / (draws + 1.0))
 
 
 def t_quantile(share: float, freedom: float) -> float:

@@ -174,10 +174,11 @@ def _intervals(columns_NK: FloatArray, settings: Bootstrap) -> dict[str, Interva
     without_N = _measure(columns_NK.sum(axis=0) - columns_NK)
     if not strata:
         return dict.fromkeys(without_N)
+    stratum_N = np.zeros(len(strata), dtype=np.int64)
     draws = [_measure(weights @ columns_NK) for weights in weight_blocks(strata, settings)]
     return {
         key: Resampled(
-            np.concatenate([draw[key] for draw in draws]), influence(without_N[key], strata)
+            np.concatenate([draw[key] for draw in draws]), influence(without_N[key], stratum_N)
         ).interval(settings.level)
         for key in without_N
     }

@@ -8,13 +8,13 @@ corpus keeps its size (ours).
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
+import numpy.typing as npt
 
 from emoloom.errors import UserError
 from emoloom.metrics.classification import FloatArray
-from emoloom.metrics.intervals import Float32Array, Resampled
+from emoloom.metrics.intervals import Resampled, t_quantile
 from emoloom.metrics.row_table import RowTable, Totals
 
 __all__ = [
@@ -28,8 +28,13 @@ __all__ = [
     "weight_blocks",
 ]
 
+IntArray = npt.NDArray[np.int64]
+
 Measure = Callable[[Totals], Mapping[str, FloatArray]]
 """Totals of leading shape (...) to named scores of shape (...), NaN where undefined."""
+
+_ROUNDS = 20
+"""Of a fixed point that settles in a few."""
 
 _CELLS = 2_000_000
 """Weights held in memory at a time: 16 MB."""
@@ -101,14 +106,15 @@ def resample(
     for weights in weight_blocks(strata, settings):
         for table, measured in zip(tables, parts, strict=True):
             measured.append(measure(table.totals(weights)))
+    _, stratum_N = np.unique(np.asarray(strata, dtype=str), return_inverse=True)
     resampled = []
     for table, measured in zip(tables, parts, strict=True):
-        without_N = measure(table.split(table.columns_NK.sum(axis=0) - table.columns_NK))
+        without_N = _without_each(table, measure)
         resampled.append(
             {
                 key: Resampled(
                     np.concatenate([part[key] for part in measured]),
-                    influence(without_N[key], strata),
+                    influence(without_N[key], stratum_N),
                 )
                 for key in measured[0]
             }
@@ -116,22 +122,31 @@ def resample(
     return resampled
 
 
-def influence(without_N: FloatArray, strata: Sequence[str]) -> Float32Array:
+def _without_each(table: RowTable, measure: Measure) -> dict[str, FloatArray]:
+    """Every score without each row, shape (N,) each; in blocks, to bound memory."""
+    columns_NK = table.columns_NK
+    sums_K = columns_NK.sum(axis=0)
+    step = max(1, _CELLS // columns_NK.shape[1])
+    blocks = [columns_NK[at : at + step] for at in range(0, max(1, len(columns_NK)), step)]
+    measured = [measure(table.split(sums_K - block)) for block in blocks]
+    return {key: np.concatenate([part[key] for part in measured]) for key in measured[0]}
+
+
+def influence(without_N: FloatArray, stratum_N: IntArray) -> FloatArray:
     """Each row's influence by the jackknife: the score without it, less the mean of its stratum.
 
     Args:
         without_N: The score without each row; a row without which it is undefined counts as the
             mean (ours).
-        strata: The corpus of each row.
+        stratum_N: The number of each row's stratum, from 0.
     """
-    _, stratum_N = np.unique(np.asarray(strata, dtype=str), return_inverse=True)
     known_N = ~np.isnan(without_N)
     rows, sums = (
         np.bincount(stratum_N, weights)
         for weights in (known_N.astype(float), np.where(known_N, without_N, 0.0))
     )
     mean_N = (sums / np.maximum(rows, 1.0))[stratum_N]
-    return np.where(known_N, without_N - mean_N, 0.0).astype(np.float32)
+    return np.where(known_N, without_N - mean_N, 0.0)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -159,20 +174,23 @@ def probability_of_best(scores_CB: FloatArray) -> FloatArray:
     return share_C
 
 
-def rows_to_separate(
-    n_rows: int, difference: float, differences_B: FloatArray, alpha: float
-) -> int | None:
-    """Rows at which the observed difference would be separable: n (z se / difference)^2, up.
+def rows_to_separate(n_rows: int, difference: float, drawn: Resampled, alpha: float) -> int | None:
+    """Rows at which the observed difference would be separable: n (t se / difference)^2, up.
 
     An extrapolation: it takes the difference as true, and the error as falling with the square
-    root of the rows. z is the two-sided normal quantile of alpha; se the spread over the draws.
+    root of the rows. t is the two-sided quantile of alpha, its degrees of freedom growing with the
+    rows; se is the spread over the draws.
 
     Returns:
         At least 1; None where the difference is 0 or its spread is unknown.
     """
-    defined = differences_B[~np.isnan(differences_B)]
+    defined = drawn.draws_B[~np.isnan(drawn.draws_B)]
     if difference == 0.0 or len(defined) < 2:
         return None
-    z = NormalDist().inv_cdf(1.0 - alpha / 2.0)
-    rows = n_rows * (z * float(np.std(defined, ddof=1)) / difference) ** 2
+    unit = n_rows * (float(np.std(defined, ddof=1)) / difference) ** 2
+    rows, freedom = unit * t_quantile(1.0 - alpha / 2.0, math.inf) ** 2, drawn.freedom
+    for _ in range(_ROUNDS):
+        # At most n rows' worth of freedom is taken away: fewer rows than these tell even less.
+        times = max(1.0, rows / n_rows) if n_rows else 1.0
+        rows = unit * t_quantile(1.0 - alpha / 2.0, freedom * times) ** 2
     return max(1, math.ceil(rows)) if math.isfinite(rows) else None

@@ -7,14 +7,12 @@ trainings, of which there are few.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from emoloom.metrics.classification import FloatArray
 from emoloom.metrics.intervals import (
-    NO_INFLUENCE,
-    Float32Array,
     Interval,
     Resampled,
     degrees_of_freedom,
@@ -37,8 +35,8 @@ class SeedScores:
     """Shape (S,), S >= 2: on the rows themselves."""
     draws_SB: FloatArray
     """Shape (S, B): in each draw of the rows, which all seeds share; NaN where undefined."""
-    influence_N: Float32Array = field(default_factory=lambda: NO_INFLUENCE)
-    """Of the rows on the mean over the seeds, as `Resampled.influence_N`."""
+    influence_N: FloatArray
+    """Shape (N,): of the rows on the mean over the seeds, as `Resampled.influence_N`."""
 
     def __post_init__(self) -> None:
         assert self.draws_SB.shape[:-1] == self.values_S.shape, self.draws_SB.shape
@@ -99,9 +97,11 @@ def variance(scores: SeedScores) -> Variance | None:
     interaction = (float(np.var(draws_SB, axis=1, ddof=1).mean()) - rows) / (seeds - 1)
     between = float(np.var(scores.values_S, ddof=1)) / seeds
     apart = max(0.0, between - max(0.0, interaction))
-    doubt = rows**2 / degrees_of_freedom(scores.influence_N) + between**2 / (seeds - 1)
+    of_rows = degrees_of_freedom(scores.influence_N)
+    doubt = rows**2 / of_rows + between**2 / (seeds - 1)
     freedom = (rows + apart) ** 2 / doubt if doubt > 0.0 else math.inf
-    return Variance(rows, apart, max(float(seeds - 1), freedom))
+    # What is taken off `apart` would leave fewer than either part has.
+    return Variance(rows, apart, max(min(of_rows, float(seeds - 1)), freedom))
 
 
 def seed_interval(scores: SeedScores, level: float) -> Interval | None:

@@ -133,5 +133,5 @@ def _turned_over(
     blocks = weight_blocks(["pairs"] * n, bootstrap)
     drawn_B = np.concatenate([weights_bN @ gains_N for weights_bN in blocks]) / n
     value = float(gains_N.mean())
-    drawn = Resampled(drawn_B, (gains_N - value).astype(np.float32))
+    drawn = Resampled(drawn_B, gains_N - value)
     return Estimate(round(value, TIE_DECIMALS), drawn.interval(bootstrap.level)), n

@@ -184,5 +184,5 @@ def _difference(
         rows = seed_rows_to_separate(n_rows, seeded, alpha) if value else None
         return _Difference(name, value, seed_interval(seeded, level), seed_p(seeded), rows)
     drawn = ranked.draws[leader].less(ranked.draws[name])
-    rows = rows_to_separate(n_rows, value, drawn.draws_B, alpha)
+    rows = rows_to_separate(n_rows, value, drawn, alpha)
     return _Difference(name, value, drawn.interval(level), drawn.p(), rows)
