@@ -132,7 +132,8 @@ def plan(config_path: Path, out: Path, progress: Progress) -> Planned:
         planned = plan_ahead(context, prepare(context).jobs)
         context.engine.ledger.close()
         assert planned is not None
-        close_run(run, "planned" if planned.forecast.expected else "done")
+        forecast = planned.forecast
+        close_run(run, "planned" if forecast.expected or forecast.unknown else "done")
     return planned
 
 

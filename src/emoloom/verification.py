@@ -21,7 +21,7 @@ from emoloom.auditing.reranking import Ranked, add_ranking, ranking_faults
 from emoloom.auditing.rescoring import RawRun, read_raw, rescore
 from emoloom.errors import UserError
 from emoloom.ranking.leaderboard_texts import to_csv, to_json, to_markdown
-from emoloom.report.page import render_page
+from emoloom.report.page import PAGE, RANKED_PAGE, render_page
 from emoloom.runs.bound_facts import check_facts
 from emoloom.runs.provenance import MANIFEST, code_sha256
 from emoloom.runs.verify import (
@@ -221,24 +221,29 @@ def _text_findings(root: Path, table: str, page: str) -> Iterator[Finding]:
 
 
 def _page_findings(root: Path, manifest: Manifest, *, drawn: bool) -> Iterator[Finding]:
-    """The page is a function of the folder and of the code that draws it."""
+    """A page is a function of the folder and of the code that draws it."""
+    added = (root / RANKED_PAGE).exists()
+    pages = {PAGE: "compared by its hash alone", RANKED_PAGE: "not checked: nothing binds it"}
+    there = {name: how for name, how in pages.items() if name == PAGE or added}
     made_with = manifest.predicate.get("emoloom")
-    ours = code_sha256()
-    if not isinstance(made_with, dict) or made_with.get("code_sha256") != ours:
-        what = "the run was made by other code, so report.html was compared by its hash alone"
-        yield Finding("unchecked", "report.html", what)
+    if not isinstance(made_with, dict) or made_with.get("code_sha256") != code_sha256():
+        for name, how in there.items():
+            what = f"the run was made by other code, so {name} was {how}"
+            yield Finding("unchecked", name, what)
         return
-    if not drawn:
-        what = "with so many answers it was compared by its hash alone; --page draws it again"
-        yield Finding("unchecked", "report.html", what)
-        return
-    try:
-        stated = (root / "report.html").read_bytes().decode("utf-8")
-    except _READ_FAULTS as error:
-        yield Finding("altered", "report.html", f"it cannot be read: {error}")
-        return
-    for what in list(text_differences(stated, render_page(root)))[:1]:
-        yield Finding("altered", "report.html", f"it is not the page of these files: {what}")
+    for name, how in there.items():
+        if not drawn:
+            what = f"with so many answers it was {how}; --page draws it again"
+            yield Finding("unchecked", name, what)
+            continue
+        try:
+            stated = (root / name).read_bytes().decode("utf-8")
+        except _READ_FAULTS as error:
+            yield Finding("altered", name, f"it cannot be read: {error}")
+            continue
+        computed = render_page(root, rankings=name == RANKED_PAGE)
+        for what in list(text_differences(stated, computed))[:1]:
+            yield Finding("altered", name, f"it is not the page of these files: {what}")
 
 
 def _object(path: Path) -> dict[str, Any]:

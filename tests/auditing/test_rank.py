@@ -7,6 +7,7 @@ import pytest
 from emoloom.auditing import reranking
 from emoloom.auditing.reranking import parse_weights
 from emoloom.errors import UserError
+from emoloom.report.page import PAGE, RANKED_PAGE
 from emoloom.verification import rank_run, verify_run
 from forging import edit, edit_answer, seal
 from tiny_screen import call, entries_of, tree
@@ -38,6 +39,31 @@ def test_a_ranking_is_added_and_nothing_else_is_touched(a_run):
     assert record["made_from"]["manifest_sha256"] == digest
     assert "weights:0.7,0.3|" in record["ranking"]["signature"]
     assert verify_run(a_run.folder).holds
+
+
+def test_a_ranked_run_is_screened_and_reported_again_and_stays_verified(a_run):
+    digest = verify_run(a_run.folder).digest
+    rank_run(a_run.folder, (0.7, 0.3))
+    assert call("screen", a_run.config, "--out", a_run.folder).code == 0
+    called = call("report", a_run.folder)
+    assert called.out.strip() == str(a_run.folder / "rankings/report.html")
+    verdict = verify_run(a_run.folder)
+    assert (verdict.holds, verdict.digest) == (True, digest), verdict.findings
+    shown = {name: (a_run.folder / name).read_text("utf-8") for name in (PAGE, RANKED_PAGE)}
+    assert ["0001.json" in text for text in shown.values()] == [False, True]
+    path = a_run.folder / RANKED_PAGE
+    path.write_text(shown[RANKED_PAGE].replace("0.70", "0.90"), encoding="utf-8")
+    ((name, what),) = named(a_run.folder)
+    assert name == RANKED_PAGE
+    assert what.startswith("it is not the page of these files")
+
+
+def test_what_a_killed_rank_left_is_told_and_fails_nothing(a_run):
+    rank_run(a_run.folder, (0.7, 0.3))
+    (a_run.folder / "rankings/.new-1234").write_text("{", encoding="utf-8")
+    verdict = verify_run(a_run.folder)
+    assert verdict.holds
+    assert "rankings/.new-1234" in {one.file for one in verdict.findings if one.kind == "note"}
 
 
 def test_the_same_weights_give_the_leaderboards_own_ranking(a_run):

@@ -36,6 +36,16 @@ def test_a_budget_that_does_not_hold_is_said_before_any_work(tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize("resource", ["wall_seconds", "tokens", "accelerator_seconds"])
+def test_a_budget_of_nothing_does_not_hold(tmp_path, resource):
+    config = write_config(tmp_path / "c.yaml", budget={resource: 0})
+    called = call("plan", config, "--out", tmp_path / "run")
+    assert called.code == 3
+    assert "does not hold, it is spent before any model could be timed" in called.out
+    record = json.loads((tmp_path / "run/run.json").read_text(encoding="utf-8"))
+    assert record["status"] == "planned"
+
+
 def test_a_screen_goes_on_in_the_folder_of_its_plan(tmp_path):
     config, folder = write_config(tmp_path / "c.yaml"), tmp_path / "run"
     assert call("plan", config, "--out", folder).code == 0

@@ -270,6 +270,16 @@ def test_a_stop_is_an_event_and_holds_until_its_limit_is_raised(bench):
     assert len(bench.events()) == 2
 
 
+def test_a_damaged_line_of_the_log_hides_no_other(bench):
+    with pytest.raises(BudgetStop):
+        bench.engine(wall_seconds=3).do(bench.work())
+    log = bench.run.root / "events.jsonl"
+    log.write_bytes(b'{"event": \xff\n[]\n' + log.read_bytes() + b"{\n")
+    with pytest.raises(BudgetStop):
+        bench.engine(wall_seconds=3).do(bench.work())
+    assert bench.made == ["select"]
+
+
 def test_a_call_without_work_leaves_the_costs_alone(bench):
     bench.engine().do(bench.work())
     before = (bench.run.root / "costs.json").read_bytes()

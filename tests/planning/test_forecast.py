@@ -168,6 +168,14 @@ def test_where_nothing_is_left_every_budget_holds():
     assert limit.holds
 
 
+def test_a_budget_that_is_spent_before_any_model_is_timed_does_not_hold():
+    found = make_forecast(config(), [stage()], {}, lambda _: False)
+    (limit,) = limits(BudgetConfig(wall_seconds=30), Spent(45, 0, 0), found)
+    assert (limit.holds, limit.ends_in) == (False, None)
+    said = "budget of 30 s wall time: does not hold, it is spent before any model could be timed"
+    assert limit.text() == said
+
+
 def test_lines_for_people():
     found = forecast(stage(train_rows=40, once_promoted=True), halving={"rungs": 2})
     first, second = forecast_lines(found, limits(BudgetConfig(wall_seconds=5), Spent(), found))

@@ -10,7 +10,7 @@ from make_run import LEADER, make_run, write, write_lines
 from page_reader import Page, page_of
 
 from emoloom.report.budget import budget_view
-from emoloom.report.page import render_page, write_report
+from emoloom.report.page import RANKED_PAGE, render_page, write_report
 from emoloom.report.quality import peak_memory
 from emoloom.report.reweigh import Parts
 
@@ -49,6 +49,12 @@ def test_units_and_time_are_planned_against_done() -> None:
         ("train", 60, 0),
         ("other", 1.5, 0.976),
     ]
+
+
+def test_a_limit_of_zero_is_a_limit() -> None:
+    found = budget_view({"budget": {"tokens": 0}}, {"spent": {"tokens": 0}})
+    assert found.limited
+    assert [(one.name, one.limit) for one in found.resources] == [("tokens", 0)]
 
 
 def test_all_resources_are_read_where_they_are() -> None:
@@ -189,7 +195,8 @@ def test_rankings_with_other_weights_are_shown(run: Path) -> None:
     record |= {"ranking": {"entries": entries, "verdict": {"text": "a leads."}}}
     write(run / "rankings/0001.json", record)
     (run / "rankings/0002.json").write_text("{", encoding="utf-8")
-    page = page_of(run)
+    page_of(run)
+    page = Page((run / RANKED_PAGE).read_text(encoding="utf-8"))
     said = "0001.json 0.70 0.30 1. a 0.400, 2. b 0.300 a leads."
     assert said in page.text("leaderboard")
     assert "rankings/0002.json is damaged" in page.text("head")

@@ -1,5 +1,6 @@
 """Stopped after any step and continued is never stopped, byte for byte."""
 
+import errno
 import json
 import random
 import shutil
@@ -9,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from emoloom.errors import UserError
 from emoloom.training.adapters import add_adapter
 from emoloom.training.checkpoints import restore_checkpoint, save_checkpoint
 from emoloom.training.fit import Training
@@ -124,8 +124,9 @@ def test_a_full_disk_is_said_before_anything_is_written(model, tmp_path, monkeyp
     training = begin(model)
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10, 9, 1))
-    with pytest.raises(UserError, match="too little space"):
+    with pytest.raises(OSError, match="too little space") as found:
         save_checkpoint(training, tmp_path, INPUTS)
+    assert found.value.errno == errno.ENOSPC, "the run ends, no candidate is blamed"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -22,6 +22,9 @@ from emoloom.runs.provenance import RANKINGS
 FORMAT = 1
 """Version of a ranking's file."""
 
+PAGE_NAME = "report.html"
+"""The report with these rankings lies beside them; who draws it checks it."""
+
 _NAME = re.compile(r"(\d{4,9})\.json")
 _ALLOWED = "labels=NUMBER,vad=NUMBER, at least 0, not both 0"
 _OF_ENTRY = ("name", "kind", "model", "recipe", "status", "rank", "score", "below_floors")
@@ -101,7 +104,9 @@ def ranking_faults(raw: RawRun) -> Iterator[tuple[str, str]]:
     Its time, and who chose the weights, nobody can compute again.
     """
     folder = raw.run.root / RANKINGS
-    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    found = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    # What is hidden is a leftover of a killed call, and told of where files are looked at.
+    names = [name for name in found if name != PAGE_NAME and not name.startswith(".")]
     rankings = [name for name in names if _NAME.fullmatch(name)]
     for name in sorted(set(names) - set(rankings)):
         yield f"{RANKINGS}/{name}", "it is no ranking"

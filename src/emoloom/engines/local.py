@@ -4,9 +4,11 @@ A unit whose marker holds is skipped. The budget is looked at before a unit and 
 inside it (a step, a row), so it is never exceeded by more than one of these.
 """
 
+import json
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import NoReturn, TypeVar
 
@@ -25,7 +27,7 @@ from emoloom.planning.budget import (
     spent_text,
     work_ends,
 )
-from emoloom.runs.directory import RunDirectory, read_complete_lines
+from emoloom.runs.directory import RunDirectory
 from emoloom.runs.work import Outcome, Work
 from emoloom.sources.model_files import ModelFiles
 
@@ -182,9 +184,13 @@ def _now() -> float:
 
 
 def read_events(run: RunDirectory) -> list[dict[str, object]]:
-    """The log of the run; a line that is no event of ours says nothing."""
+    """The log of the run; a line that is no event of ours says nothing, and hides no other."""
     try:
-        lines = read_complete_lines(run.root / "events.jsonl")
-    except (OSError, ValueError, RecursionError):
+        whole = (run.root / "events.jsonl").read_bytes().split(b"\n")[:-1]
+    except OSError:
         return []
-    return [line for line in lines if isinstance(line, dict)]
+    found = []
+    for line in whole:
+        with suppress(ValueError, RecursionError):
+            found.append(json.loads(line))
+    return [event for event in found if isinstance(event, dict)]

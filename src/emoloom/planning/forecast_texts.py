@@ -23,14 +23,17 @@ class LimitForecast:
     holds: bool
     """Whether it is enough."""
     ends_in: tuple[str, str] | None
-    """Stage and candidate in which it will end; None where it holds."""
+    """Stage and candidate in which it will end; None where it holds, or where no model was timed
+    before it was spent."""
 
     def text(self) -> str:
         """One line."""
         words = f"budget of {amount(self.resource, self.limit)}"
         needed = f"about {amount(self.resource, self.needed)} will be needed"
-        if self.ends_in is None:
+        if self.holds:
             return f"{words}: holds; {needed}"
+        if self.ends_in is None:
+            return f"{words}: does not hold, it is spent before any model could be timed"
         stage, candidate = self.ends_in
         return f"{words}: does not hold, it will end in {stage} of {candidate}; {needed}"
 
@@ -44,8 +47,9 @@ def limits(budget: BudgetConfig, spent: Spent, forecast: Forecast) -> tuple[Limi
             before, more = getattr(spent, resource), getattr(forecast, resource)
             needed = before + more
             # Nothing left to be done is nothing that a spent budget could stop.
-            holds = needed < limit or not forecast.expected
-            ends = None if holds else _end(resource, limit - before, forecast)
+            holds = needed < limit or not (forecast.expected or forecast.unknown)
+            known = forecast.expected and not holds
+            ends = _end(resource, limit - before, forecast) if known else None
             found.append(LimitForecast(resource, limit, round(needed, 3), holds, ends))
     return tuple(found)
 

@@ -145,7 +145,9 @@ def budget_view(plan: Record, costs: Record) -> Budget:
     spent = listed(costs.get("stages"))
     resources = [_resource(name, plan, planned, costs) for name in RESOURCES]
     return Budget(
-        resources=tuple(one for one in resources if one.limit or one.planned or one.spent),
+        resources=tuple(
+            one for one in resources if one.limit is not None or one.planned or one.spent
+        ),
         jobs=_jobs(planned, spent),
         phases=_phases(spent),
     )

@@ -21,7 +21,14 @@ from emoloom.report.inputs import Record, read_run
 from emoloom.report.learning import term_said
 from emoloom.report.views import build_view
 from emoloom.runs.directory import write_text_atomic
+from emoloom.runs.provenance import RANKINGS
 from emoloom.runs.record import check_format
+
+PAGE = "report.html"
+"""The page of a run, in its folder; its manifest binds it."""
+
+RANKED_PAGE = f"{RANKINGS}/report.html"
+"""The same with the rankings that were added since; nothing binds it."""
 
 _HERE = Path(__file__).parent
 
@@ -35,14 +42,16 @@ _LIBRARY = ("vendor/d3.min.js", "vendor/plot.umd.min.js", "assets/plot_kit.js")
 def write_report(run_dir: Path) -> Path:
     """Write `report.html` into a run folder, whole or not at all.
 
-    The folder may be that of a finished, partial, failed, stopped or empty run: the page says what
-    is missing. The same folder gives the same bytes.
+    Where other rankings were added, `rankings/report.html` is the same page with them: what the
+    manifest binds does not change with what is added later. The folder may be that of a finished,
+    partial, failed, stopped or empty run: the page says what is missing. The same folder gives the
+    same bytes.
 
     Args:
         run_dir: the run's folder.
 
     Returns:
-        The path of the page.
+        The path of the page that shows more.
 
     Raises:
         UserError: there is no such folder, it is of a newer emoloom, or it cannot be written.
@@ -55,8 +64,13 @@ def write_report(run_dir: Path) -> Path:
             do="check the path, or run `emoloom screen` first",
         )
     check_format(run_dir)
-    page = run_dir / "report.html"
-    text = render_page(run_dir, rankings=True)
+    page = _write(run_dir / PAGE, render_page(run_dir))
+    if any((run_dir / RANKINGS).glob("*.json")):
+        page = _write(run_dir / RANKED_PAGE, render_page(run_dir, rankings=True))
+    return page
+
+
+def _write(page: Path, text: str) -> Path:
     try:
         write_text_atomic(page, text)
     except OSError as error:

@@ -177,7 +177,9 @@ def _compared(root: Path, name: str, wanted: str) -> list[Finding]:
 
 def _unbound(name: str) -> list[Finding]:
     """What a manifest cannot bind: rankings are looked at later, leftovers are only told."""
-    if name in {MANIFEST, SIDECAR, ".lock"} or name.partition("/")[0] == RANKINGS:
+    hidden = name.rpartition("/")[2].startswith(".")
+    added = name.partition("/")[0] == RANKINGS and not hidden
+    if name in {MANIFEST, SIDECAR, ".lock"} or added:
         return []
     return [Finding("note", name, "a hidden file that is bound by nothing and read by nothing")]
 

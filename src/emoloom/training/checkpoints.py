@@ -5,6 +5,7 @@
 sampler are functions of the step and the log, and nothing draws from a generator that has a state.
 """
 
+import errno
 import json
 import re
 import shutil
@@ -16,7 +17,6 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from emoloom.errors import UserError
 from emoloom.runs.directory import dumps, fingerprint, sha256_file, write_folder_atomic
 from emoloom.training.fit import Training
 from emoloom.training.schedule import StepLog
@@ -39,7 +39,7 @@ def save_checkpoint(training: Training, folder: Path, inputs: str) -> Path:
         inputs: fingerprint of everything that affects the training.
 
     Raises:
-        UserError: the disk has too little space.
+        OSError: the disk has too little space (ENOSPC).
     """
     tensors = {name: tensor.cpu().contiguous() for name, tensor in training.state().items()}
     folder.mkdir(parents=True, exist_ok=True)
@@ -116,9 +116,7 @@ def _step(line: dict[str, Any]) -> StepLog:
 def _check_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise UserError(
-            f"the disk of {folder} has too little space for a checkpoint",
-            got=f"{free / 2**20:.0f} MiB free",
-            allowed=f"at least {needed / 2**20:.0f} MiB",
-            do="free some, or choose another folder with --out",
-        )
+        # The disk's fault, not the candidate's: it ends the run as a full disk does.
+        said = f"too little space for a checkpoint: {free / 2**20:.0f} MiB free, "
+        said += f"at least {needed / 2**20:.0f} MiB needed"
+        raise OSError(errno.ENOSPC, said, str(folder))
