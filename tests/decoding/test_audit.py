@@ -49,6 +49,14 @@ def test_an_audit_names_the_rows_that_differ(prompter):
     assert found == Audit(3, 3 * len(prompter.answer(LINE).ids), ("r1",))
 
 
+def test_an_audit_can_be_stopped_before_each_row(prompter):
+    lm, _ = scripted(prompter, dict.fromkeys(TEXTS, prompter.answer(LINE).ids))
+    texts = {row.id: row.text for row in ROWS}
+    borders = iter([None, None])
+    with pytest.raises(StopIteration):
+        audit(lm, texts, dict.fromkeys(texts, LINE), 60, lambda: next(borders))
+
+
 def wrong_by(gap: float):
     """Packed forwards prefer another token, by so much."""
 
@@ -60,16 +68,16 @@ def wrong_by(gap: float):
     return nudge
 
 
-def run(prompter, gap: float, folder: Path) -> tuple[dict[str, float], list, list[str]]:
+def run(
+    prompter, gap: float, folder: Path, advance=lambda _: None
+) -> tuple[dict[str, float], list, list[str]]:
     lm, _ = scripted(prompter, dict.fromkeys(TEXTS, prompter.answer(LINE).ids), wrong_by(gap))
     job = DecodeJob(
         ROWS, packs(tie_margin=1e-5), False, DecodeSettings(60), {}, (), ("r0", "r2"), "0" * 20
     )
     events: list[tuple[str, dict]] = []
     out = folder / "select.jsonl"
-    costs = decode(
-        lm, job, out, lambda _: None, lambda name, **details: events.append((name, details))
-    )
+    costs = decode(lm, job, out, advance, lambda name, **details: events.append((name, details)))
     assert [path.name for path in folder.iterdir()] == ["select.jsonl"]
     return costs, events, [line["output"] for line in read_complete_lines(out)]
 
@@ -90,6 +98,14 @@ def test_a_mismatch_widens_the_margin_until_the_answers_are_canonical(prompter, 
     assert costs["audit_mismatches"] == 2
     assert costs["tie_margin"] == pytest.approx(8e-5)
     assert costs["audited_rows"] == 2
+
+
+def test_audit_and_decoding_again_pass_borders(prompter, tmp_path):
+    """Else a spent budget could not stop them, and a worker would be silent for long."""
+    told: list[int] = []
+    run(prompter, 5e-5, tmp_path, told.append)
+    decoded, audited, again = [0, 1, 1, 1], [0, 0], [0, 0, 0, 0]
+    assert told == decoded + audited + again + audited
 
 
 def test_a_packed_forward_that_is_simply_wrong_ends_in_canonical_decoding(prompter, tmp_path):

@@ -1,6 +1,7 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -268,6 +269,21 @@ def test_a_stop_is_an_event_and_holds_until_its_limit_is_raised(bench):
     ]
     assert bench.engine(wall_seconds=100).do(bench.work("train", seconds=0)) is True
     assert len(bench.events()) == 2
+
+
+def test_work_behind_the_last_unit_is_stopped_too(bench):
+    work, engine = bench.work(), bench.engine(wall_seconds=30)
+    make = work.make
+
+    def then_more(advance):
+        made = make(advance)
+        bench.now += 60
+        advance(0)
+        return made
+
+    with pytest.raises(BudgetStop):
+        engine.do(replace(work, make=then_more))
+    assert engine.stopped
 
 
 def test_a_damaged_line_of_the_log_hides_no_other(bench):

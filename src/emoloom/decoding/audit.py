@@ -5,7 +5,7 @@ The claim that goes with it is "no mismatch in N tokens", never a proof. Ours.
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from emoloom.decoding.canonical import decode_canonical
@@ -38,7 +38,11 @@ def rows_to_audit(ids: Sequence[str], share: float, least: int) -> tuple[str, ..
 
 
 def audit(
-    lm: CausalLM, texts: Mapping[str, str], outputs: Mapping[str, str], max_new_tokens: int
+    lm: CausalLM,
+    texts: Mapping[str, str],
+    outputs: Mapping[str, str],
+    max_new_tokens: int,
+    before_row: Callable[[], None] = lambda: None,
 ) -> Audit:
     """Decode rows canonically and compare.
 
@@ -47,12 +51,14 @@ def audit(
         texts: of the rows to audit, by id.
         outputs: their verified answers, by id.
         max_new_tokens: longest answer.
+        before_row: called before each row; may raise to stop there.
 
     Raises:
         ModelError: a logit is NaN.
     """
     mismatches, tokens = [], 0
     for row_id, text in texts.items():
+        before_row()
         expected = decode_canonical(lm, row_id, text, max_new_tokens)
         tokens += len(expected.ids)
         if outputs[row_id] != expected.output:

@@ -156,12 +156,12 @@ class UnitMeter:
         """So many more units are finished.
 
         Raises:
-            BudgetStop: a limit is reached, and there are units left.
+            BudgetStop: a limit is reached, and there are units left, or other work (0 units).
         """
         self.done += count
         self.task.advance(count)
         self.wait()
-        if self.done < self.work.units:
+        if self.done < self.work.units or count == 0:
             self.engine.check_budget(self.work)
 
     def spend(self, tokens: int, /) -> None:

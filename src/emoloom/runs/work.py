@@ -8,7 +8,8 @@ from typing import Protocol
 from emoloom.runs.directory import Stage
 
 Advance = Callable[[int], None]
-"""Told how many units were just finished; may raise to stop the work at that border."""
+"""Told how many units were just finished; may raise to stop the work at that border. Told of 0
+where work goes on that is no unit of its own, as an audit."""
 
 
 class Meter(Protocol):

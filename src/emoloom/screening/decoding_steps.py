@@ -108,7 +108,8 @@ def decode(
         lm: the model.
         job: rows and settings.
         out: the file of outputs.
-        advance: told of each finished row.
+        advance: told of each finished row; of 0 rows before each row that is audited, and at each
+            that is decoded again.
         event: told of each widening of margin or dtype, and of each shrinking of the packs.
 
     Returns:
@@ -182,7 +183,7 @@ def _decoded(
     """`decode` in one precision."""
     job, margins = _measured(lm, job)
     lines = _answered(lm, job, out, advance, event)
-    checked = _audited(lm, job, lines)
+    checked = _audited(lm, job, lines, advance)
     widenings = mismatches = 0
     while checked.mismatches:
         widenings += 1
@@ -196,8 +197,8 @@ def _decoded(
             cache=None,
         )
         event("margin_widened", rows=list(checked.mismatches), tie_margin=wider)
-        lines = _answered(lm, job, out, lambda _: None, event)
-        checked = _audited(lm, job, lines)
+        lines = _answered(lm, job, out, lambda _: advance(0), event)
+        checked = _audited(lm, job, lines, advance)
     write_jsonl_atomic(out, [{"id": line["id"], "output": line["output"]} for line in lines])
     _partial(out, job).unlink()
     keep_lines(job.cache, job.rows, lines)
@@ -249,12 +250,14 @@ def _see_few_ties(job: DecodeJob, lines: Sequence[dict[str, Any]]) -> None:
         raise _NearTiesError(ties, tokens)
 
 
-def _audited(lm: CausalLM, job: DecodeJob, lines: Sequence[dict[str, Any]]) -> Audit:
+def _audited(
+    lm: CausalLM, job: DecodeJob, lines: Sequence[dict[str, Any]], advance: Advance
+) -> Audit:
     """Canonical answers need no audit."""
     chosen = set() if job.canonical else set(job.audit)
     texts = {row.id: row.text for row in job.rows if row.id in chosen}
     outputs = {line["id"]: line["output"] for line in lines}
-    return audit(lm, texts, outputs, job.settings.max_new_tokens)
+    return audit(lm, texts, outputs, job.settings.max_new_tokens, lambda: advance(0))
 
 
 def _kept(path: Path) -> list[dict[str, Any]]:
