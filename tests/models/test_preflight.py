@@ -16,6 +16,7 @@ from certified import (
 from emoloom.models.causal_lm import CausalLM
 from emoloom.models.certificate import explain
 from emoloom.models.preflight import MIN_POSITIONS, certify
+from emoloom.runs.directory import dumps
 from tiny_lm import make_tiny
 
 
@@ -77,6 +78,21 @@ def test_some_window_leaves_room_to_pack(prompter):
 def test_a_mistral_window_is_seen_too(prompter):
     lm = candidate(prompter, OTHER_CONFIGS["mistral"](), sliding_window=8)
     assert certificate(lm).verdict == "canonical only"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_a_cache_of_no_numbers_warns_and_its_record_can_be_written(prompter, value):
+    class NoNumbers(BrokenCache):
+        def __call__(self, **inputs):
+            output = self.model(**inputs)
+            if inputs.get("past_key_values") is not None:
+                output.logits = output.logits.fill_(value)
+            return output
+
+    lm = candidate(prompter, CONFIGS["llama"]())
+    found = certificate(CausalLM(NoNumbers(lm.model), prompter, "no numbers"))
+    assert [check.name for check in found.warnings] == ["cached equals uncached"]
+    assert dumps([check.value for check in found.checks])
 
 
 def test_a_broken_cache_only_warns(prompter):

@@ -65,7 +65,7 @@ def gap_between(other: Logits, single: Logits) -> Gap:
     largest = top8 = 0.0
     for ours, theirs in zip(single.pieces(), _like(other, single), strict=True):
         single_kV, other_kV = ours.spelled(), theirs.spelled()
-        if not bool(torch.isfinite(other_kV).all()):
+        if not bool(torch.isfinite(other_kV).all() and torch.isfinite(single_kV).all()):
             return Gap(MOST, MOST, len(single))
         top_k8, index_k8 = single_kV.topk(min(8, single_kV.shape[-1]), dim=-1)
         same_k8 = other_kV.gather(-1, index_k8)
@@ -128,12 +128,15 @@ def bf16_gap(lm: CausalLM, row: Sequence[int], single: Logits) -> float:
 
 
 def _largest(other: Logits, single: Logits) -> float:
-    """Tokens forbidden both times (minus infinity) do not differ."""
-    gaps = []
-    for ours, theirs in zip(single.pieces(), _like(other, single), strict=True):
-        difference_kV = theirs.spelled() - ours.spelled()
-        gaps.append(float(torch.nan_to_num(difference_kV, nan=0.0, posinf=MOST).abs().max()))
-    return max(gaps)
+    pieces = zip(_like(other, single), single.pieces(), strict=True)
+    return max(_distance(theirs.spelled(), ours.spelled()) for theirs, ours in pieces)
+
+
+def _distance(other_kV: torch.Tensor, single_kV: torch.Tensor) -> float:
+    """Tokens forbidden both times (minus infinity) do not differ; a NaN is never near."""
+    difference_kV = (other_kV.double() - single_kV.double()).abs()
+    difference_kV.masked_fill_(other_kV == single_kV, 0.0)
+    return float(torch.nan_to_num(difference_kV, nan=MOST, posinf=MOST).max())
 
 
 def _like(other: Logits, single: Logits) -> list[Logits]:
@@ -150,4 +153,4 @@ def _last_logits(lm: CausalLM, ids_BT: torch.Tensor, **inputs: Any) -> torch.Ten
 
 def _gap_at_ends(last_BV: torch.Tensor, ends: Sequence[Logits]) -> float:
     single_BV = torch.cat([end.spelled() for end in ends])
-    return float(torch.nan_to_num(last_BV - single_BV, nan=MOST, posinf=MOST).abs().max())
+    return _distance(last_BV, single_BV)

@@ -35,15 +35,19 @@ def _decoding(table: object) -> list[Record]:
 def audit_said(record: Record) -> str:
     """The claim that an audit supports: mismatches in N tokens, with a bound when there are none.
 
-    With no mismatch in N tokens the one-sided 95% bound of the rate is 1 - 0.05^(1/N).
+    With no mismatch in N tokens the one-sided 95% bound of the rate is 1 - 0.05^(1/N). Where
+    widening did not help, no audited token is left to speak of: the answers are canonical.
     """
     tokens, mismatches = (
         finite(record.get("audited_tokens")),
         finite(record.get("audit_mismatches")),
     )
-    if not tokens or tokens < 1 or mismatches is None:
+    if tokens is None or mismatches is None:
         return ""
+    differed = f"{number(mismatches, 0)} audited row{'s'[: mismatches != 1]} differed"
+    if tokens < 1:
+        return f"{differed}: all were decoded by the definition instead" if mismatches else ""
     if mismatches:
-        return f"{number(mismatches, 0)} mismatches in {number(tokens, 0)} audited tokens"
+        return f"{differed}, the margin was widened; then none in {number(tokens, 0)} tokens"
     bound = percent(1 - 0.05 ** (1 / tokens)) if tokens < 3000 else "0.1%"
     return f"no mismatch in {tokens:,.0f} audited tokens (95% bound: at most {bound})"
