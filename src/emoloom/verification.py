@@ -21,9 +21,9 @@ from emoloom.auditing.reranking import Ranked, add_ranking, ranking_faults
 from emoloom.auditing.rescoring import RawRun, read_raw, rescore
 from emoloom.errors import UserError
 from emoloom.ranking.leaderboard_texts import to_csv, to_json, to_markdown
-from emoloom.report.page import PAGE, RANKED_PAGE, render_page
+from emoloom.report.page import RANKED_PAGE, render_page, write_ranked_page
 from emoloom.runs.bound_facts import check_facts
-from emoloom.runs.provenance import MANIFEST, code_sha256
+from emoloom.runs.provenance import MANIFEST, PAGE, code_sha256
 from emoloom.runs.verify import (
     Finding,
     Manifest,
@@ -127,7 +127,10 @@ def rank_run(root: Path, weights: tuple[float, float]) -> Ranked:
             got=f"{bad[0].kind} {bad[0].file}",
             do=how_it_ended(root) or "see what `emoloom verify` says of it",
         )
-    return add_ranking(_read_raw(root, manifest), manifest.digest, weights)
+    ranked = add_ranking(_read_raw(root, manifest), manifest.digest, weights)
+    if (root / RANKED_PAGE).exists():
+        write_ranked_page(root)  # else it would lack this ranking
+    return ranked
 
 
 def replay_run(root: Path, count: int, seed: int, say: Callable[[str], None]) -> "list[Replayed]":

@@ -7,7 +7,8 @@ import pytest
 from emoloom.auditing import reranking
 from emoloom.auditing.reranking import parse_weights
 from emoloom.errors import UserError
-from emoloom.report.page import PAGE, RANKED_PAGE
+from emoloom.report.page import RANKED_PAGE
+from emoloom.runs.provenance import PAGE
 from emoloom.verification import rank_run, verify_run
 from forging import edit, edit_answer, seal
 from tiny_screen import call, entries_of, tree
@@ -51,8 +52,10 @@ def test_a_ranked_run_is_screened_and_reported_again_and_stays_verified(a_run):
     assert (verdict.holds, verdict.digest) == (True, digest), verdict.findings
     shown = {name: (a_run.folder / name).read_text("utf-8") for name in (PAGE, RANKED_PAGE)}
     assert ["0001.json" in text for text in shown.values()] == [False, True]
+    rank_run(a_run.folder, (0.2, 0.8))
+    assert verify_run(a_run.folder).holds, "its page has the new ranking too"
     path = a_run.folder / RANKED_PAGE
-    path.write_text(shown[RANKED_PAGE].replace("0.70", "0.90"), encoding="utf-8")
+    path.write_text(path.read_text("utf-8").replace("0.70", "0.90"), encoding="utf-8")
     ((name, what),) = named(a_run.folder)
     assert name == RANKED_PAGE
     assert what.startswith("it is not the page of these files")

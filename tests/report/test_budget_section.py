@@ -10,7 +10,6 @@ from make_run import LEADER, make_run, write, write_lines
 from page_reader import Page, page_of
 
 from emoloom.report.budget import budget_view
-from emoloom.report.costs import audit_said
 from emoloom.report.page import RANKED_PAGE, render_page, write_report
 from emoloom.report.quality import peak_memory
 from emoloom.report.reweigh import Parts
@@ -175,19 +174,6 @@ def test_the_manifest_and_the_cards_say_what_went_in(run: Path) -> None:
     assert "m model M-135M Licence: Apache-2.0 see the card Source pypi:m==1#m" in data
     assert "Glasgow Norms input Licence: CC BY 4.0" in data
     assert "Strictest licence of all inputs, carried to every export: CC BY-SA 4.0" in data
-
-
-@pytest.mark.parametrize(
-    ("tokens", "mismatches", "said"),
-    [
-        (0, 0, ""),
-        (0, 6, "6 audited rows differed: all were decoded by the definition instead"),
-        (90, 1, "1 audited row differed, the margin was widened; then none in 90 tokens"),
-        (9000, 0, "no mismatch in 9,000 audited tokens (95% bound: at most 0.1%)"),
-    ],
-)
-def test_what_an_audit_supports_is_said(tokens: int, mismatches: int, said: str) -> None:
-    assert audit_said({"audited_tokens": tokens, "audit_mismatches": mismatches}) == said
 
 
 def test_near_ties_stand_with_the_certificates(run: Path) -> None:

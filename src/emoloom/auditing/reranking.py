@@ -17,13 +17,10 @@ from emoloom.errors import UserError
 from emoloom.ranking.leaderboard import Leaderboard
 from emoloom.ranking.leaderboard_texts import to_json
 from emoloom.runs.directory import fingerprint, sha256_file, write_json_atomic
-from emoloom.runs.provenance import RANKINGS
+from emoloom.runs.provenance import PAGE, RANKINGS
 
 FORMAT = 1
 """Version of a ranking's file."""
-
-PAGE_NAME = "report.html"
-"""The report with these rankings lies beside them; who draws it checks it."""
 
 _NAME = re.compile(r"(\d{4,9})\.json")
 _ALLOWED = "labels=NUMBER,vad=NUMBER, at least 0, not both 0"
@@ -105,8 +102,9 @@ def ranking_faults(raw: RawRun) -> Iterator[tuple[str, str]]:
     """
     folder = raw.run.root / RANKINGS
     found = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    # What is hidden is a leftover of a killed call, and told of where files are looked at.
-    names = [name for name in found if name != PAGE_NAME and not name.startswith(".")]
+    # The page with these rankings is checked by who draws it; what is hidden is a leftover of a
+    # killed call, and told of where files are looked at.
+    names = [name for name in found if name != PAGE and not name.startswith(".")]
     rankings = [name for name in names if _NAME.fullmatch(name)]
     for name in sorted(set(names) - set(rankings)):
         yield f"{RANKINGS}/{name}", "it is no ranking"

@@ -4,9 +4,7 @@ from dataclasses import dataclass
 
 from emoloom.report.formats import flatten
 from emoloom.report.inputs import Record, listed, mapping
-
-PAGE = "report.html"
-"""This page: what a manifest says of it cannot stand in it."""
+from emoloom.runs.provenance import PAGE
 
 _ELSEWHERE = frozenset(
     {"config", "config_given", "packages", "machine", "label_space", "models", "data"}
@@ -35,7 +33,7 @@ def manifest_view(found: Record) -> Manifest | None:
     files = tuple(
         (str(one.get("name") or "–"), str(mapping(one.get("digest")).get("sha256") or "–"))
         for one in subjects
-        if one.get("name") != PAGE
+        if one.get("name") != PAGE  # what a manifest says of this page cannot stand in it
     )
     made_from = {k: v for k, v in mapping(found.get("predicate")).items() if k not in _ELSEWHERE}
     if not files and not made_from:

@@ -21,14 +21,11 @@ from emoloom.report.inputs import Record, read_run
 from emoloom.report.learning import term_said
 from emoloom.report.views import build_view
 from emoloom.runs.directory import write_text_atomic
-from emoloom.runs.provenance import RANKINGS
+from emoloom.runs.provenance import PAGE, RANKINGS
 from emoloom.runs.record import check_format
 
-PAGE = "report.html"
-"""The page of a run, in its folder; its manifest binds it."""
-
-RANKED_PAGE = f"{RANKINGS}/report.html"
-"""The same with the rankings that were added since; nothing binds it."""
+RANKED_PAGE = f"{RANKINGS}/{PAGE}"
+"""The page with the rankings that were added since; nothing binds it."""
 
 _HERE = Path(__file__).parent
 
@@ -66,8 +63,17 @@ def write_report(run_dir: Path) -> Path:
     check_format(run_dir)
     page = _write(run_dir / PAGE, render_page(run_dir))
     if any((run_dir / RANKINGS).glob("*.json")):
-        page = _write(run_dir / RANKED_PAGE, render_page(run_dir, rankings=True))
+        page = write_ranked_page(run_dir)
     return page
+
+
+def write_ranked_page(run_dir: Path) -> Path:
+    """Write `rankings/report.html` alone; returns its path.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    return _write(run_dir / RANKED_PAGE, render_page(run_dir, rankings=True))
 
 
 def _write(page: Path, text: str) -> Path:

@@ -34,6 +34,9 @@ MANIFEST = "manifest.json"
 SIDECAR = "manifest.sha256"
 """The digest beside it, as `sha256sum -c` reads it."""
 
+PAGE = "report.html"
+"""The page of a run."""
+
 RANKINGS = "rankings"
 """Folder of rankings with other weights, added after the manifest; each says what it is of."""
 
@@ -50,7 +53,7 @@ PACKAGES = (
 )
 """Packages whose version can change an answer or a score."""
 
-_NO_RESULTS = {"run.json", "report.html", "costs.json", "events.jsonl"}
+_NO_RESULTS = {"run.json", PAGE, "costs.json", "events.jsonl"}
 
 
 def package_versions() -> dict[str, str]:
