@@ -52,7 +52,7 @@ def test_ids_that_the_tokenizer_would_cut_otherwise_are_continued_too(prompter):
 
 
 def first_draft(drafter, row_id: str) -> str:
-    return drafter.prompter.decode(drafter.propose(drafter.start(row_id), ()))
+    return drafter.prompter.decode(drafter.propose(drafter.start(row_id, "a text"), ()))
 
 
 def test_a_row_starts_from_habits_else_from_its_hint_else_from_a_plain_line(prompter):

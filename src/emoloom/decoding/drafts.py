@@ -2,7 +2,7 @@
 
 Ours. Behind one small interface, tried in turn: (a) the contract's skeleton filled with a guess of
 each field: from another predictor's labels, the weak-supervision formulas that the model was
-trained to imitate, and cue words of the text, or from the answer finished last; where an answer has
+trained to imitate, what the model tends to write, and cue words of the text; where an answer has
 left the contract, (b) n-grams of itself, of earlier answers, of training answers and of the
 instruction, (c) the last forward's own argmaxes at the later positions. After a miss the guess is
 renewed from those argmaxes (the fixed-point update: one wrong digit rarely changes the rest, so
@@ -17,6 +17,8 @@ from typing import Protocol
 from emoloom.contract.parse import parse_output
 from emoloom.contract.prompt import Prompter
 from emoloom.contract.schema import write_answer
+from emoloom.decoding.cue_habits import CueHabits, complete_cues
+from emoloom.decoding.cues import OPENING, Cues, cues_begun, cues_in, read_cues, words_of
 from emoloom.decoding.habits import Habits
 from emoloom.decoding.ngrams import MOST, Ids, NgramMemory, reach_after
 from emoloom.decoding.skeleton import (
@@ -40,6 +42,12 @@ class RowDraft:
     """Fields read off the last forward's argmaxes."""
     read_behind: str = ""
     """The labels that stood before the numbers that were read."""
+    words: tuple[str, ...] = ()
+    """Of the text: cue words are among them."""
+    cues: Cues | None = None
+    """Cue words as hinted, then as the last forward said them; None where there is no list."""
+    counted: int = 0
+    """Cue words of this answer that habits have learnt from."""
     follow: Ids = ()
     """The last forward's argmaxes behind the token it decided last."""
     reach: int = MOST
@@ -49,7 +57,7 @@ class RowDraft:
 class Drafter(Protocol):
     """Proposes continuations. One object drafts for all rows of a call, and may learn from them."""
 
-    def start(self, row_id: str) -> RowDraft:
+    def start(self, row_id: str, text: str) -> RowDraft:
         """What is known before a row's first forward."""
 
     def propose(self, row: RowDraft, accepted: Ids) -> Ids:
@@ -74,7 +82,7 @@ class Drafter(Protocol):
 class NoDrafts:
     """Proposes nothing: one token a forward, rows packed. What drafts are measured against."""
 
-    def start(self, row_id: str) -> RowDraft:  # noqa: ARG002
+    def start(self, row_id: str, text: str) -> RowDraft:  # noqa: ARG002
         """Nothing."""
         return RowDraft()
 
@@ -106,17 +114,22 @@ class ContractDrafter:
     """Of training answers: for what was not seen yet."""
     record: Counter[str] = field(default_factory=Counter)
     """By field: how much more often the hint was right than the habit."""
+    cue_habits: CueHabits = field(default_factory=CueHabits)
+    """Of the answers finished before, and of those being written."""
 
-    def start(self, row_id: str) -> RowDraft:
-        """The row's hint, where there is one."""
-        hint = self.hints.get(row_id)
-        return RowDraft(None if hint is None else fields_of(hint))
+    def start(self, row_id: str, text: str) -> RowDraft:
+        """The row's hint, where there is one, and the words of its text."""
+        found = self.hints.get(row_id)
+        if found is None:
+            return RowDraft(words=words_of(text))
+        hint, cues = fields_of(found), cues_in(found.rationale)
+        known = Cues(cues, cues, len(cues)) if cues else None
+        return RowDraft(hint, words=words_of(text), cues=known)
 
     def propose(self, row: RowDraft, accepted: Ids) -> Ids:
         """The first of the module's ways that has something to propose."""
         written = self.prompter.decode(accepted)
-        known = _Known(row, (self.habits, self.taught), self.record, self.prompter.space.labels[-1])
-        missing = complete(written, known, self.prompter.space.labels)
+        missing = complete(written, _Known(row, self), self.prompter.space.labels)
         if missing is not None:
             whole = self.prompter.answer(written + missing).ids
             if whole[: len(accepted)] == accepted:
@@ -126,18 +139,31 @@ class ContractDrafter:
 
     def decided(self, row: RowDraft, accepted: Ids, follow: Ids, draft: Ids, hits: int) -> RowDraft:
         """The fixed-point update: read the fields off the forward's own later argmaxes."""
+        decode, counted = self.prompter.decode, self._count_cues(row, accepted)
         reach = reach_after(row.reach, len(draft), hits)
         if not follow:
-            return replace(row, follow=follow, reach=reach)
-        drafted = self.prompter.decode((*accepted[:-1], *draft[hits:]))
-        text = self.prompter.decode((*accepted, *follow))
+            return replace(row, follow=follow, reach=reach, counted=counted)
+        drafted, said = (*accepted[:-1], *draft[hits:]), (*accepted, *follow)
         return replace(
             row,
-            read={**row.read, **read_fields(text)},
-            read_behind=labels_of(drafted),
+            read={**row.read, **read_fields(decode(said))},
+            read_behind=labels_of(decode(drafted)),
+            cues=read_cues(drafted, said, decode, row.words),
+            counted=counted,
             follow=follow,
             reach=reach,
         )
+
+    def _count_cues(self, row: RowDraft, ids: Ids, *, finished: bool = False) -> int:
+        """Learn from the cue words written since; an answer's last one may still grow."""
+        words = cues_begun(self.prompter.decode(ids))
+        sure = len(words) if finished else max(0, len(words) - 1)
+        if row.cues is not None:
+            for at in range(row.counted, sure):
+                self.cue_habits.learn_word(words[:at], words[at], row.cues)
+        if finished and words:
+            self.cue_habits.learn_end(len(words))
+        return sure
 
     def finished(self, row: RowDraft, ids: Ids) -> None:
         """Remember the answer, and who had foretold it."""
@@ -145,6 +171,7 @@ class ContractDrafter:
         parsed = parse_output(self.prompter.decode(ids), self.prompter.space)
         if not isinstance(parsed, Prediction):
             return
+        self._count_cues(row, ids, finished=True)
         said = fields_of(parsed)
         if row.hint is not None:
             for name in ("labels", *NUMBERS):
@@ -162,9 +189,7 @@ class _Known:
     """
 
     row: RowDraft
-    habits: tuple[Habits, ...]
-    record: Counter[str]
-    plain_label: str
+    drafter: ContractDrafter
 
     def value(self, name: str, before: Fields, begun: str) -> str:
         """The first known value that begins so."""
@@ -172,29 +197,35 @@ class _Known:
         ways: tuple[Callable[[str, Fields, str], str], ...]
         if name in NUMBERS and begun:
             ways = (*others, self._read)
-        elif self.record[name] > 0:
+        elif self.drafter.record[name] > 0:
             ways = (self._read, self._hinted, self._by_habit)
         elif name in ("a", "d"):
             ways = (self._settled, self._read, *others)
         else:
             ways = (self._read, *others)
+        plain = _PLAIN.get(name, self.drafter.prompter.space.labels[-1])
         fitting = (value for way in ways if (value := way(name, before, begun)).startswith(begun))
-        return next((value for value in fitting if value), _PLAIN.get(name, self.plain_label))
+        return next((value for value in fitting if value), plain)
 
-    def _read(self, name: str, before: Fields, begun: str) -> str:  # noqa: ARG002
+    def _read(self, name: str, before: Fields, begun: str) -> str:
         # Numbers depend on the labels: those read behind others are worth less than a habit.
         if name in NUMBERS and before["labels"] != self.row.read_behind:
             return ""
-        return self.row.read.get(name, "")
+        read = self.row.read.get(name, "")
+        cues = self.row.cues if OPENING.startswith(read[: len(OPENING)]) else None
+        if name != "rationale" or cues is None:
+            return read
+        return complete_cues(begun, cues, self.row.words, self.drafter.cue_habits) or read
 
     def _settled(self, name: str, before: Fields, begun: str) -> str:  # noqa: ARG002
-        return self.habits[0].settled(name, before)
+        return self.drafter.habits.settled(name, before)
 
     def _by_habit(self, name: str, before: Fields, begun: str) -> str:
         if name == "rationale":
             return ""
         hint = self.row.hint
-        found = (habits.likely(name, before, hint, begun) for habits in self.habits)
+        known = (self.drafter.habits, self.drafter.taught)
+        found = (habits.likely(name, before, hint, begun) for habits in known)
         return next(filter(None, found), "")
 
     def _hinted(self, name: str, before: Fields, begun: str) -> str:  # noqa: ARG002

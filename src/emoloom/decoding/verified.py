@@ -153,7 +153,7 @@ class _Queue:
             if len(prompter.head_ids) + len(prompt.ids) + limit > self.longest:
                 self.alone.append((row_id, text))
                 continue
-            row = _Active(row_id, prompt, session.drafter.start(row_id))
+            row = _Active(row_id, prompt, session.drafter.start(row_id, text))
             row.draft = session.drafter.propose(row.known, ())[: limit - 1]
             return row
         return None
