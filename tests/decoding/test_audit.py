@@ -1,6 +1,6 @@
 """The audit: what it decodes again, and what a mismatch leads to."""
 
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,9 @@ from emoloom.decoding.audit import Audit, audit, rows_to_audit
 from emoloom.decoding.verified import DecodeSettings
 from emoloom.records import Answer, Row
 from emoloom.runs.directory import read_complete_lines
-from emoloom.screening.decoding_steps import DecodeJob, decode
+from emoloom.screening.decode_job import DecodeJob
+from emoloom.screening.decoding_steps import decode
+from emoloom.screening.widening import Widening, kept_widening
 from scripted_lm import packs, scripted
 from small_tokenizers import CHATML, byte_level, fast
 from tiny_lm import SPACE
@@ -73,7 +75,7 @@ def run(
 ) -> tuple[dict[str, float], list, list[str]]:
     lm, _ = scripted(prompter, dict.fromkeys(TEXTS, prompter.answer(LINE).ids), wrong_by(gap))
     job = DecodeJob(
-        ROWS, packs(tie_margin=1e-5), False, DecodeSettings(60), {}, (), ("r0", "r2"), "0" * 20
+        ROWS, packs(tie_margin=1e-5), False, DecodeSettings(60), {}, (), "0" * 20, audit_rows=2
     )
     events: list[tuple[str, dict]] = []
     out = folder / "select.jsonl"
@@ -94,7 +96,7 @@ def test_a_mismatch_widens_the_margin_until_the_answers_are_canonical(prompter, 
     assert outputs == [LINE] * 3
     ((name, details),) = events
     assert name == "margin_widened"
-    assert details == {"rows": ["r0", "r2"], "tie_margin": pytest.approx(8e-5)}
+    assert details == {"rows": ["r1", "r2"], "tie_margin": pytest.approx(8e-5)}
     assert costs["audit_mismatches"] == 2
     assert costs["tie_margin"] == pytest.approx(8e-5)
     assert costs["audited_rows"] == 2
@@ -116,52 +118,66 @@ def test_a_packed_forward_that_is_simply_wrong_ends_in_canonical_decoding(prompt
     assert costs["near_ties"] == 0
 
 
-def test_memory_that_runs_out_shrinks_the_packs_and_changes_no_answer(prompter):
-    from emoloom.decoding.verified import decode_rows
-
-    texts = [f"text number {k} is here" for k in range(12)]
-    lm, model = scripted(prompter, dict.fromkeys(texts, prompter.answer(LINE).ids))
-    room = 2 * len(prompter.head_ids)
-    sizes: list[int] = []
-
-    def short_of_memory(**inputs):
-        size = inputs["input_ids"].shape[1]
-        sizes.append(size)
-        if size > room:
-            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried")
-        return type(model).__call__(model, **inputs)
-
-    limited = type(lm)(_Calls(short_of_memory, model), lm.prompter, lm.name)
-    shrunk: list[int] = []
-    rows = [(text, text) for text in texts]
-    settings = DecodeSettings(60, pack_rows=12, pack_tokens=10_000)
-    answers = list(decode_rows(limited, rows, packs(), settings, on_shrink=shrunk.append))
-    assert sorted(a.id for a in answers) == sorted(texts)
-    assert {a.output for a in answers} == {LINE}
-    assert shrunk == sorted(shrunk, reverse=True)
-    assert shrunk
-    assert max(sizes) > room
+@pytest.mark.parametrize("packed", [0, 1, 2])
+def test_rows_that_were_never_packed_are_not_audited(prompter, tmp_path, packed):
+    """They are canonical already: counted in, they would flatter the bound."""
+    texts = ["It is noon and it is day", "You lied", "I am at home and glad of it"]
+    rows = tuple(replace(row, text=text) for row, text in zip(ROWS, texts, strict=True))
+    lm, _ = scripted(prompter, dict.fromkeys(texts, prompter.answer(LINE).ids))
+    tokens = sorted(len(prompter.prompt(text).ids) for text in texts)
+    assert len({*tokens}) == 3
+    up_to = len(prompter.head_ids) + ([0, *tokens][packed]) + 60
+    job = DecodeJob(rows, packs(up_to), False, DecodeSettings(60), {}, (), "0" * 20, audit_rows=8)
+    costs = decode(lm, job, tmp_path / "select.jsonl", lambda _: None)
+    assert costs["audited_rows"] == packed
+    assert costs["audited_tokens"] == packed * len(prompter.answer(LINE).ids)
 
 
-class _Calls:
-    """A model that is called through something else."""
+@pytest.mark.parametrize(("gap", "step"), [(5e-5, 1), (5.0, 5)])
+def test_a_widened_margin_is_kept_by_an_interrupted_call(prompter, tmp_path, gap, step):
+    """Interrupted at each border in turn, and continued: as if it had never been."""
+    whole = run(prompter, gap, tmp_path / "whole")
+    stops = [0]
 
-    def __init__(self, call, model) -> None:
-        self._call, self.device, self.config = call, model.device, model.config
+    def stop(_: int) -> None:
+        stops[0] -= 1
+        if stops[0] == 0:
+            raise KeyboardInterrupt
 
-    def __call__(self, **inputs):
-        return self._call(**inputs)
+    for at in range(1, 60, step):
+        folder = tmp_path / str(at)
+        stops[0] = at
+        try:
+            run(prompter, gap, folder, stop)
+        except KeyboardInterrupt:
+            told: list[int] = []
+            costs, events, outputs = run(prompter, gap, folder, told.append)
+            assert outputs == whole[2]
+            free = {"forwards": 0, "tokens_computed": 0}  # other rows shared the packs
+            assert costs | free == whole[0] | free
+            assert sum(told) == 3
+            margins = [details["tie_margin"] for _, details in events]
+            expected = [details["tie_margin"] for _, details in whole[1]]
+            assert margins == expected[len(expected) - len(margins) :]
+        else:
+            break
+    assert at > 10
+    assert at < 59
 
 
-def test_one_row_that_does_not_fit_is_named(prompter) -> None:
-    from emoloom.decoding.verified import decode_rows
-    from emoloom.models.logits import ModelError
-
-    lm, model = scripted(prompter, dict.fromkeys(TEXTS, prompter.answer(LINE).ids))
-
-    def never(**inputs) -> Iterator[None]:
-        raise MemoryError
-
-    limited = type(lm)(_Calls(never, model), lm.prompter, lm.name)
-    with pytest.raises(ModelError, match="memory does not suffice for row r0 alone"):
-        list(decode_rows(limited, [("r0", TEXTS[0])], packs(), DecodeSettings(60)))
+def test_what_is_kept_of_a_widening_is_believed_only_whole(tmp_path):
+    path = tmp_path / "widening"
+    assert kept_widening(path) == Widening()
+    Widening(2, 0.5, 3).keep(path)
+    assert kept_widening(path) == Widening(2, 0.5, 3)
+    for harm in ("", "[]", "{}", '{"times": 1}', "\x00", "[" * 10_000):
+        path.write_text(harm, encoding="utf-8")
+        assert kept_widening(path) == Widening()
+    for times, margin in ((0, 0.5), (9, 0.5), (1, 0.0), (1, float("inf")), (1, float("nan"))):
+        Widening(1, 0.5, 1).keep(path)
+        text = path.read_text(encoding="utf-8")
+        path.write_text(
+            text.replace('"times": 1', f'"times": {times}').replace("0.5", f"{margin}"),
+            encoding="utf-8",
+        )
+        assert kept_widening(path) == Widening()

@@ -15,8 +15,9 @@ from emoloom.models.precision import in_bfloat16
 from emoloom.models.preflight import MIN_POSITIONS, certify
 from emoloom.records import Answer, Row
 from emoloom.runs.directory import read_complete_lines
-from emoloom.screening import decoding_steps
-from emoloom.screening.decoding_steps import DecodeJob, decode
+from emoloom.screening import answer_pass
+from emoloom.screening.decode_job import DecodeJob
+from emoloom.screening.decoding_steps import decode
 from tiny_lm import EXAMPLE, make_tiny, word_texts
 
 LIMIT = 6
@@ -41,7 +42,7 @@ def certificate(lm):
 
 
 def decoded(lm, certificate, folder, **changes):
-    job = DecodeJob(ROWS, certificate, False, DecodeSettings(LIMIT), {}, (), (), "0" * 20)
+    job = DecodeJob(ROWS, certificate, False, DecodeSettings(LIMIT), {}, (), "0" * 20)
     events: list[tuple[str, dict]] = []
     told: list[int] = []
     out = folder / "select.jsonl"
@@ -120,7 +121,7 @@ def test_the_larger_margin_is_used_and_both_are_recorded(lm, certificate, tmp_pa
 def test_packed_answers_in_bfloat16_are_canonical_in_bfloat16(
     lm, certificate, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(decoding_steps, "MOST_TIES", 1.0)
+    monkeypatch.setattr(answer_pass, "MOST_TIES", 1.0)
     costs, events, outputs = decoded(lm, certificate, tmp_path, dtype="bfloat16")
     half = in_bfloat16(lm)
     assert half is not None
@@ -132,9 +133,9 @@ def test_packed_answers_in_bfloat16_are_canonical_in_bfloat16(
     assert len({*outputs.values()}) > 40
 
 
-@pytest.mark.parametrize("enough", [1, 10**9])
-def test_many_near_ties_in_bfloat16_lead_to_fp32(lm, certificate, tmp_path, monkeypatch, enough):
-    monkeypatch.setattr(decoding_steps, "ENOUGH_TOKENS", enough)
+@pytest.mark.parametrize("probed", [1, 16, 10**9])
+def test_many_near_ties_in_bfloat16_lead_to_fp32(lm, certificate, tmp_path, monkeypatch, probed):
+    monkeypatch.setattr(answer_pass, "PROBED_ROWS", probed)
     forced = replace(certificate, tie_margin=1e9)
     costs, events, outputs = decoded(lm, forced, tmp_path, dtype="bfloat16")
     ((name, details),) = events

@@ -8,7 +8,7 @@ import torch
 from emoloom.contract.parse import parse_output
 from emoloom.contract.prompt import make_prompter
 from emoloom.decoding.canonical import decode_canonical
-from emoloom.decoding.drafts import contract_drafter
+from emoloom.decoding.drafts import NoDrafts, contract_drafter
 from emoloom.decoding.verified import DecodeSettings, decode_rows
 from emoloom.models.logits import ModelError
 from emoloom.records import VAD, Prediction
@@ -137,20 +137,68 @@ def test_exact_ties_go_to_the_lowest_id(prompter):
         assert all(answer.ids == (5, 5, 5, 5) for answer in answers)
 
 
-def gives_nan(when: bool):
+def verified_with(prompter, nudge):
+    """The verified answers to `TEXTS` of a model that says `LINE`, in one pack."""
+    lm, _ = scripted(prompter, dict.fromkeys(TEXTS, script_of(prompter, LINE)), nudge)
+    rows = [(f"r{number}", text) for number, text in enumerate(TEXTS)]
+    return list(decode_rows(lm, rows, packs(), DecodeSettings(60)))
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_a_nan_stops_either_decoder_and_names_its_row(prompter, number):
+    prompt = (*prompter.head_ids, *prompter.prompt(TEXTS[number]).ids)
+
     def nudge(logits_V: torch.Tensor, seen: tuple[int, ...], packed: bool) -> None:
-        if packed == when:
+        if seen[: len(prompt)] == prompt and len(seen) > len(prompt) + 5:
             logits_V[3] = float("nan")
 
-    return nudge
+    said = f"scripted gave NaN logits on row r{number}"
+    with pytest.raises(ModelError, match=said):
+        both(prompter, script_of(prompter, LINE), nudge=nudge)
+    with pytest.raises(ModelError, match=said):
+        verified_with(prompter, nudge)
 
 
-def test_nan_logits_stop_either_decoder(prompter):
-    ids = script_of(prompter, LINE)
-    with pytest.raises(ModelError, match="scripted gave NaN logits on row r0"):
-        both(prompter, ids, nudge=gives_nan(when=False))
-    with pytest.raises(ModelError, match="scripted gave NaN logits on row r0"):
-        both(prompter, ids, nudge=gives_nan(when=True))
+def test_a_nan_behind_a_wrong_draft_is_no_fault(prompter):
+    """Decoding one token after another would never have come there."""
+    right = script_of(prompter, LINE)
+    starts = [(*prompter.head_ids, *prompter.prompt(text).ids) for text in TEXTS]
+    seen_nan = []
+
+    def nudge(logits_V: torch.Tensor, seen: tuple[int, ...], packed: bool) -> None:
+        start = next(start for start in starts if seen[: len(start)] == start)
+        written = seen[len(start) :]
+        if written != right[: len(written)]:
+            seen_nan.append(packed)
+            logits_V[3] = float("nan")
+
+    answers = verified_with(prompter, nudge)
+    assert [answer.output for answer in answers] == [LINE] * 3
+    assert seen_nan
+    assert all(seen_nan)
+    assert all(answer.forwards <= 2 * len(right) for answer in answers)
+
+
+def test_a_nan_of_packs_alone_leaves_the_canonical_answers(prompter):
+    def nudge(logits_V: torch.Tensor, seen: tuple[int, ...], packed: bool) -> None:
+        if packed:
+            logits_V[3] = float("nan")
+
+    assert [answer.output for answer in verified_with(prompter, nudge)] == [LINE] * 3
+
+
+def test_rows_enter_a_running_pack(prompter):
+    """Else a pack would wait for its slowest row."""
+    texts_ = [f"text number {number} is here" for number in range(12)]
+    slow, fast_ = (script_of(prompter, "again and ") * 9)[:40], script_of(prompter, "yes")
+    scripts = {text: (*(fast_ if k else slow), prompter.end_id) for k, text in enumerate(texts_)}
+    lm, model = scripted(prompter, scripts)
+    rows = [(text, text) for text in texts_]
+    settings = DecodeSettings(60, pack_rows=2)
+    answers = list(decode_rows(lm, rows, packs(), settings, NoDrafts()))
+    assert [answer.id for answer in answers] == [*texts_[1:], texts_[0]]
+    assert len(scripts[texts_[1]]) * 11 <= 41
+    assert len(model.calls) == 41
 
 
 @pytest.mark.parametrize("short_by", [0, 1])

@@ -14,8 +14,9 @@ from emoloom.runs.directory import (
     write_jsonl_atomic,
     write_text_atomic,
 )
-from emoloom.screening import decoding_steps
-from emoloom.screening.decoding_steps import DecodeJob, decode
+from emoloom.screening import answer_pass
+from emoloom.screening.decode_job import DecodeJob
+from emoloom.screening.decoding_steps import decode
 from emoloom.supervision.affine import AffineMap
 
 CERTIFICATE = Certificate("packed", "exact", 300, 0.01, 512, (Check("causality", True, 0.0, 1.0),))
@@ -49,7 +50,7 @@ def fake_decoder(calls: list, forwards: int = 2):
 
 
 def decode_job(rows, inputs: str = "0123456789abcdef0") -> DecodeJob:
-    return DecodeJob(rows, CERTIFICATE, False, DecodeSettings(), {}, (), (), inputs)
+    return DecodeJob(rows, CERTIFICATE, False, DecodeSettings(), {}, (), inputs)
 
 
 def test_a_pack_that_shrinks_is_an_event(tmp_path, rows, monkeypatch):
@@ -57,7 +58,7 @@ def test_a_pack_that_shrinks_is_an_event(tmp_path, rows, monkeypatch):
         on_shrink(800)
         yield from fake_decoder([])(lm, given, certificate, settings, drafter, on_shrink)
 
-    monkeypatch.setattr(decoding_steps, "decode_rows", short_of_memory)
+    monkeypatch.setattr(answer_pass, "decode_rows", short_of_memory)
     told = []
     decode(
         NO_MODEL,
@@ -75,7 +76,7 @@ def test_answers_stand_in_the_order_of_the_rows_whatever_finishes_first(
     def backwards(lm, given, *_):
         yield from fake_decoder([])(lm, given[::-1], None, None, None, None)
 
-    monkeypatch.setattr(decoding_steps, "decode_rows", backwards)
+    monkeypatch.setattr(answer_pass, "decode_rows", backwards)
     out = tmp_path / "rows" / "select.jsonl"
     costs = decode(NO_MODEL, decode_job(rows.select), out, lambda _: None)
     lines = read_complete_lines(out)
@@ -103,7 +104,7 @@ def test_answers_stand_in_the_order_of_the_rows_whatever_finishes_first(
 @pytest.mark.parametrize("cut", [b"", b'{"id": "a/13", "outp'])
 def test_finished_rows_are_not_decoded_again(tmp_path, rows, monkeypatch, cut):
     calls: list[list[str]] = []
-    monkeypatch.setattr(decoding_steps, "decode_rows", fake_decoder(calls))
+    monkeypatch.setattr(answer_pass, "decode_rows", fake_decoder(calls))
     out = tmp_path / "rows" / "select.jsonl"
     stop = iter([None, None, KeyboardInterrupt()])
 
@@ -137,7 +138,7 @@ def test_finished_rows_are_not_decoded_again(tmp_path, rows, monkeypatch, cut):
 )
 def test_a_damaged_partial_file_is_decoded_again(tmp_path, rows, monkeypatch, harm):
     calls: list[list[str]] = []
-    monkeypatch.setattr(decoding_steps, "decode_rows", fake_decoder(calls))
+    monkeypatch.setattr(answer_pass, "decode_rows", fake_decoder(calls))
     out = tmp_path / "select.jsonl"
     partial = tmp_path / "select.0123456789abcdef.partial"
     line = {"forwards": 1, "tokens_computed": 1, "near_ties": 0, "truncated": 0, "decided": 1}
@@ -151,7 +152,7 @@ def test_a_damaged_partial_file_is_decoded_again(tmp_path, rows, monkeypatch, ha
 
 def test_answers_of_other_inputs_and_rows_are_left_out(tmp_path, rows, monkeypatch):
     calls: list[list[str]] = []
-    monkeypatch.setattr(decoding_steps, "decode_rows", fake_decoder(calls))
+    monkeypatch.setattr(answer_pass, "decode_rows", fake_decoder(calls))
     out = tmp_path / "select.jsonl"
     line = {
         "output": "old",
@@ -191,7 +192,7 @@ def test_each_answer_is_on_the_disk_before_the_next_is_asked_for(tmp_path, rows,
             seen.append(len(partial.read_text(encoding="utf-8").splitlines()))
             yield answer
 
-    monkeypatch.setattr(decoding_steps, "decode_rows", watching)
+    monkeypatch.setattr(answer_pass, "decode_rows", watching)
     decode(NO_MODEL, decode_job(rows.select), out, lambda _: None)
     assert seen == [0, 1, 2, 3]
 
@@ -209,7 +210,7 @@ def test_the_decoder_is_closed_when_the_work_stops(tmp_path, rows, monkeypatch):
         if count:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(decoding_steps, "decode_rows", closing)
+    monkeypatch.setattr(answer_pass, "decode_rows", closing)
     with pytest.raises(KeyboardInterrupt):
         decode(NO_MODEL, decode_job(rows.select), tmp_path / "s.jsonl", stop)
     assert closed == [True]

@@ -12,6 +12,7 @@ from emoloom.contract.parse import object_closed
 from emoloom.contract.prompt import Prompter
 from emoloom.models.causal_lm import CausalLM, full_forward
 from emoloom.models.logits import ModelError, NonFiniteError, greedy
+from emoloom.models.memory import at_least
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,11 @@ def next_token(lm: CausalLM, ids: Sequence[int], row_id: str) -> int:
     """The canonical next token after a whole sequence.
 
     Raises:
-        ModelError: it has no largest logit; the row is named.
+        ModelError: it has no largest logit, or memory does not suffice; the row is named.
     """
     try:
-        tokens, _ = greedy(full_forward(lm, ids, [len(ids) - 1]))
+        with at_least(lm.name, f"row {row_id} alone"):
+            tokens, _ = greedy(full_forward(lm, ids, [len(ids) - 1]))
     except NonFiniteError as error:
         raise ModelError(f"{error} on row {row_id}") from error
     return tokens[0]

@@ -7,6 +7,7 @@ two logits lie within the certificate's margin the canonical forward decides. Af
 al. 2023 (arXiv 2211.17192) with greedy acceptance and no draft model; packing and drafts are ours.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,9 +25,9 @@ from emoloom.decoding.canonical import (
 from emoloom.decoding.drafts import Drafter, RowDraft, contract_drafter
 from emoloom.models.causal_lm import CausalLM, pack_rows, packed_forward
 from emoloom.models.certificate import Certificate
-from emoloom.models.logits import ModelError, NonFiniteError, greedy
-from emoloom.models.memory import out_of_memory
-from emoloom.models.packing import fill_packs
+from emoloom.models.logits import NonFiniteError, greedy
+from emoloom.models.memory import at_least, out_of_memory, release
+from emoloom.models.packing import PACK_ROWS, PACK_TOKENS, fill_packs
 
 FIRST_ROWS = 4
 """Rows in the first pack. Each finished row makes room for one more: drafts learn from answers, and
@@ -39,9 +40,9 @@ class DecodeSettings:
 
     max_new_tokens: int = 96
     """Longest answer in tokens."""
-    pack_rows: int = 32
+    pack_rows: int = PACK_ROWS
     """Rows in one packed forward, at most."""
-    pack_tokens: int = 3200
+    pack_tokens: int = PACK_TOKENS
     """Tokens in one packed forward, at most (one row may exceed it alone)."""
 
 
@@ -105,7 +106,7 @@ def decode_rows(
         pack_tokens=settings.pack_tokens,
         on_shrink=on_shrink,
     )
-    queue = _Queue(session, iter(rows), _longest(certificate))
+    queue = _Queue(session, iter(rows), certificate)
     active: list[_Active] = []
     done = 0
     while active := queue.fill(active, rows=min(settings.pack_rows, FIRST_ROWS + done)):
@@ -116,9 +117,11 @@ def decode_rows(
         yield decode_canonical(lm, row_id, text, settings.max_new_tokens)
 
 
-def _longest(certificate: Certificate) -> int:
-    """Tokens of the longest row that may be packed."""
-    return certificate.packed_up_to if certificate.verdict == "packed" else 0
+def may_be_packed(lm: CausalLM, text: str, certificate: Certificate, max_new_tokens: int) -> bool:
+    """Whether a row is decoded in packs: never longer than the certificate saw them exact."""
+    longest = certificate.packed_up_to if certificate.verdict == "packed" else 0
+    tokens = len(lm.prompter.head_ids) + len(lm.prompter.prompt(text).ids)
+    return tokens + max_new_tokens <= longest
 
 
 @dataclass(slots=True)
@@ -127,7 +130,7 @@ class _Queue:
 
     session: _Session
     waiting: Iterator[tuple[str, str]]
-    longest: int
+    certificate: Certificate
     alone: deque[tuple[str, str]] = field(default_factory=deque)
     entering: _Active | None = None
 
@@ -147,12 +150,11 @@ class _Queue:
 
     def _next(self) -> _Active | None:
         session, limit = self.session, self.session.settings.max_new_tokens
-        prompter = session.lm.prompter
         for row_id, text in self.waiting:
-            prompt = prompter.prompt(text)
-            if len(prompter.head_ids) + len(prompt.ids) + limit > self.longest:
+            if not may_be_packed(session.lm, text, self.certificate, limit):
                 self.alone.append((row_id, text))
                 continue
+            prompt = session.lm.prompter.prompt(text)
             row = _Active(row_id, prompt, session.drafter.start(row_id, text))
             row.draft = session.drafter.propose(row.known, ())[: limit - 1]
             return row
@@ -167,6 +169,9 @@ def _finished(session: _Session, active: list[_Active]) -> Iterator[Decoded]:
     except (RuntimeError, MemoryError) as fault:
         if not out_of_memory(fault):
             raise
+        with at_least(session.lm.name, f"row {pack[0].id} alone"):
+            if len(pack) == 1:
+                raise
         _shrink(session, pack)
         return
     _accept_all(session, pack, tokens, gaps)
@@ -185,10 +190,7 @@ def _first_pack(session: _Session, active: Sequence[_Active]) -> list[_Active]:
 
 def _shrink(session: _Session, pack: Sequence[_Active]) -> None:
     """Go on with packs of half the size; answers do not depend on it."""
-    if len(pack) == 1:
-        raise ModelError(f"{session.lm.name}: memory does not suffice for row {pack[0].id} alone")
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    release()
     used = len(session.lm.prompter.head_ids) + sum(len(row.ids) for row in pack)
     session.pack_tokens = min(used, session.pack_tokens) // 2
     session.on_shrink(session.pack_tokens)
@@ -196,19 +198,24 @@ def _shrink(session: _Session, pack: Sequence[_Active]) -> None:
 
 @torch.no_grad()
 def _packed_argmax(session: _Session, pack: Sequence[_Active]) -> tuple[list[int], list[float]]:
-    """Argmaxes and gaps behind each row's last decided token and behind each drafted one."""
+    """Argmaxes and gaps behind each row's last decided token and behind each drafted one.
+
+    A NaN may stand behind a wrong draft, where decoding would never have come. So the canonical
+    forward decides each row's next token then, and names the row that cannot go on.
+    """
     lm = session.lm
     packed = pack_rows(lm, [row.ids for row in pack])
     positions: list[int] = []
-    owners: list[str] = []
     for row, start in zip(pack, packed.starts, strict=True):
         stop = start + len(row.ids)
         positions.extend(range(stop - len(row.draft) - 1, stop))
-        owners.extend([row.id] * (len(row.draft) + 1))
     try:
         return greedy(packed_forward(lm, packed, positions))
-    except NonFiniteError as error:
-        raise ModelError(f"{error} on row {owners[error.position]}") from error
+    except NonFiniteError:
+        tokens = [_decide(session, row) for row in pack]
+        for row in pack:
+            row.draft = ()
+        return tokens, [math.inf] * len(pack)
 
 
 def _accept_all(
@@ -229,16 +236,13 @@ def _accept(
     session: _Session, row: _Active, tokens: tuple[int, ...], gaps: Sequence[float]
 ) -> None:
     """Accept the draft as far as it equals the argmax, take the argmax at the first miss."""
-    lm, limit = session.lm, session.settings.max_new_tokens
+    limit = session.settings.max_new_tokens
     for k, predicted in enumerate(tokens):
         token = predicted
         if gaps[k] <= session.tie_margin:
-            ids = [*lm.prompter.head_ids, *row.prompt.ids, *row.progress.ids]
-            token = next_token(lm, ids, row.id)
+            token = _decide(session, row)
             row.near_ties += 1
-            row.forwards += 1
-            row.computed += len(ids)
-        row.progress = extend(lm.prompter, row.progress, token, limit)
+        row.progress = extend(session.lm.prompter, row.progress, token, limit)
         if row.progress.finished:
             return
         if k == len(row.draft) or token != row.draft[k]:
@@ -248,6 +252,14 @@ def _accept(
     )
     room = limit - len(row.progress.ids) - 1
     row.draft = session.drafter.propose(row.known, row.progress.ids)[:room]
+
+
+def _decide(session: _Session, row: _Active) -> int:
+    """The row's next token by the canonical forward."""
+    ids = [*session.lm.prompter.head_ids, *row.prompt.ids, *row.progress.ids]
+    row.forwards += 1
+    row.computed += len(ids)
+    return next_token(session.lm, ids, row.id)
 
 
 def _decoded(lm: CausalLM, row: _Active) -> Decoded:

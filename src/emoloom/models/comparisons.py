@@ -14,7 +14,8 @@ from typing import Any
 import torch
 
 from emoloom.models.causal_lm import CausalLM, full_forward, pack_rows, packed_forward
-from emoloom.models.logits import Logits, find_split, join
+from emoloom.models.logits import Logits, ModelError, find_split, join
+from emoloom.models.memory import at_least, out_of_memory, release
 
 MOST = torch.finfo(torch.float64).max
 """Stands for an infinite gap: JSON has no infinity."""
@@ -35,9 +36,14 @@ class Gap:
 
 
 def single_logits(lm: CausalLM, row: Sequence[int]) -> Logits:
-    """Canonical logits at every token of a row behind the head."""
+    """Canonical logits at every token of a row behind the head.
+
+    Raises:
+        ModelError: memory does not suffice.
+    """
     head = lm.prompter.head_ids
-    return full_forward(lm, [*head, *row], range(len(head), len(head) + len(row)))
+    with at_least(lm.name, f"a row of {len(head) + len(row)} tokens"):
+        return full_forward(lm, [*head, *row], range(len(head), len(head) + len(row)))
 
 
 def spread(logits: Logits) -> float:
@@ -49,11 +55,31 @@ def spread(logits: Logits) -> float:
 def packing_gap(lm: CausalLM, rows: Sequence[Sequence[int]], singles: Mapping[int, Logits]) -> Gap:
     """Rows in one shared-prefix pack, at every token of those whose own logits are given.
 
+    Where memory runs out the first half of the rows is packed.
+
     Args:
         lm: the model.
         rows: ids behind the head; all are packed.
-        singles: a row's logits alone by its number; a row's end may be cut off here.
+        singles: a row's logits alone by its number, the first row's at least; a row's end may be
+            cut off here.
+
+    Raises:
+        ModelError: memory does not suffice for two rows.
     """
+    while True:
+        try:
+            return _packing_gap(lm, rows, singles)
+        except (RuntimeError, MemoryError) as fault:
+            if not out_of_memory(fault):
+                raise
+        if len(rows) <= 2:
+            raise ModelError(f"{lm.name}: memory does not suffice for a pack of two rows")
+        release()
+        rows = rows[: max(2, len(rows) // 2)]
+        singles = {number: own for number, own in singles.items() if number < len(rows)}
+
+
+def _packing_gap(lm: CausalLM, rows: Sequence[Sequence[int]], singles: Mapping[int, Logits]) -> Gap:
     pack = pack_rows(lm, rows)
     positions = [pack.starts[number] + k for number in singles for k in range(len(rows[number]))]
     single = join([own[: len(rows[number])] for number, own in singles.items()])

@@ -10,7 +10,7 @@ import torch
 
 from emoloom.models import comparisons
 from emoloom.models.causal_lm import CausalLM
-from emoloom.models.preflight import MIN_POSITIONS, TIE_FACTOR, probe_rows
+from emoloom.models.preflight import TIE_FACTOR, compared_rows, probe_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +52,12 @@ def measure_margin(
         sizes: of the decoder.
 
     Raises:
-        ModelError: a logit is NaN.
+        ModelError: memory does not suffice for two rows.
     """
     room = sizes.packed_up_to - len(lm.prompter.head_ids)
-    rows = [
-        row[:room]
-        for row in probe_rows(
-            lm, texts, answers, sizes.max_new_tokens, pack=(sizes.pack_rows, sizes.pack_tokens)
-        )
-    ]
-    singles, positions = {}, 0
-    for number in (0, *range(len(rows) - 1, 0, -1)):
-        if positions >= MIN_POSITIONS:
-            break
-        singles[number] = comparisons.single_logits(lm, rows[number])
-        positions += len(rows[number])
+    pack = (sizes.pack_rows, sizes.pack_tokens)
+    probed = probe_rows(lm, texts, answers, sizes.max_new_tokens, pack)
+    rows = [row[:room] for row in probed]
+    singles = {k: comparisons.single_logits(lm, rows[k]) for k in compared_rows(rows)}
     gap = comparisons.packing_gap(lm, rows, singles)
-    return Margin(min(TIE_FACTOR * gap.top8, comparisons.MOST), positions, len(singles) + 1)
+    return Margin(min(TIE_FACTOR * gap.top8, comparisons.MOST), gap.positions, len(singles) + 1)

@@ -2,10 +2,13 @@
 
 import resource
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
+
+from emoloom.models.logits import ModelError
 
 
 def out_of_memory(fault: BaseException) -> bool:
@@ -13,6 +16,31 @@ def out_of_memory(fault: BaseException) -> bool:
     if isinstance(fault, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(fault, RuntimeError) and "can't allocate memory" in str(fault)
+
+
+@contextmanager
+def at_least(name: str, what: str) -> Iterator[None]:
+    """For work that cannot be made smaller: says what there is too little memory for.
+
+    Args:
+        name: of the model.
+        what: the work, as in `for row r1 alone`.
+
+    Raises:
+        ModelError: memory ran out.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as fault:
+        if not out_of_memory(fault):
+            raise
+        raise ModelError(f"{name}: memory does not suffice for {what}") from fault
+
+
+def release() -> None:
+    """Hand back what a GPU keeps of a forward that failed."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def resident_mb(device: torch.device) -> float:

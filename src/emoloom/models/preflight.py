@@ -10,7 +10,7 @@ is warned of, and ranked. Criteria are ours (DESIGN, KV-off decoding).
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import zip_longest
@@ -22,7 +22,9 @@ from emoloom.models import comparisons
 from emoloom.models.causal_lm import CausalLM
 from emoloom.models.certificate import Certificate, Check
 from emoloom.models.comparisons import single_logits
-from emoloom.models.logits import Logits, ModelError
+from emoloom.models.logits import Logits, NonFiniteError
+from emoloom.models.memory import out_of_memory, release
+from emoloom.models.packing import PACK_ROWS, PACK_TOKENS
 
 RELATIVE_LIMIT = 1e-3
 """Largest logit gap allowed, in standard deviations of the model's logits. fp32 rounding stays a
@@ -37,11 +39,8 @@ TIE_FACTOR = 8.0
 MIN_POSITIONS = 512
 """Positions compared, at least."""
 
-PACK_TOKENS = 1600
-"""The compared pack reaches this size at least: that of the decoder's packs."""
-
-MOST_ROWS = 32
-"""Rows in the compared pack, at most, once the positions suffice."""
+OTHER_ROWS = 3
+"""Rows that batches and padding are tried with, behind the longest."""
 
 SHORTEST = 16
 """Tokens behind the head below which packing is not worth a try."""
@@ -53,8 +52,8 @@ class _Probe:
 
     rows: tuple[tuple[int, ...], ...]
     """Ids behind the head; the longest row that a run may have comes first."""
-    singles: tuple[Logits, ...]
-    """Of each row alone, at each of its tokens."""
+    singles: Mapping[int, Logits]
+    """Of rows alone, at each of their tokens, by number: the first rows, and the pack's last."""
     limit: float
     """Largest gap allowed."""
 
@@ -65,6 +64,7 @@ def certify(
     texts: Sequence[str],
     answers: Sequence[str],
     max_new_tokens: int,
+    pack: tuple[int, int] = (PACK_ROWS, PACK_TOKENS),
     *,
     bf16: bool = False,
 ) -> Certificate:
@@ -75,9 +75,13 @@ def certify(
         texts: ordinary texts; repeated to reach the longest row, 512 positions and a full pack.
         answers: contract lines, as training would show them.
         max_new_tokens: the longest answer; with the longest text it makes the longest row.
+        pack: rows and tokens of the decoder's packs: the compared one is as large.
         bf16: also measure a copy of the model in bfloat16.
+
+    Raises:
+        ModelError: memory does not suffice for a row alone, or for a pack of two.
     """
-    rows = probe_rows(lm, texts, answers, max_new_tokens)
+    rows = probe_rows(lm, texts, answers, max_new_tokens, pack)
     prompter = lm.prompter
     stable, known = _template_stable(prompter), _end_known(lm)
     if not stable.passed:
@@ -101,8 +105,7 @@ def probe_rows(
     texts: Sequence[str],
     answers: Sequence[str],
     max_new_tokens: int,
-    *,
-    pack: tuple[int, int] | None = None,
+    pack: tuple[int, int],
 ) -> tuple[tuple[int, ...], ...]:
     """Ids behind the head: the longest row first, then ordinary ones for a decoder's full pack.
 
@@ -111,9 +114,9 @@ def probe_rows(
         texts: as of `certify`.
         answers: as of `certify`.
         max_new_tokens: as of `certify`.
-        pack: rows and tokens of a full pack; `MOST_ROWS` and `PACK_TOKENS` where None.
+        pack: rows and tokens of a full pack.
     """
-    most_rows, pack_tokens = pack or (MOST_ROWS, PACK_TOKENS)
+    most_rows, pack_tokens = pack
     assert texts and answers, "a certificate needs texts and answers to probe with"
     prompter = lm.prompter
     long_text = " ".join([*texts] * (1 + prompter.max_text_tokens // len(texts)))
@@ -130,6 +133,17 @@ def probe_rows(
         rows.append((*prompter.prompt(text).ids, *prompter.answer(answer).ids))
         total += len(rows[-1])
     return tuple(rows)
+
+
+def compared_rows(rows: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    """Which rows are compared with rows alone: the longest, then others from the pack's end."""
+    chosen, positions = [0], len(rows[0])
+    for number in range(len(rows) - 1, 0, -1):
+        if positions >= MIN_POSITIONS:
+            break
+        chosen.append(number)
+        positions += len(rows[number])
+    return tuple(chosen)
 
 
 def _template_stable(prompter: Prompter) -> Check:
@@ -156,11 +170,12 @@ def _measured(lm: CausalLM, rows: tuple[tuple[int, ...], ...], *, bf16: bool) ->
         return _refused(
             f"its context of {context} tokens is shorter than the longest row, {longest} tokens"
         )
+    numbers = sorted({*range(1 + OTHER_ROWS), *compared_rows(rows)} & {*range(len(rows))})
+    singles = {number: single_logits(lm, rows[number]) for number in numbers}
     try:
-        singles = tuple(single_logits(lm, row) for row in rows)
-        for single in singles:
+        for single in singles.values():
             _see_finite(single)
-    except ModelError as fault:
+    except NonFiniteError as fault:
         return _refused(str(fault), Check("no NaN", False, 1.0, 0.0))
     finite = Check("no NaN", True, 0.0, 0.0)
     probe = _Probe(rows, singles, RELATIVE_LIMIT * comparisons.spread(singles[0]))
@@ -191,7 +206,7 @@ def _packing_verdict(lm: CausalLM, probe: _Probe) -> Certificate:
     while keep >= SHORTEST:
         try:
             rows = [row[:keep] for row in probe.rows]
-            gap = comparisons.packing_gap(lm, rows, dict(enumerate(probe.singles)))
+            gap = comparisons.packing_gap(lm, rows, probe.singles)
         except (TypeError, ValueError, RuntimeError) as fault:
             # Bloom, Falcon with ALiBi, Mamba: no positions, or no mask of four dimensions.
             return _canonical_only(f"packed rows cannot be computed: {_first_line(fault)}")
@@ -219,7 +234,8 @@ def _packing_verdict(lm: CausalLM, probe: _Probe) -> Certificate:
 
 def _other_ways(lm: CausalLM, probe: _Probe, *, bf16: bool) -> tuple[Check, ...]:
     """What others do with a model, and whether it bears it."""
-    rows, singles = probe.rows[1:4], probe.singles[1:4]
+    rows = probe.rows[1 : 1 + OTHER_ROWS]
+    singles = [probe.singles[number] for number in range(1, 1 + len(rows))]
     ways: dict[str, Callable[[], float]] = {
         "batched equals single": lambda: comparisons.batched_gap(lm, rows, singles),
         "padded equals unpadded": lambda: comparisons.padded_gap(lm, rows, singles),
@@ -236,8 +252,11 @@ def _other_ways(lm: CausalLM, probe: _Probe, *, bf16: bool) -> tuple[Check, ...]
 def _tried(name: str, way: Callable[[], float], limit: float) -> Check:
     try:
         gap = way()
-    except Exception:  # not one of our ways: a model may fail there in any manner
+    except Exception as fault:  # not one of our ways: a model may fail there in any manner
         gap = comparisons.MOST
+        if out_of_memory(fault) or out_of_memory(fault.__cause__ or fault):
+            name += " (too little memory to try)"
+            release()
     return Check(name, gap <= limit, gap, limit, needed=False)
 
 

@@ -15,14 +15,14 @@ from emoloom.config import Config
 from emoloom.planning.plan import PlannedStage
 from emoloom.planning.probe_record import Probe
 
-FORWARDS = 3.8
+FORWARDS = 3.3
 """Packed forwards for a row of a trained candidate (ours: DESIGN 5, SmolLM2-135M)."""
 
 COMPARED = 512
 """Positions that a margin is measured at (`preflight.MIN_POSITIONS`)."""
 
-CERTIFIED_PACK = 1600
-"""Tokens of the pack that a certificate compares (`preflight.PACK_TOKENS`)."""
+TRIED = 3
+"""Rows that batches and padding are tried with (`preflight.OTHER_ROWS`)."""
 
 BYTES = 4
 """Of one parameter on the disk."""
@@ -167,16 +167,30 @@ def _training(config: Config, stage: PlannedStage, probe: Probe) -> Parts:
 
 
 def _certificate(config: Config, _stage: PlannedStage, probe: Probe) -> Parts:
-    """`preflight`: rows alone, a pack of them, causality, batches, padding, a cache."""
-    head, longest = probe.head_tokens, _longest(config)
-    rows = min(31, max(2, math.ceil((CERTIFIED_PACK - head - longest) / probe.train_tokens)))
-    a_row = head + probe.train_tokens
+    """`preflight`: rows alone, a pack with them, causality, batches, padding, a cache."""
+    head, longest, a_row = (
+        probe.head_tokens,
+        _longest(config),
+        probe.head_tokens + probe.train_tokens,
+    )
+    alone = TRIED + _others_compared(longest, probe)
     parts = [
-        (head + longest + rows * a_row, probe.compare_seconds),
+        (head + longest + alone * a_row, probe.compare_seconds),
         (head + longest / 2 + 7 * a_row, probe.single_seconds),
     ]
-    packed = head + longest + rows * probe.train_tokens
-    return [*parts, (packed, probe.pack_seconds)] if probe.packs else parts
+    packed = (_compared_pack(config, probe), probe.pack_seconds)
+    return [*parts, packed] if probe.packs else parts
+
+
+def _others_compared(longest: float, probe: Probe) -> int:
+    """Rows that are compared beside the longest."""
+    return math.ceil(max(0.0, COMPARED - longest) / probe.train_tokens)
+
+
+def _compared_pack(config: Config, probe: Probe) -> float:
+    """Tokens of the pack that a margin is measured in: one of the decoder's size."""
+    rows = (config.decoding.pack_rows - 1) * probe.train_tokens
+    return min(probe.head_tokens + _longest(config) + rows, config.decoding.pack_tokens)
 
 
 def _heads(config: Config, stage: PlannedStage, probe: Probe) -> Parts:
@@ -191,14 +205,13 @@ def _answers(config: Config, stage: PlannedStage, probe: Probe) -> Parts:
     """Packed forwards, the margin, the audit; or one forward a token."""
     if not probe.packs or config.decoding.decoder == "canonical":
         return [_canonical(stage.units, probe.answer_tokens, probe)]
-    head, longest, decoding = probe.head_tokens, _longest(config), config.decoding
-    alone = 1 + math.ceil(max(0.0, COMPARED - longest) / probe.train_tokens)
-    whole = head + longest + (decoding.pack_rows - 1) * probe.train_tokens
+    head, longest = probe.head_tokens, _longest(config)
+    others = _others_compared(longest, probe)
     return [
         _drafted(config, stage.units, FORWARDS, probe),
         _canonical(stage.audited, probe.answer_tokens, probe),
-        (head + longest + (alone - 1) * (head + probe.train_tokens), probe.compare_seconds),
-        (min(whole, decoding.pack_tokens), probe.pack_seconds),
+        (head + longest + others * (head + probe.train_tokens), probe.compare_seconds),
+        (_compared_pack(config, probe), probe.pack_seconds),
     ]
 
 

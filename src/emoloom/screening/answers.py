@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
-from emoloom.decoding.audit import rows_to_audit
 from emoloom.decoding.verified import DecodeSettings
 from emoloom.models.device import device_facts
 from emoloom.models.logits import ModelError
@@ -20,7 +19,8 @@ from emoloom.runs.work import Meter, Outcome, Work
 from emoloom.screening.cache_facts import answer_cache
 from emoloom.screening.candidate_run import CandidateRun, has_heads
 from emoloom.screening.candidates import preflight, read_certificate, with_adapter
-from emoloom.screening.decoding_steps import DecodeJob, decode
+from emoloom.screening.decode_job import DecodeJob
+from emoloom.screening.decoding_steps import decode
 from emoloom.screening.head_answers import HEADS, SUFFIX, head_outputs
 from emoloom.screening.outputs import SELECT, read_answers, write_parts
 from emoloom.screening.training_work import train_work, trial_works
@@ -79,8 +79,9 @@ def cross_work(job: CandidateRun) -> Iterator[Work]:
 
 def _preflight_work(job: CandidateRun) -> Work:
     out = job.run.candidate(job.candidate.name) / "preflight.json"
-    longest = job.config.decoding.max_new_tokens
-    stage = job.stage("preflight", job.rows.hashes["train"], longest)
+    decoding = job.config.decoding
+    asked = [decoding.max_new_tokens, decoding.dtype]
+    stage = job.stage("preflight", job.rows.hashes["train"], asked)
 
     def make(advance: Meter) -> Outcome:
         for sibling in sorted((job.run.root / "candidates").iterdir()):
@@ -123,7 +124,6 @@ def _decode_job(job: CandidateRun, row_set: str, rows: tuple[Row, ...], rung: in
     # Zero-shot is shown, a rung drops, pairs and cross rows are side figures: the least number
     # holds where it ranks.
     least = decoding.audit_rows if row_set == SELECT and not rung else 0
-    chosen = rows_to_audit([row.id for row in rows], decoding.audit_share, least)
     return DecodeJob(
         rows=rows,
         certificate=read_certificate(job.folder() / "preflight.json"),
@@ -131,8 +131,9 @@ def _decode_job(job: CandidateRun, row_set: str, rows: tuple[Row, ...], rung: in
         settings=DecodeSettings(decoding.max_new_tokens, decoding.pack_rows, decoding.pack_tokens),
         hints=draft_hints(job, rows, row_set, heads=not rung) if trained else {},
         taught=taught_answers(job.rows.train) if trained else (),
-        audit=chosen if trained else (),
         inputs="",
+        audit_share=decoding.audit_share if trained else 0.0,
+        audit_rows=least if trained else 0,
         tuned=trained,
         dtype=decoding.dtype,
     )

@@ -128,7 +128,15 @@ def preflight(lm: CausalLM, train: Sequence[Row], config: Config, out: Path) -> 
         for row in rows
         if row.answer.labels and row.answer.vad
     ] or [_ANY_ANSWER]
-    certificate = certify(lm, [row.text for row in train], answers, config.decoding.max_new_tokens)
+    decoding = config.decoding
+    certificate = certify(
+        lm,
+        [row.text for row in train],
+        answers,
+        decoding.max_new_tokens,
+        (decoding.pack_rows, decoding.pack_tokens),
+        bf16=decoding.dtype == "bfloat16",
+    )
     write_json_atomic(out, certificate.to_dict())
     return certificate
 

@@ -7,6 +7,7 @@ import torch
 
 from emoloom.contract.schema import write_answer
 from emoloom.models.causal_lm import CausalLM, pack_rows, packed_forward, run
+from emoloom.models.memory import at_least, out_of_memory, release
 from emoloom.models.packing import fill_packs
 from emoloom.records import VAD, Output, Prediction, Row
 from emoloom.runs.work import Advance
@@ -66,7 +67,21 @@ def _packs(
 
 
 def _last_states(lm: CausalLM, prompts: Sequence[Sequence[int]]) -> torch.Tensor:
-    """Hidden states [R, D] at the last position of each prompt."""
+    """Hidden states [R, D] at the last position of each prompt; halves where memory runs out."""
+    try:
+        return _states(lm, prompts)
+    except (RuntimeError, MemoryError) as fault:
+        if not out_of_memory(fault):
+            raise
+        with at_least(lm.name, f"a prompt of {len(prompts[0])} tokens"):
+            if len(prompts) == 1:
+                raise
+    release()
+    half = len(prompts) // 2
+    return torch.cat([_last_states(lm, part) for part in (prompts[:half], prompts[half:])])
+
+
+def _states(lm: CausalLM, prompts: Sequence[Sequence[int]]) -> torch.Tensor:
     if len(prompts) == 1:
         ids_1T = torch.tensor([[*lm.prompter.head_ids, *prompts[0]]], device=lm.device)
         logits = run(lm, [ids_1T.shape[1] - 1], hidden=True, input_ids=ids_1T)
