@@ -78,14 +78,20 @@ def weight_blocks(
         np.asarray(strata, dtype=str), return_inverse=True, return_counts=True
     )
     order_N = np.argsort(stratum_N, kind="stable")
-    size_N, start_N = size[stratum_N[order_N]], (np.cumsum(size) - size)[stratum_N[order_N]]
+    size_N = size[stratum_N[order_N]].astype(np.float64)
+    start_N = (np.cumsum(size) - size)[stratum_N[order_N]]
     generator = np.random.default_rng(settings.seed)
     step = max(1, cells // max(1, n))
+    drawn_N, place_N = np.empty(n), np.empty(n, dtype=np.int64)
     for first in range(0, settings.draws, step):
-        b = min(step, settings.draws - first)
-        place_bN = start_N + (generator.random((b, n)) * size_N).astype(np.int64)
-        drawn_bN = order_N[place_bN] + n * np.arange(b)[:, None]
-        yield np.bincount(drawn_bN.ravel(), minlength=b * n).reshape(b, n).astype(np.float64)
+        weights_bN = np.empty((min(step, settings.draws - first), n))
+        for weights_N in weights_bN:  # a draw at a time stays in the processor's cache
+            generator.random(out=drawn_N)
+            np.multiply(drawn_N, size_N, out=drawn_N)
+            np.copyto(place_N, drawn_N, casting="unsafe")
+            np.add(place_N, start_N, out=place_N)
+            weights_N[order_N] = np.bincount(place_N, minlength=n)
+        yield weights_bN
 
 
 def resample(
