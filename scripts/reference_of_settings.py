@@ -108,6 +108,8 @@ def _type(field: Schema) -> str:
     if "anyOf" in field:
         kinds = [_type(option) for option in field["anyOf"] if option.get("type") != "null"]
         return " or ".join(kinds)
+    if "const" in field:
+        return code(str(field["const"]))
     if "enum" in field:
         return ", ".join(code(str(value)) for value in field["enum"])
     if field.get("type") == "array":

@@ -13,6 +13,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
     ("command", "said"),
     [
         ("verify.py --answers 400 --entries 2 --draws 100 --times 1", "2 entries x 200 rows"),
+        ("verify.py --answers 12000 --entries 200 --draws 100 --times 1", "200 entries x 60 rows"),
         ("build.py --rows 300 --near-rows 200", "write all with weak VAD"),
     ],
 )
@@ -27,3 +28,5 @@ def test_a_benchmark_runs_to_its_end(command: str, said: str, tmp_path: Path) ->
     )
     assert done.returncode == 0, done.stderr
     assert said in done.stdout
+    if script == "verify.py":
+        assert done.stdout.startswith("verified: ")

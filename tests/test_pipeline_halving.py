@@ -1,11 +1,15 @@
 """Rungs and trials through a whole screen: who is dropped, what it costs, and stops on the way."""
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
 from emoloom.errors import ExitCode
 from emoloom.runs.directory import sha256_file
+from emoloom.verification import verify_run
+from forging import ANSWER, edit, edit_answer, seal
 from tiny_screen import (
     Watch,
     assert_same_results,
@@ -183,6 +187,9 @@ def test_trials_choose_a_rate_for_each_candidate_and_are_charged(tmp_path, finis
     assert all(charged[f"rate-{n}"]["units"] == 1 for n in (1, 2, 3)), "0.9 of 5 steps, by three"
     plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
     assert plan["learning_rate"].startswith("the best of 0.003, 0.0001, 0.01 for each candidate")
+    shown = (folder / "report.html").read_text(encoding="utf-8")
+    assert "Learning rates tried" in shown
+    assert shown.count(">taken<") == 1
     names = {
         s["name"] for s in json.loads((folder / "manifest.json").read_text("utf-8"))["subject"]
     }
@@ -210,6 +217,68 @@ def test_the_manifest_binds_rungs_and_their_checkpoints(halved):
     assert not [name for name in digests if "/training/" in name]
     called = call("verify", folder)
     assert called.code == 0, called
+
+
+def test_the_manifest_says_which_adapter_answered_a_rung(halved):
+    _, folder, _ = halved
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    answers = {one["file"]: one for one in manifest["predicate"]["answers"]}
+    for name in ("m1.sft", "m2.sft", "m3.sft"):
+        found = answers[f"candidates/{name}/rows/select-1.jsonl"]
+        checkpoint = folder / f"candidates/{name}/rungs/1/checkpoint"
+        assert found["adapter"] == {
+            path.relative_to(folder).as_posix(): sha256_file(path) for path in checkpoint.iterdir()
+        }
+        gold = folder / "data/select.jsonl"
+        assert found["answers_to"] == {"file": "data/select.jsonl", "sha256": sha256_file(gold)}
+        assert found["made_on"]["device"] == "cpu"
+
+
+LIKELY = ANSWER.replace("joy", "admiration").replace("0.91", "0.49").replace("0.60", "0.51")
+"""Right of the rung's rows more often than not."""
+
+
+@pytest.fixture
+def a_halved_run(halved, tmp_path):
+    return Path(shutil.copytree(halved[1], tmp_path / "copy"))
+
+
+def rung_of(change):
+    def changed(record):
+        change(record["rungs"][0])
+
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (rung_of(lambda rung: rung["scores"].update({"m1.sft": 0.99})), "scores.m1.sft: stated"),
+        (rung_of(lambda rung: rung.update(promoted=rung["dropped"][:1])), "promoted[0]: stated"),
+        (rung_of(lambda rung: rung.update(rows=8)), "rows: stated 8"),
+        (rung_of(lambda rung: rung["scores"].pop(rung["promoted"][0])), "is not in it"),
+        (rung_of(lambda rung: rung["scores"].update(x=0.5)), "x never reached it"),
+        (lambda record: record["rungs"].append(record["rungs"][0]), "it has 2 rungs"),
+        (lambda record: record["rungs"].clear(), "it has 0 rungs of 1"),
+        (lambda record: record.clear(), "it cannot be computed"),
+    ],
+)
+def test_a_forged_rung_is_named(a_halved_run, change, said):
+    """With its hash fixed: it fails by what the answers say."""
+    edit(a_halved_run / "rungs.json", change)
+    seal(a_halved_run)
+    found = [one for one in verify_run(a_halved_run).findings if one.fails]
+    assert [one for one in found if one.file == "rungs.json" and said in one.what], found
+
+
+def test_an_answer_to_a_rung_edited_with_its_hash_is_named(a_halved_run):
+    rungs = json.loads((a_halved_run / "rungs.json").read_text(encoding="utf-8"))["rungs"]
+    loser = rungs[0]["dropped"][0]
+    for place in range(4):
+        edit_answer(a_halved_run, loser, place, LIKELY, "select-1")
+    seal(a_halved_run)
+    found = [one for one in verify_run(a_halved_run).findings if one.fails]
+    assert any(one.file == "rungs.json" and loser in one.what for one in found), found
 
 
 def test_settings_of_rungs_and_trials_that_cannot_be_used(tmp_path):

@@ -1,9 +1,14 @@
 """A screen whose candidates are trained with several seeds."""
 
 import json
+import shutil
 
 import pytest
 
+from emoloom.metrics.signature import Signature
+from emoloom.runs.directory import sha256_file
+from emoloom.verification import verify_run
+from forging import edit, seal
 from tiny_screen import (
     Watch,
     assert_same_results,
@@ -41,6 +46,38 @@ def test_each_candidate_is_trained_with_each_seed_and_ranks_once(seeded):
     assert board["verdict"]["seeds"] == 3
     assert "over 3 seeds and 8 rows" in board["verdict"]["text"]
     assert "|trainings:3,4,5|" in board["signature"]
+
+
+def test_a_mean_has_scores_signatures_and_the_rows_of_each_training(seeded):
+    run = seeded / "run"
+    scores = json.loads((run / "candidates/one.sft/scores.json").read_text(encoding="utf-8"))
+    entry = entries_of(run)["one.sft"]
+    assert scores["score"]["value"] == pytest.approx(entry["score"]["value"], abs=1e-6)
+    assert (scores["trainings"], scores["n"]) == (entry["trainings"], entry["n"])
+    trainings = scores["rows"]["select"]["trainings"]
+    assert list(trainings) == NAMES
+    for name, linked in trainings.items():
+        assert linked["file"] == f"candidates/{name}/rows/select.jsonl"
+        assert linked["sha256"] == sha256_file(run / linked["file"])
+    assert scores["rows"]["select"]["gold"]["file"] == "data/select.jsonl"
+    assert {"score", "strict.micro_f1", "per_label"} <= scores["signatures"].keys()
+    for key, text in scores["signatures"].items():
+        found = dict(Signature.parse(text).pairs)
+        assert (found["number"], found["entry"]) == (key, "one.sft")
+        assert found["answers"] == "+".join(
+            f"{one['file']}@{one['sha256'][:12]}" for one in trainings.values()
+        )
+
+
+def test_a_mean_that_was_altered_with_its_hash_is_named(seeded, tmp_path):
+    folder = shutil.copytree(seeded / "run", tmp_path / "copy")
+    file = "candidates/one.sft/scores.json"
+    edit(folder / file, lambda record: record["score"].update(value=0.99))
+    seal(folder)
+    found = [one for one in verify_run(folder).findings if one.fails]
+    (number,) = [one for one in found if one.file == file]
+    assert number.kind == "number"
+    assert "score.value: stated 0.99" in number.what
 
 
 def test_trainings_differ_by_the_seed_alone(seeded, finished_run):

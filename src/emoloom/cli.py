@@ -155,9 +155,9 @@ def report(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Run folder.")],
 ) -> None:
     """Write the report of a run folder again; prints its path."""
-    from emoloom.report.page import write_report
+    from emoloom.report.page import redraw_report
 
-    typer.echo(write_report(folder))
+    typer.echo(redraw_report(folder))
 
 
 @app.command()

@@ -7,7 +7,7 @@ import difflib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -57,6 +57,9 @@ class Config(Settings):
     )
     threads: int = Field(
         2, ge=1, le=1024, description="CPU threads of the model; part of the run's identity."
+    )
+    engine: Literal["local"] = Field(
+        "local", description="Where units of work run: in processes of this machine."
     )
     workers: int = Field(
         1,

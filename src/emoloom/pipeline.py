@@ -19,6 +19,7 @@ from emoloom.auditing.facts import (
     run_signature,
 )
 from emoloom.auditing.links import scores_files
+from emoloom.auditing.reranking import EARLIER, earlier_rankings
 from emoloom.auditing.rescoring import config_rule
 from emoloom.config import MEND, Config, load_config
 from emoloom.corpora.labels import load_space
@@ -43,7 +44,7 @@ from emoloom.ranking.leaderboard import (
 )
 from emoloom.ranking.leaderboard_texts import to_csv, to_json, to_markdown
 from emoloom.ranking.rule import RankingRule
-from emoloom.report.page import write_report
+from emoloom.report.page import RANKED_PAGE, write_ranked_page, write_report
 from emoloom.row_sets.cross_spaces import check_cross
 from emoloom.row_sets.parts import PartChecks
 from emoloom.row_sets.polarity_set import check_pairs
@@ -106,9 +107,9 @@ def screen(config_path: Path, out: Path | None, progress: Progress) -> Screened:
         close_run(run, "stopped_by_budget" if context.engine.stopped else "done")
         facts = made_from(config, context.space, context.lexicon, ready.sources, ready.files)
         facts |= {"config_given": given_config(config_path), "entries": who}
-        write_manifest(run, facts)  # for the page, which shows it
-        write_report(run.root)
-        digest = write_manifest(run, facts)  # and binds the page
+        if earlier := earlier_rankings(run, [one["name"] for one in who]):
+            facts[EARLIER] = earlier
+        digest = close_folder(run, facts)
     code = ExitCode.BUDGET if context.engine.stopped else _exit_code(answered)
     return Screened(code, run.root, to_markdown(board), board.verdict, digest)
 
@@ -135,6 +136,20 @@ def plan(config_path: Path, out: Path, progress: Progress) -> Planned:
         forecast = planned.forecast
         close_run(run, "planned" if forecast.expected or forecast.unknown else "done")
     return planned
+
+
+def close_folder(run: RunDirectory, facts: dict[str, Any]) -> str:
+    """Manifest and page; the page shows what the manifest says, and is bound by it.
+
+    Returns:
+        The run's digest.
+    """
+    write_manifest(run, facts)
+    write_report(run.root)
+    digest = write_manifest(run, facts)
+    if (run.root / RANKED_PAGE).exists():
+        write_ranked_page(run.root)
+    return digest
 
 
 @contextmanager

@@ -17,15 +17,24 @@ from emoloom.auditing.comparing import (
 )
 from emoloom.auditing.entry_facts import read_entries
 from emoloom.auditing.links import scores_files
-from emoloom.auditing.reranking import Ranked, add_ranking, ranking_faults
+from emoloom.auditing.reranking import EARLIER, Ranked, add_ranking, ranking_faults
 from emoloom.auditing.rescoring import RawRun, read_raw, rescore
+from emoloom.auditing.rungs import rung_faults
 from emoloom.errors import UserError
+from emoloom.ranking.halving import RUNGS
 from emoloom.ranking.leaderboard_texts import to_csv, to_json, to_markdown
-from emoloom.report.page import RANKED_PAGE, render_page, write_ranked_page
+from emoloom.report.page import (
+    DRAWN_BY,
+    RANKED_PAGE,
+    ranked_page,
+    render_page,
+    write_ranked_page,
+)
 from emoloom.runs.bound_facts import check_facts
-from emoloom.runs.provenance import MANIFEST, PAGE, code_sha256
+from emoloom.runs.provenance import MANIFEST, PAGE, RANKINGS, code_sha256
 from emoloom.runs.verify import (
     Finding,
+    Kind,
     Manifest,
     check_hashes,
     how_it_ended,
@@ -176,7 +185,12 @@ def _check_scores(root: Path, manifest: Manifest, page: bool) -> _Scored:
         return _Scored((Finding("contradiction", "", f"scores cannot be computed: {error}"),))
     stated = {"leaderboard.json": json.loads(to_json(board))}
     stated |= {f"candidates/{name}/scores.json": made[name] for name in made}
-    found = check_facts(root, manifest, _object(root / "run.json"))
+    record = _object(root / "run.json")
+    found = check_facts(root, manifest, record)
+    codes = record.get("code_sha256")
+    if isinstance(codes, list) and len(codes) > 1:
+        what = f"calls of this run were made by {len(codes)} states of the code"
+        found.append(Finding("unchecked", "run.json", what))
     for name, computed in stated.items():
         left_out = ("polarity", "polarity_pairs", "ablations") if raw.unchecked else ()
         found += _json_findings(root, name, computed, left_out)
@@ -184,10 +198,35 @@ def _check_scores(root: Path, manifest: Manifest, page: bool) -> _Scored:
         found.append(Finding("unchecked", "", raw.unchecked))
     else:
         found += _text_findings(root, to_csv(board), to_markdown(board))
-    found += [Finding("number", name, what) for name, what in ranking_faults(raw)]
+    found += _rung_findings(root, raw)
+    earlier = _earlier(manifest)
+    added = {f"{RANKINGS}/{one.name}" for one in (root / RANKINGS).glob("*.json")}
+    found += [Finding("number", name, what) for name, what in ranking_faults(raw, earlier)]
+    for name in earlier:
+        kind: Kind = "unchecked" if name in added else "missing"
+        found.append(Finding(kind, name, _OTHER_SCORES))
     answers = sum(len(entry.row_ids) for entry in raw.entries)
     found += _page_findings(root, manifest, drawn=page or answers <= PAGE_ANSWERS)
     return _Scored(tuple(found), answers, count_numbers(list(stated.values())))
+
+
+def _rung_findings(root: Path, raw: RawRun) -> Iterator[Finding]:
+    if raw.config.halving.rungs == 1:
+        return
+    try:
+        for what in rung_faults(raw, _object(root / RUNGS)):
+            yield Finding("number", RUNGS, what)
+    except (UserError, *_READ_FAULTS) as error:
+        yield Finding("number", RUNGS, f"it cannot be computed: {error}")
+
+
+_OTHER_SCORES = "it ranks scores of an earlier call of this run, which went on since"
+
+
+def _earlier(manifest: Manifest) -> dict[str, str]:
+    """Rankings that the run was continued behind: file to sha256."""
+    found = manifest.predicate.get(EARLIER)
+    return {str(name): str(of) for name, of in found.items()} if isinstance(found, dict) else {}
 
 
 def _json_findings(
@@ -244,7 +283,10 @@ def _page_findings(root: Path, manifest: Manifest, *, drawn: bool) -> Iterator[F
         except _READ_FAULTS as error:
             yield Finding("altered", name, f"it cannot be read: {error}")
             continue
-        computed = render_page(root, rankings=name == RANKED_PAGE)
+        if name == RANKED_PAGE and f"{DRAWN_BY}{code_sha256()} -->" not in stated[-200:]:
+            yield Finding("unchecked", name, "it was drawn by other code")
+            continue
+        computed = ranked_page(root) if name == RANKED_PAGE else render_page(root)
         for what in list(text_differences(stated, computed))[:1]:
             yield Finding("altered", name, f"it is not the page of these files: {what}")
 

@@ -197,6 +197,13 @@ def test_a_run_made_by_other_code_says_what_was_not_checked(a_run):
     assert "made by other code" in found.what
 
 
+def test_a_run_whose_calls_were_made_by_several_states_of_the_code_says_so(a_run):
+    edit(a_run.folder / "run.json", lambda record: record["code_sha256"].append("0" * 64))
+    seal(a_run.folder)
+    found = {(one.kind, one.file): one.what for one in verify_run(a_run.folder).findings}
+    assert found["unchecked", "run.json"] == "calls of this run were made by 2 states of the code"
+
+
 def test_without_the_runs_lexicon_polarity_alone_is_not_checked(a_run):
     manifest = json.loads((a_run.folder / "manifest.json").read_text(encoding="utf-8"))
     lexicon = manifest["predicate"]["lexicon"] | {"sha256": "1" * 64}

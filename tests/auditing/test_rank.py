@@ -7,11 +7,12 @@ import pytest
 from emoloom.auditing import reranking
 from emoloom.auditing.reranking import parse_weights
 from emoloom.errors import UserError
+from emoloom.report import page as report_page
 from emoloom.report.page import RANKED_PAGE
-from emoloom.runs.provenance import PAGE
+from emoloom.runs.provenance import PAGE, code_sha256
 from emoloom.verification import rank_run, verify_run
 from forging import edit, edit_answer, seal
-from tiny_screen import call, entries_of, tree
+from tiny_screen import call, entries_of, run_screen, tree, write_config
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -59,6 +60,28 @@ def test_a_ranked_run_is_screened_and_reported_again_and_stays_verified(a_run):
     ((name, what),) = named(a_run.folder)
     assert name == RANKED_PAGE
     assert what.startswith("it is not the page of these files")
+
+
+def test_a_page_that_other_code_draws_does_not_take_the_place_of_the_bound_one(a_run, monkeypatch):
+    """Else `report` of a newer emoloom would break what `verify` checks."""
+    page = (a_run.folder / PAGE).read_bytes()
+    drawn = report_page.render_page
+    monkeypatch.setattr(
+        report_page, "render_page", lambda *a, **k: drawn(*a, **k).replace("Overview", "Summary")
+    )
+    called = call("report", a_run.folder)
+    assert called.out.strip() == str(a_run.folder / RANKED_PAGE)
+    assert (a_run.folder / PAGE).read_bytes() == page
+    assert "Summary" in (a_run.folder / RANKED_PAGE).read_text("utf-8")
+    ranked = a_run.folder / RANKED_PAGE
+    ranked.write_text(ranked.read_text("utf-8").replace(code_sha256(), "0" * 64), "utf-8")
+    monkeypatch.undo()
+    verdict = verify_run(a_run.folder)
+    assert verdict.holds, verdict.findings
+    assert {one.file: one.kind for one in verdict.findings} == {RANKED_PAGE: "unchecked"}
+    (a_run.folder / PAGE).write_text("spoilt", encoding="utf-8")
+    assert call("report", a_run.folder).out.strip() == str(a_run.folder / PAGE)
+    assert (a_run.folder / PAGE).read_bytes() == page, "what is damaged is drawn again"
 
 
 def test_what_a_killed_rank_left_is_told_and_fails_nothing(a_run):
@@ -116,6 +139,39 @@ def test_rankings_are_numbered_and_a_taken_number_is_passed(a_run, monkeypatch):
         f"000{n}.json" for n in (1, 2, 3, 4)
     ]
     assert verify_run(a_run.folder).holds
+
+
+def test_a_ranking_from_before_a_run_went_on_is_told_and_stays(tmp_path):
+    """Ranked where the budget had stopped it: the scores are others when it has gone on."""
+    changes = {"models": [{"source": f"random:tiny@{n}", "name": f"m{n}"} for n in (1, 2)]}
+    changes |= {"recipes": ["sft"]}
+    whole, folder = write_config(tmp_path / "whole.yaml", **changes), tmp_path / "run"
+    run_screen(whole, tmp_path / "reference")
+    costs = json.loads((tmp_path / "reference/costs.json").read_text(encoding="utf-8"))
+    first = sum(one.get("tokens", 0) for one in costs["stages"] if one["candidate"] == "m1.sft")
+    probes = sum(one.get("tokens", 0) for one in costs["stages"] if one["stage"] == "probe")
+    small = write_config(tmp_path / "small.yaml", **changes, budget={"tokens": first + probes})
+    assert call("screen", small, "--out", folder).code == 3
+    assert [e["status"] for e in entries_of(folder).values() if e["kind"] == "candidate"] == [
+        "scored",
+        "not_done",
+    ]
+    rank_run(folder, (0.7, 0.3))
+    call("report", folder)
+    before = (folder / FIRST).read_bytes()
+    assert call("screen", whole, "--out", folder).code == 0
+    verdict = verify_run(folder)
+    assert verdict.holds, verdict.findings
+    (told,) = [one for one in verdict.findings if one.file == FIRST]
+    assert told.kind == "unchecked"
+    assert "of an earlier call of this run" in told.what
+    assert (folder / FIRST).read_bytes() == before
+    assert "of scores before the run went on" in (folder / RANKED_PAGE).read_text("utf-8")
+    rank_run(folder, (0.7, 0.3))
+    assert verify_run(folder).holds
+    assert (folder / RANKED_PAGE).read_text("utf-8").count("of scores before the run went on") == 1
+    edit(folder / FIRST, change_score)
+    assert {file for file, _ in named(folder)} == {FIRST, RANKED_PAGE}
 
 
 def change_score(record):

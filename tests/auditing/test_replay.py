@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from emoloom.auditing.replay import ROUNDING
 from emoloom.verification import replay_run
 from forging import edit, edit_answer, seal
 from tiny_screen import call, lines_of
@@ -48,13 +49,27 @@ def test_a_forged_answer_differs(a_run):
     assert {row.outcome for row in rows.values() if row.id != row_id} == {"equal"}
 
 
-def test_within_the_margin_it_is_a_near_tie(a_run):
-    """With a margin above every gap, any other token is one."""
+def test_within_the_margin_it_is_a_near_tie(a_run, monkeypatch):
+    """With a margin above every gap, and rounding as large, any other token is one."""
+    monkeypatch.setitem(ROUNDING, "float32", 1e9)
     row_id = forged(a_run.folder)
     preflight = a_run.folder / "candidates/one.sft/preflight.json"
     edit(preflight, lambda record: record.update(tie_margin=1e9))
     rows = replay_run(a_run.folder, 99, 0, silent)
     assert {row.id for row in rows if row.outcome == "near-tie"} == {row_id}
+
+
+def test_a_margin_that_the_folder_states_is_not_believed_beyond_rounding(a_run):
+    """Else whoever edits an answer would state a margin that excuses it."""
+    row_id = forged(a_run.folder)
+    preflight = a_run.folder / "candidates/one.sft/preflight.json"
+    edit(preflight, lambda record: record.update(tie_margin=1e9))
+    edit(
+        a_run.folder / "costs.json",
+        lambda record: [cost.update(tie_margin=1e9) for cost in record["decode"].values()],
+    )
+    rows = replay_run(a_run.folder, 99, 0, silent)
+    assert {row.id for row in rows if row.outcome == "differs"} == {row_id}
 
 
 def test_the_command_says_each_row_and_the_seed(finished_run):

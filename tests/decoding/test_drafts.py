@@ -115,6 +115,24 @@ def test_n_grams_of_earlier_answers(prompter):
     assert drafter.propose(RowDraft(), (7, 105, 106, 107)) == (9,)  # last seen wins
 
 
+def test_what_training_and_the_instruction_showed_is_known_before_any_answer(prompter):
+    taught = parse_output(LINES[0], SPACE)
+    assert isinstance(taught, Prediction)
+    drafter = contract_drafter(prompter, answers=[taught])
+    line, head = prompter.answer(LINES[0]).ids, tuple(prompter.head_ids)
+    assert drafter.memory.propose(line[:12]) == line[12 : 12 + MOST]
+    start = next(k for k in range(len(head)) if head.count(head[k + 2]) == 1)
+    assert drafter.memory.propose(head[start : start + 3])[:5] == head[start + 3 : start + 8]
+
+
+def test_a_finished_answer_is_known_to_the_next_row(prompter):
+    drafter = contract_drafter(prompter)
+    prose = prompter.answer("I would say that this is anger, if anything").ids
+    assert drafter.propose(RowDraft(), prose[:6]) == ()
+    drafter.finished(RowDraft(), prose)
+    assert drafter.propose(RowDraft(), prose[:6]) == prose[6 : 6 + MOST]
+
+
 def test_an_answer_that_repeats_itself_is_followed(prompter):
     drafter = contract_drafter(prompter)
     assert drafter.propose(RowDraft(), (1, 2, 3, 4, 1, 2, 3)) == (4, 1, 2, 3) * 6

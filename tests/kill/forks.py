@@ -25,24 +25,9 @@ from pathlib import Path
 from typing import Any
 
 from forked_process import Begun
+from screens import SCREENS, SCREENS_OF_A_WORKER, WORKER
 
 from tiny_screen import assert_same_results, write_config
-
-SCREENS: dict[str, dict[str, Any]] = {
-    "plain": {},
-    "checkpoints": {
-        "seed": 4,
-        "training": {"batch_rows": 2, "learning_rate": 3e-3, "max_text_tokens": 24}
-        | {"lora_rank": 4, "checkpoint_steps": 1},
-        "recipes": ["sft"],
-    },
-    "full recipe": {"seed": 5, "recipes": ["full-recipe"]},
-}
-"""Changes to the small screen of `tiny_screen`: the kills go round them."""
-
-WORKER = "worker"
-SCREENS_OF_A_WORKER: dict[str, dict[str, Any]] = {WORKER: {"workers": 1, "recipes": ["sft"]}}
-"""The models in a process of their own, as a screen has it by default: seconds more each time."""
 
 SIZES = (300, 5_000, 30_000, 120_000, 400_000)
 """Largest size of a file in bytes, in turn: from no file at all to all but the largest."""

@@ -45,7 +45,7 @@ def test_runs_killed_at_random_moments_end_byte_for_byte_the_same(tmp_path):
     found = forked(tmp_path / "kills", "kills", "--count", KILLS, "--seed", 20260101)
     print(found)  # noqa: T201 (where the kills fell)
     assert found["kills"] == KILLS
-    assert found["runs"] >= 3, "every screen was run"
+    assert found["runs"] >= 5, "every screen was run"
     stages = set(found["hit"]) - {"before", "between"}
     assert len(stages) >= 3, f"the kills fell on {found['hit']}"
 

@@ -7,10 +7,11 @@ import pytest
 from emoloom.config import Config, parse_config
 from emoloom.config_budget import BudgetConfig
 from emoloom.planning.budget import Spent
-from emoloom.planning.forecast import FORWARDS, make_forecast, packs_of
+from emoloom.planning.forecast import make_forecast
 from emoloom.planning.forecast_texts import forecast_lines, forecast_table, limits
 from emoloom.planning.plan import PlannedStage
 from emoloom.planning.probe_record import Probe, read_probe
+from emoloom.planning.stage_costs import FORWARDS, packs_of
 from tiny_screen import SETTINGS
 
 PROBE = Probe(
@@ -26,6 +27,8 @@ PROBE = Probe(
     shown_tokens=10,
     adapter_parameters=2**18,
     loaded_mb=500,
+    forward_mb=80,
+    forward_probe_tokens=400,
     step_mb=100,
     step_probe_tokens=200,
 )
@@ -134,9 +137,41 @@ def test_workers_share_the_wall_time_but_not_one_candidate():
 
 def test_memory_and_disk():
     found = forecast(stage(train_rows=40))
-    assert found.memory_mb == 500 + 100 * 300 / 200
+    assert found.stages[0].memory_mb == found.memory_mb == 500 + 100 * 300 / 200
+    assert found.stages[0].disk_mb == 1
     assert found.disk_mb == 1 + 6
-    assert forecast(stage(train_rows=40), halving={"rungs": 2}).disk_mb == 1 * (2 + 3) + 6
+    rungs = (stage("train-1", train_rows=40, rung=1), stage(train_rows=40))
+    assert forecast(*rungs, halving={"rungs": 2}).disk_mb == 1 * (2 + 3) + 6
+    assert forecast(stage("rate-1", train_rows=40)).stages[0].disk_mb == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "tokens", "left"),
+    [
+        ("certificate", 100 + 100 + 7 * 50, 0.0),
+        ("answers", 100 + 100 + 7 * 50, 2**14 * (64 + 4 * 30) / 2**20),
+        ("shown", 100 + 100 + 7 * 50, 2**14 * (64 + 4 * 30) / 2**20),
+        ("heads", 400, 2**14 * (64 + 4 * 30) / 2**20),  # its packs are smaller than the probe's
+    ],
+)
+def test_memory_and_disk_of_stages_that_do_not_train(kind, tokens, left):
+    found = forecast(stage("select", kind, 2**14))
+    (one,) = found.stages
+    assert one.memory_mb == found.memory_mb == pytest.approx(500 + 80 * tokens / 400)
+    assert one.disk_mb == found.disk_mb == pytest.approx(left, abs=1e-3)
+
+
+def test_where_nothing_is_packed_the_longest_row_alone_is_held():
+    (one,) = forecast(
+        stage("select", "answers", 4),
+        probe=replace(PROBE, pack_seconds=-1, forward_probe_tokens=50),
+    ).stages
+    assert one.memory_mb == 500 + 80 * 200 / 50
+
+
+def test_a_copied_certificate_holds_nothing():
+    (one,) = forecast(stage("preflight", "certificate", 1, copied=True)).stages
+    assert (one.memory_mb, one.disk_mb) == (0, 0)
 
 
 @pytest.mark.parametrize(("rows", "packs"), [(0, 0), (1, 1), (4, 1), (5, 2), (8, 2)])
@@ -182,8 +217,10 @@ def test_lines_for_people():
     assert first.startswith("forecast: about 32 s for 1 stage (32 accelerator-seconds, 3,000 tok")
     assert "does not hold" in second
     table = forecast_table(found)
-    assert table[0].split() == ["stage", "candidate", "seconds", "tokens"]
-    assert table[1].split() == ["train", "m.sft", "32.0", "3,000", "once", "promoted"]
+    columns = "stage candidate seconds tokens MiB held MiB left"
+    assert table[0].split() == columns.split()
+    numbers = ["32.0", "3,000", "650", "1.00"]
+    assert table[1].split() == ["train", "m.sft", *numbers, "once", "promoted"]
 
 
 def test_a_probe_is_read_back_or_not_at_all():

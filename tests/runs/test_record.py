@@ -47,6 +47,13 @@ def test_a_new_run_is_begun_and_later_continued(run):
     assert events_of(run) == ["started", "continued"]
 
 
+def test_the_code_of_every_call_is_kept(run):
+    for code in ("a", "a", "b", "a"):
+        open_run(run, "id", {"name": "n", "code_sha256": [code]})
+        finish_a_stage(run)
+    assert record_of(run)["code_sha256"] == ["a", "b"]
+
+
 @pytest.mark.parametrize("status", ["done", "stopped_by_budget", "interrupted", "failed"])
 def test_how_a_run_ended_is_kept_with_the_rest(run, status):
     open_run(run, "id", {"name": "n"})

@@ -148,6 +148,7 @@ def test_every_training_setting_is_in_the_fingerprint():
         "max_new_tokens",
         "pack_rows",
         "pack_tokens",
+        "first_rows",
     }
 
 

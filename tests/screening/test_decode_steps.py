@@ -132,6 +132,7 @@ def test_finished_rows_are_not_decoded_again(tmp_path, rows, monkeypatch, cut):
         b"\x00\x00\n",
         b"[1]\n",
         b"{}\n",
+        b"[" * 100_000 + b"\n",
         b'{"id":"a/10"}\n',
         b'{"id":["a"],"output":"","forwards":1,"tokens_computed":1,"near_ties":0,"truncated":0,"decided":1}\n',
     ],

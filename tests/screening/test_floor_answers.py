@@ -4,11 +4,11 @@ from dataclasses import replace
 
 from asked_rows import SPACE, row
 from emoloom.records import ParseFailure, Prediction
+from emoloom.row_sets.spread import spread
 from emoloom.runs.directory import (
     RunDirectory,
     write_jsonl_atomic,
 )
-from emoloom.screening.answers import spread
 from emoloom.screening.floor_work import floor_work
 from emoloom.screening.outputs import read_answers
 

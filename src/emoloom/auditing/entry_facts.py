@@ -67,7 +67,8 @@ def read_entries(value: object) -> list[dict[str, Any]]:
             )
         if not all(isinstance(entry.get(k), str | None) for k in ("base", "weights_sha256")):
             raise UserError("the manifest's `entries` cannot be read")
-        if not all(_FOLDER.fullmatch(entry[key]) for key in ("name", "made_by")):
+        pooled = entry["pooled"] or entry["name"]
+        if not all(_FOLDER.fullmatch(one) for one in (entry["name"], entry["made_by"], pooled)):
             raise UserError(f"the manifest's entry {entry['name']!r} has no name of a folder")
     return entries
 

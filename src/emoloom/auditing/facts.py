@@ -22,7 +22,7 @@ from emoloom.screening.cross_set import cross_signature
 from emoloom.sources.model_files import ModelFiles
 from emoloom.supervision.lexicon import Lexicon
 
-SETTINGS_WITHOUT_EFFECT = ("budget", "cache", "workers")
+SETTINGS_WITHOUT_EFFECT = ("budget", "cache", "engine", "workers")
 """Top-level settings that change no answer and no score: a run may be continued with others."""
 
 
@@ -50,6 +50,7 @@ def run_facts(config: Config, space: LabelSpace, lexicon: Lexicon) -> dict[str, 
         "config": config.in_force(),
         "emoloom_version": __version__,
         "packages": package_versions(),
+        "code_sha256": [code_sha256()],
         "created_with": {"threads": config.threads, **machine()},
         "contract_version": CONTRACT_VERSION,
         "label_space": {"name": space.name, "labels": list(space.labels)},

@@ -26,7 +26,7 @@ def scores_files(
 ) -> dict[str, dict[str, Any]]:
     """The JSON object of `scores.json` of each scored entry, by name, its numbers linked.
 
-    Means over trainings have no answers of their own: leaderboard.json alone has them.
+    Those of a mean over trainings are linked to the answers of each training.
 
     Args:
         run: the folder, with the files of answers.
@@ -35,11 +35,39 @@ def scores_files(
         made_by: the entries as the manifest has them (`entry_facts.entry_facts`).
     """
     known = {one["name"]: one for one in made_by}
+    made = {}
+    for entry in board.entries:
+        name, trainings = entry.scored.source.name, entry.scored.source.trainings
+        if entry.scored.source.status == "scored":
+            links = (
+                mean_links(run, entry, signature)
+                if trainings
+                else number_links(run, entry, signature, known[name])
+            )
+            made[name] = entry.scores_file() | links
+    return made
+
+
+def mean_links(run: RunDirectory, entry: Entry, signature: Signature) -> dict[str, Any]:
+    """`number_links` of a mean over several trainings.
+
+    Returns:
+        `rows`: the file of answers of each training, by its name, and the file of gold rows.
+        `signatures`: as there; the answers are those of all trainings.
+    """
+    name, trainings = entry.scored.source.name, entry.scored.source.trainings
+    linked = {one: _linked(run, one, SELECT) for one in trainings}
+    files = [
+        f"{one['answers']['file']}@{_short(one['answers']['sha256'])}" for one in linked.values()
+    ]
+    behind = signature.extended(("entry", name), ("answers", "+".join(files)))
+    rows = {
+        "trainings": {one: found["answers"] for one, found in linked.items()},
+        "gold": linked[trainings[0]]["gold"],
+    }
     return {
-        entry.scored.source.name: entry.scores_file()
-        | number_links(run, entry, signature, known[entry.scored.source.name])
-        for entry in board.entries
-        if entry.scored.source.status == "scored" and not entry.scored.source.trainings
+        "rows": {SELECT: rows},
+        "signatures": number_signatures(behind, _numbers(entry, SELECT)),
     }
 
 

@@ -12,6 +12,7 @@ from emoloom.decoding.replaying import decode_again
 from emoloom.errors import UserError
 from emoloom.models.causal_lm import CausalLM
 from emoloom.models.precision import in_bfloat16
+from emoloom.models.preflight import BF16_LIMIT, RELATIVE_LIMIT, TIE_FACTOR
 from emoloom.records import Row
 from emoloom.runs.directory import read_complete_lines
 from emoloom.screening.candidates import (
@@ -21,9 +22,14 @@ from emoloom.screening.candidates import (
     read_certificate,
     with_adapter,
 )
+from emoloom.screening.outputs import SELECT
 from emoloom.sources.model_files import ModelFiles, get_model
 
 _HASHES = ("weights_sha256", "tokenizer_sha256", "config_sha256")
+
+ROUNDING = {"float32": 2 * TIE_FACTOR * RELATIVE_LIMIT, "bfloat16": 2 * BF16_LIMIT}
+"""Largest gap, in standard deviations of the model's own logits, that another machine's rounding
+may decide otherwise (ours): a margin is stated by the folder, and whoever altered it states any."""
 
 Say = Callable[[str], None]
 
@@ -88,10 +94,13 @@ def replay(
         own_code = replace(candidate.model, trust_remote_code=False)
         files = get_model(own_code, say=say)
         _check_model(files, candidate, predicate)
-        lm, margin = _as_it_was(raw, candidate, files)
-        for asked in chosen:
-            if asked.candidate == candidate:
-                yield _again(lm, asked, margin, raw.config.decoding.max_new_tokens)
+        tuned = _tuned(raw, candidate, files)
+        own = [asked for asked in chosen if asked.candidate == candidate]
+        for row_set in dict.fromkeys(asked.row_set for asked in own):
+            lm, near = _as_it_was(raw, candidate, tuned, row_set)
+            for asked in own:
+                if asked.row_set == row_set:
+                    yield _again(lm, asked, near, raw.config.decoding.max_new_tokens)
 
 
 def _pool(raw: RawRun) -> list[_Asked]:
@@ -120,39 +129,65 @@ def _check_model(files: ModelFiles, candidate: Candidate, predicate: Mapping[str
         )
 
 
-def _as_it_was(raw: RawRun, candidate: Candidate, files: ModelFiles) -> tuple[CausalLM, float]:
-    """The model in the precision in which it answered, and its near-tie margin."""
+@dataclass(frozen=True, slots=True)
+class _Near:
+    """Which gaps are near-ties."""
+
+    margin: float
+    """As the folder states it."""
+    rounding: float
+    """Of `ROUNDING`."""
+
+    def limit(self, spread: float) -> float:
+        """The largest, where the logits have this standard deviation."""
+        return min(self.margin, self.rounding * spread)
+
+
+def _tuned(raw: RawRun, candidate: Candidate, files: ModelFiles) -> CausalLM:
+    """The model as it was trained."""
     folder = raw.run.candidate(candidate.name)
     lm = load(files, raw.config, raw.space)
-    if candidate.trained:
-        if not (folder / "checkpoint" / "adapter_model.safetensors").is_file():
-            raise UserError(f"{candidate.name} has no adapter as safetensors in its checkpoint")
-        lm = with_adapter(lm, folder)
-    costs = _decode_costs(raw, candidate.name)
+    if not candidate.trained:
+        return lm
+    if not (folder / "checkpoint" / "adapter_model.safetensors").is_file():
+        raise UserError(f"{candidate.name} has no adapter as safetensors in its checkpoint")
+    return with_adapter(lm, folder)
+
+
+def _as_it_was(
+    raw: RawRun, candidate: Candidate, lm: CausalLM, row_set: str
+) -> tuple[CausalLM, _Near]:
+    """The model in the precision in which it answered a row set, and which gaps are near-ties."""
+    folder = raw.run.candidate(candidate.name)
+    costs = _decode_costs(raw, candidate.name, row_set)
+    half = None
     if raw.config.decoding.dtype == "bfloat16" and not costs.get("dtype_widened"):
-        lm = in_bfloat16(lm) or lm
+        half = in_bfloat16(lm)
     certified = read_certificate(folder / "preflight.json").tie_margin
-    return lm, max(certified, float(costs.get("tie_margin", 0.0)))
+    margin = max(certified, float(costs.get("tie_margin", 0.0)))
+    return half or lm, _Near(margin, ROUNDING["bfloat16" if half else "float32"])
 
 
-def _decode_costs(raw: RawRun, name: str) -> dict[str, Any]:
+def _decode_costs(raw: RawRun, name: str, row_set: str) -> dict[str, Any]:
+    table = "decode" if row_set == SELECT else f"decode_{row_set}"
     try:
         costs = json.loads((raw.run.root / "costs.json").read_text(encoding="utf-8"))
-        found = costs["decode"][name]
+        found = costs[table][name]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
 
-def _again(lm: CausalLM, asked: _Asked, margin: float, limit: int) -> Replayed:
+def _again(lm: CausalLM, asked: _Asked, near: _Near, limit: int) -> Replayed:
     found = decode_again(lm, asked.row.id, asked.row.text, asked.output, limit)
     outcome: Literal["equal", "near-tie", "differs"] = "equal"
     what = ""
     if not found.same:
-        outcome = "near-tie" if found.gap <= margin else "differs"
+        largest = near.limit(found.spread)
+        outcome = "near-tie" if found.gap <= largest else "differs"
         what = (
             f"the first other token was decided by {found.gap:.2g} "
-            f"(near-ties: up to {margin:.2g}); now {_cut(found.output)}"
+            f"(near-ties: up to {largest:.2g}); now {_cut(found.output)}"
         )
     return Replayed(asked.candidate.name, asked.row_set, asked.row.id, outcome, what)
 

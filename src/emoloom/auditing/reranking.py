@@ -4,7 +4,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,11 +16,19 @@ from emoloom.auditing.rescoring import RawRun, rescore
 from emoloom.errors import UserError
 from emoloom.ranking.leaderboard import Leaderboard
 from emoloom.ranking.leaderboard_texts import to_json
-from emoloom.runs.directory import fingerprint, sha256_file, write_json_atomic
-from emoloom.runs.provenance import PAGE, RANKINGS
+from emoloom.runs.directory import (
+    RunDirectory,
+    fingerprint,
+    sha256_file,
+    write_json_atomic,
+)
+from emoloom.runs.provenance import PAGE, RANKINGS, is_plain
 
 FORMAT = 1
 """Version of a ranking's file."""
+
+EARLIER = "earlier_rankings"
+"""In a manifest: rankings that are older than the run's last answers, file to sha256."""
 
 _NAME = re.compile(r"(\d{4,9})\.json")
 _ALLOWED = "labels=NUMBER,vad=NUMBER, at least 0, not both 0"
@@ -74,7 +82,10 @@ def add_ranking(raw: RawRun, digest: str, weights: tuple[float, float]) -> Ranke
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "emoloom_version": __version__,
         "weights": {"labels": weights[0], "vad": weights[1]},
-        "made_from": {"manifest_sha256": digest, "scores_sha256": scores_sha256(raw)},
+        "made_from": {
+            "manifest_sha256": digest,
+            "scores_sha256": _scores_sha256(raw.run, _names(raw)),
+        },
         "ranking": _ranking(board),
     }
     folder = raw.run.root / RANKINGS
@@ -88,17 +99,47 @@ def add_ranking(raw: RawRun, digest: str, weights: tuple[float, float]) -> Ranke
         ) from error
 
 
-def scores_sha256(raw: RawRun) -> str:
+def _names(raw: RawRun) -> list[str]:
+    return [one["name"] for one in raw.made_by]
+
+
+def _scores_sha256(run: RunDirectory, names: Iterable[str]) -> str:
     """One hash over the `scores.json` of every scored entry."""
-    names = sorted(one["name"] for one in raw.made_by)
-    files = {name: raw.run.candidate(name) / "scores.json" for name in names}
+    files = {name: run.candidate(name) / "scores.json" for name in sorted(names)}
     return fingerprint({n: sha256_file(path) for n, path in files.items() if path.is_file()})
 
 
-def ranking_faults(raw: RawRun) -> Iterator[tuple[str, str]]:
+def earlier_rankings(run: RunDirectory, names: Iterable[str]) -> dict[str, str]:
+    """Rankings of other scores than the folder has: those that a run was continued behind.
+
+    Args:
+        run: the folder, its `scores.json` written.
+        names: of all entries.
+
+    Returns:
+        Path below the run folder to sha256.
+    """
+    now, folder = _scores_sha256(run, names), run.root / RANKINGS
+    found = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if _NAME.fullmatch(path.name) and is_plain(path):
+            try:
+                origin = json.loads(path.read_bytes())["made_from"]["scores_sha256"]
+            except (OSError, ValueError, KeyError, TypeError, RecursionError):
+                continue  # no ranking: `verify` says so
+            if origin != now:
+                found[f"{RANKINGS}/{path.name}"] = sha256_file(path)
+    return found
+
+
+def ranking_faults(raw: RawRun, earlier: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """(file, what is wrong) of each ranking in the folder that is not what the answers give.
 
     Its time, and who chose the weights, nobody can compute again.
+
+    Args:
+        raw: the run.
+        earlier: sha256 of rankings of other scores, as the manifest has them.
     """
     folder = raw.run.root / RANKINGS
     found = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
@@ -112,12 +153,12 @@ def ranking_faults(raw: RawRun) -> Iterator[tuple[str, str]]:
     for gap in sorted(set(range(1, max(numbers, default=0) + 1)) - numbers):
         yield f"{RANKINGS}/{gap:04}.json", "it is missing: rankings are numbered without a gap"
     for name in rankings:
-        for what in _faults(raw, folder / name):
+        for what in _faults(raw, folder / name, earlier.get(f"{RANKINGS}/{name}")):
             yield f"{RANKINGS}/{name}", what
 
 
-def _faults(raw: RawRun, path: Path) -> Iterator[str]:
-    if path.is_symlink() or not path.is_file():
+def _faults(raw: RawRun, path: Path, earlier: str | None) -> Iterator[str]:
+    if not is_plain(path):
         yield "it is a link or a device, not a file"
         return
     try:
@@ -130,8 +171,9 @@ def _faults(raw: RawRun, path: Path) -> Iterator[str]:
         yield f"it cannot be read as a ranking: {error}"
         return
     yield from _frame_faults(record)
-    if origin != scores_sha256(raw):
-        yield "it was made from other scores than those of this folder, so it cannot be computed"
+    if origin != _scores_sha256(raw.run, _names(raw)):
+        if earlier != sha256_file(path):
+            yield "it was made from other scores than those of this folder: it cannot be computed"
         return
     board, _ = rescore(raw, weights)
     yield from differences(stated, _ranking(board))

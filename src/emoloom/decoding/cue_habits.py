@@ -100,6 +100,8 @@ def complete_cues(begun: str, cues: Cues, words: Sequence[str], habits: CueHabit
         return None
     *sure, last = begun.removeprefix(OPENING).split(",") if begun.startswith(OPENING) else [""]
     written, last = [word.strip() for word in sure], last.lstrip(" ")
+    if not begun.removeprefix(OPENING).strip() and cues.said[:1] == (NO_CUES,):
+        return begun if len(begun) > len(OPENING) else OPENING + NO_CUES
     known = [*written, _whole(last, len(written), cues, words)] if last else written
     least = cues.ends if cues.ends > len(written) else max(len(cues.said), len(cues.drafted))
     least = max(least, len(written) + 1)  # behind a comma there is one more

@@ -68,6 +68,8 @@ def read_cues(
     Returns:
         None where the line has no list of cues.
     """
+    if _IN_A_LINE not in decode(tuple(drafted)):
+        return None
     pieces = [decode((token,)) for token in drafted]
     start = _start(pieces)
     if start is None:
@@ -80,7 +82,7 @@ def read_cues(
             agreed += 1
         begun = _one_word(decode(tuple(said[first : agreed + 1])))
         now.append(was[-1] if agreed == stop else whole_word(begun, words))
-        if not ends and "," not in decode((said[stop],)):
+        if not ends and '"' in decode((said[stop],)):
             ends = len(now)
     return Cues(tuple(was), tuple(now), ends)
 

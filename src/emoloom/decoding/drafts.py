@@ -18,7 +18,7 @@ from emoloom.contract.parse import parse_output
 from emoloom.contract.prompt import Prompter
 from emoloom.contract.schema import write_answer
 from emoloom.decoding.cue_habits import CueHabits, complete_cues
-from emoloom.decoding.cues import OPENING, Cues, cues_begun, cues_in, read_cues, words_of
+from emoloom.decoding.cues import NO_CUES, OPENING, Cues, cues_begun, cues_in, read_cues, words_of
 from emoloom.decoding.habits import Habits
 from emoloom.decoding.ngrams import MOST, Ids, NgramMemory, reach_after
 from emoloom.decoding.skeleton import (
@@ -161,7 +161,7 @@ class ContractDrafter:
         if row.cues is not None:
             for at in range(row.counted, sure):
                 self.cue_habits.learn_word(words[:at], words[at], row.cues)
-        if finished and words:
+        if finished and words and words != [NO_CUES]:
             self.cue_habits.learn_end(len(words))
         return sure
 

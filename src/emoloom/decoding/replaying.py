@@ -7,6 +7,7 @@ import torch
 
 from emoloom.decoding.canonical import decode_canonical
 from emoloom.models.causal_lm import CausalLM, full_forward
+from emoloom.models.comparisons import spread as spread_of
 from emoloom.models.logits import greedy
 
 
@@ -18,8 +19,10 @@ class Again:
     """The raw text that it gave."""
     same: bool
     """Whether it is the kept one, byte for byte."""
-    gap: float
+    gap: float = 0.0
     """Top-2 logit gap at the first token that differs, at least 0; 0 where none does."""
+    spread: float = 0.0
+    """Standard deviation of the logits there; 0 where no token differs."""
 
 
 def decode_again(lm: CausalLM, row_id: str, text: str, kept: str, max_new_tokens: int) -> Again:
@@ -30,13 +33,14 @@ def decode_again(lm: CausalLM, row_id: str, text: str, kept: str, max_new_tokens
     """
     found = decode_canonical(lm, row_id, text, max_new_tokens)
     if found.output == kept:
-        return Again(found.output, same=True, gap=0.0)
-    return Again(found.output, same=False, gap=_gap_at_parting(lm, text, found.ids, kept))
+        return Again(found.output, same=True)
+    gap, spread = _at_parting(lm, text, found.ids, kept)
+    return Again(found.output, same=False, gap=gap, spread=spread)
 
 
 @torch.no_grad()
-def _gap_at_parting(lm: CausalLM, text: str, ids: Sequence[int], kept: str) -> float:
-    """One forward over the prompt and the answer: every token's gap stands in it."""
+def _at_parting(lm: CausalLM, text: str, ids: Sequence[int], kept: str) -> tuple[float, float]:
+    """Gap and spread, from one forward over the prompt and the answer."""
     start = [*lm.prompter.head_ids, *lm.prompter.prompt(text).ids]
     parting = len(ids)  # where the kept text only goes on, or stops before
     for count in range(1, len(ids) + 1):
@@ -44,5 +48,6 @@ def _gap_at_parting(lm: CausalLM, text: str, ids: Sequence[int], kept: str) -> f
             parting = count - 1
             break
     whole = [*start, *ids]
-    _, gaps = greedy(full_forward(lm, whole, [min(len(start) - 1 + parting, len(whole) - 1)]))
-    return gaps[0]
+    logits = full_forward(lm, whole, [min(len(start) - 1 + parting, len(whole) - 1)])
+    _, gaps = greedy(logits)
+    return gaps[0], spread_of(logits)

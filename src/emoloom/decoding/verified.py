@@ -44,6 +44,8 @@ class DecodeSettings:
     """Rows in one packed forward, at most."""
     pack_tokens: int = PACK_TOKENS
     """Tokens in one packed forward, at most (one row may exceed it alone)."""
+    first_rows: int = FIRST_ROWS
+    """Rows in the first pack; as many as in any other where answers are not to be learnt from."""
 
 
 @dataclass(slots=True)
@@ -109,7 +111,7 @@ def decode_rows(
     queue = _Queue(session, iter(rows), certificate)
     active: list[_Active] = []
     done = 0
-    while active := queue.fill(active, rows=min(settings.pack_rows, FIRST_ROWS + done)):
+    while active := queue.fill(active, rows=min(settings.pack_rows, settings.first_rows + done)):
         for answer in _finished(session, active):
             done += 1
             yield answer
@@ -164,16 +166,19 @@ class _Queue:
 def _finished(session: _Session, active: list[_Active]) -> Iterator[Decoded]:
     """One packed forward; the rows that it finished leave."""
     pack = _first_pack(session, active)
+    decided = None
     try:
-        tokens, gaps = _packed_argmax(session, pack)
+        decided = _packed_argmax(session, pack)
     except (RuntimeError, MemoryError) as fault:
         if not out_of_memory(fault):
             raise
         with at_least(session.lm.name, f"row {pack[0].id} alone"):
             if len(pack) == 1:
                 raise
+    if decided is None:  # behind the handler, which holds the failed forward's tensors
         _shrink(session, pack)
         return
+    tokens, gaps = decided
     _accept_all(session, pack, tokens, gaps)
     for row in [row for row in active if row.progress.finished]:
         active.remove(row)

@@ -8,17 +8,14 @@ from emoloom.engines.local import read_events
 from emoloom.engines.outcomes import do_all, tell
 from emoloom.engines.planning import Planned
 from emoloom.planning.budget import RUNG_ZERO, decided_at_rung_zero, too_dear
-from emoloom.planning.forecast import StageForecast
+from emoloom.planning.stage_costs import StageForecast
 from emoloom.ranking.entries import ScoredCandidate, Status
-from emoloom.ranking.halving import RungResult, decide
+from emoloom.ranking.halving import RUNGS, RungResult, decide
 from emoloom.ranking.rule import RankingRule
 from emoloom.runs.directory import write_json_atomic
 from emoloom.screening.answers import asked_rows, certificate_work, rung_work
 from emoloom.screening.candidate_run import CandidateRun
 from emoloom.screening.outputs import SELECT, read_answers
-
-RUNGS = "rungs.json"
-"""What every rung decided, in the run folder."""
 
 
 @dataclass(frozen=True, slots=True)

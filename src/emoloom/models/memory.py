@@ -10,12 +10,22 @@ import torch
 
 from emoloom.models.logits import ModelError
 
+_FULL = (
+    "can't allocate memory",
+    "not enough memory",
+    "std::bad_alloc",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
+"""What torch says of it in errors without a type of their own."""
+
 
 def out_of_memory(fault: BaseException) -> bool:
     """Whether a forward or backward failed because memory ran out, on a GPU or on the CPU."""
     if isinstance(fault, MemoryError | torch.OutOfMemoryError):
         return True
-    return isinstance(fault, RuntimeError) and "can't allocate memory" in str(fault)
+    return isinstance(fault, RuntimeError) and any(text in str(fault) for text in _FULL)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from emoloom.models.causal_lm import CausalLM
 from emoloom.models.certificate import Certificate, Check
 from emoloom.models.comparisons import single_logits
 from emoloom.models.logits import Logits, NonFiniteError
-from emoloom.models.memory import out_of_memory, release
+from emoloom.models.memory import at_least, out_of_memory
 from emoloom.models.packing import PACK_ROWS, PACK_TOKENS
 
 RELATIVE_LIMIT = 1e-3
@@ -75,7 +75,8 @@ def certify(
         texts: ordinary texts; repeated to reach the longest row, 512 positions and a full pack.
         answers: contract lines, as training would show them.
         max_new_tokens: the longest answer; with the longest text it makes the longest row.
-        pack: rows and tokens of the decoder's packs: the compared one is as large.
+        pack: rows and tokens of the decoder's packs: the compared one is as large, where memory
+            suffices.
         bf16: also measure a copy of the model in bfloat16.
 
     Raises:
@@ -173,13 +174,14 @@ def _measured(lm: CausalLM, rows: tuple[tuple[int, ...], ...], *, bf16: bool) ->
     numbers = sorted({*range(1 + OTHER_ROWS), *compared_rows(rows)} & {*range(len(rows))})
     singles = {number: single_logits(lm, rows[number]) for number in numbers}
     try:
-        for single in singles.values():
-            _see_finite(single)
+        with at_least(lm.name, f"the logits of a row of {longest} tokens"):
+            for single in singles.values():
+                _see_finite(single)
+            limit = RELATIVE_LIMIT * comparisons.spread(singles[0])
+            gap = comparisons.causality_gap(lm, rows[0], singles[0])
     except NonFiniteError as fault:
         return _refused(str(fault), Check("no NaN", False, 1.0, 0.0))
-    finite = Check("no NaN", True, 0.0, 0.0)
-    probe = _Probe(rows, singles, RELATIVE_LIMIT * comparisons.spread(singles[0]))
-    gap = comparisons.causality_gap(lm, rows[0], singles[0])
+    finite, probe = Check("no NaN", True, 0.0, 0.0), _Probe(rows, singles, limit)
     causal = Check("causality", gap <= probe.limit, gap, probe.limit)
     if not causal.passed:
         reason = "a later token changes earlier logits: not a causal model"
@@ -256,7 +258,6 @@ def _tried(name: str, way: Callable[[], float], limit: float) -> Check:
         gap = comparisons.MOST
         if out_of_memory(fault) or out_of_memory(fault.__cause__ or fault):
             name += " (too little memory to try)"
-            release()
     return Check(name, gap <= limit, gap, limit, needed=False)
 
 

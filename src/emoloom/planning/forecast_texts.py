@@ -6,8 +6,9 @@ from typing import Any
 
 from emoloom.config_budget import BudgetConfig
 from emoloom.planning.budget import RESOURCES, Spent, amount
-from emoloom.planning.forecast import Forecast, StageForecast
+from emoloom.planning.forecast import Forecast
 from emoloom.planning.planned_spent import columns
+from emoloom.planning.stage_costs import StageForecast
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +87,13 @@ def forecast_lines(forecast: Forecast, found: Sequence[LimitForecast]) -> list[s
 
 def forecast_table(forecast: Forecast) -> list[str]:
     """A line for each stage, in columns."""
-    rows = [("stage", "candidate", "seconds", "tokens", "")]
+    rows = [("stage", "candidate", "seconds", "tokens", "MiB held", "MiB left", "")]
     for one in forecast.stages:
         note = "once promoted" if one.once_promoted else ""
-        rows.append((one.stage, one.candidate, f"{one.seconds:,.1f}", f"{one.tokens:,}", note))
+        held = (f"{one.memory_mb:,.0f}", f"{one.disk_mb:,.2f}")
+        rows.append(
+            (one.stage, one.candidate, f"{one.seconds:,.1f}", f"{one.tokens:,}", *held, note)
+        )
     return columns(rows)
 
 

@@ -98,11 +98,11 @@ def read_planned_spent(folder: Path) -> PlannedSpent:
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of cells: the first two to the left, numbers to the right."""
+    """Lines of cells: the first two and the last, words, to the left; numbers to the right."""
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     return [
         "  ".join(
-            cell.ljust(width) if place < 2 or place == 4 else cell.rjust(width)
+            cell.ljust(width) if place < 2 or place == len(row) - 1 else cell.rjust(width)
             for place, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows

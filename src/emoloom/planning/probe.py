@@ -20,8 +20,8 @@ from emoloom.planning.probe_record import PROBE, Probe
 from emoloom.recipes import RECIPES, ZERO_SHOT
 from emoloom.records import VAD
 from emoloom.row_sets.shared import mean_human_vad
+from emoloom.row_sets.spread import spread
 from emoloom.runs.work import Meter, Outcome, Work
-from emoloom.screening.answers import spread
 from emoloom.screening.candidate_run import CandidateRun
 from emoloom.screening.recipe_settings import fit_settings
 from emoloom.training.adapters import add_adapter
@@ -67,7 +67,6 @@ def measure(job: CandidateRun, meter: Meter) -> Probe:
     Raises:
         ModelError: it cannot be loaded, run or trained.
     """
-    reset_peak()
     load_seconds, lm = _timed(lambda: job.load(meter))
     examples = Examples(
         lm.prompter,
@@ -78,12 +77,15 @@ def measure(job: CandidateRun, meter: Meter) -> Probe:
     sample = [examples[i] for i in _spaced(len(examples), SAMPLE)]
     chosen = [sample[i] for i in _spaced(len(sample), MOST_ROWS)]
     row = [*lm.prompter.head_ids, *chosen[0].ids]
+    reset_peak()
     seconds = _steady(lambda: full_forward(lm, row, [len(row) - 1]))
     fits = max(1, min(len(chosen), int(PART_SECONDS / max(seconds, 1e-9))))
     packed = _pack_seconds(lm, chosen[:fits])
     compared = _steady(lambda: _compare(lm, chosen[0].ids))
     lengths = {**_lengths(job, lm, sample), "shown_tokens": _shown_tokens(job, lm, seconds)}
     loaded = resident_mb(lm.device)
+    forward = max(0.0, peak_mb(lm.device) - loaded)
+    reset_peak()
     step, tokens, parameters = _step_seconds(job, lm, chosen[:fits], packs=packed is not None)
     return Probe(
         load_seconds=load_seconds,
@@ -94,6 +96,8 @@ def measure(job: CandidateRun, meter: Meter) -> Probe:
         **lengths,
         adapter_parameters=parameters,
         loaded_mb=loaded,
+        forward_mb=forward,
+        forward_probe_tokens=len(row) if packed is None else _pack_tokens(lm, chosen[:fits]),
         step_mb=max(0.0, peak_mb(lm.device) - loaded),
         step_probe_tokens=tokens,
     )
@@ -147,6 +151,10 @@ def _pack_seconds(lm: CausalLM, chosen: Sequence[Example]) -> float | None:
     except (TypeError, ValueError, RuntimeError):
         return None  # as `preflight`: no positions, or no mask of four dimensions
     return seconds / pack.ids_1T.numel()
+
+
+def _pack_tokens(lm: CausalLM, chosen: Sequence[Example]) -> int:
+    return len(lm.prompter.head_ids) + sum(len(example.ids) for example in chosen)
 
 
 def _compare(lm: CausalLM, ids: Sequence[int]) -> None:

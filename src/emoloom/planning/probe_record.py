@@ -36,6 +36,10 @@ class Probe:
     """Trained with the adapter."""
     loaded_mb: float
     """Memory with the model loaded, in MiB."""
+    forward_mb: float
+    """Memory that the largest forward took beside that, in MiB."""
+    forward_probe_tokens: float
+    """Tokens of that forward."""
     step_mb: float
     """Memory that a step took beside that, in MiB."""
     step_probe_tokens: float

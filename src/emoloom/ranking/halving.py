@@ -16,6 +16,9 @@ from emoloom.ranking.rule import RankingRule
 from emoloom.ranking.standing import TIE_DECIMALS
 from emoloom.records import LabelSpace, Row
 
+RUNGS = "rungs.json"
+"""What every rung decided, in the run folder."""
+
 Separable = Callable[[str, str], bool]
 """Whether the scores of two candidates can be told apart on the rows of the rung."""
 

@@ -52,6 +52,8 @@ class Candidate:
     """The candidate's own scores."""
     pairs: Mapping[str, str]
     """Row id -> raw output of the polarity pairs; empty where there is no file."""
+    rates: tuple[Record, ...] = ()
+    """What each learning rate came to that was tried, in the order of trial."""
     cross: Mapping[str, str] = field(default_factory=dict)
     """Row id -> raw output of rows of corpora never trained on; empty where there is no file."""
 
@@ -177,8 +179,17 @@ def _read_candidate(folder: Path, notes: list[str]) -> Candidate:
         steps=_read_lines(folder / "steps.jsonl", f"{where}/steps.jsonl", notes),
         scores=_read_object(folder / "scores.json", f"{where}/scores.json", notes),
         pairs=_read_outputs(folder, "rows/polarity.jsonl", notes),
+        rates=_read_rates(folder, notes),
         cross=_read_outputs(folder, "rows/cross.jsonl", notes),
     )
+
+
+def _read_rates(folder: Path, notes: list[str]) -> tuple[Record, ...]:
+    tried = [name for name in _folders(folder / "rates") if name.isdecimal()]
+    files = [folder / "rates" / name / "loss.json" for name in sorted(tried, key=int)]
+    shown = f"candidates/{folder.name}/rates"
+    found = [_read_object(file, f"{shown}/{file.parent.name}/loss.json", notes) for file in files]
+    return tuple(record for record in found if record)
 
 
 def _read_outputs(folder: Path, name: str, notes: list[str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ run (ours).
 
 import base64
 import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,12 +21,15 @@ from emoloom.report.charts import BOTTOM, HEIGHT, LEFT, WIDTH
 from emoloom.report.inputs import Record, read_run
 from emoloom.report.learning import term_said
 from emoloom.report.views import build_view
-from emoloom.runs.directory import write_text_atomic
-from emoloom.runs.provenance import PAGE, RANKINGS
+from emoloom.runs.directory import sha256_file, write_text_atomic
+from emoloom.runs.provenance import MANIFEST, PAGE, RANKINGS, code_sha256, is_plain
 from emoloom.runs.record import check_format
 
 RANKED_PAGE = f"{RANKINGS}/{PAGE}"
 """The page with the rankings that were added since; nothing binds it."""
+
+DRAWN_BY = "<!-- drawn by code "
+"""Begins the last line of `RANKED_PAGE`."""
 
 _HERE = Path(__file__).parent
 
@@ -67,13 +71,49 @@ def write_report(run_dir: Path) -> Path:
     return page
 
 
+def redraw_report(run_dir: Path) -> Path:
+    """Draw a run's page again, as `write_report`, but never over one that a manifest binds.
+
+    Where this package draws another page than the run's own, that goes to `rankings/report.html`.
+
+    Raises:
+        UserError: as `write_report`.
+    """
+    check_format(run_dir)
+    bound = _bound_page(run_dir)
+    if bound is None or _sha256(render_page(run_dir)) == bound:
+        return write_report(run_dir)
+    return write_ranked_page(run_dir)
+
+
+def _bound_page(run_dir: Path) -> str | None:
+    """sha256 of the page, if it is the one that the manifest binds."""
+    if not all(is_plain(run_dir / name) for name in (MANIFEST, PAGE)):
+        return None
+    try:
+        manifest = json.loads((run_dir / MANIFEST).read_bytes())
+        bound = {one["name"]: one["digest"]["sha256"] for one in manifest["subject"]}[PAGE]
+        return str(bound) if sha256_file(run_dir / PAGE) == bound else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
 def write_ranked_page(run_dir: Path) -> Path:
     """Write `rankings/report.html` alone; returns its path.
 
     Raises:
         UserError: it cannot be written.
     """
-    return _write(run_dir / RANKED_PAGE, render_page(run_dir, rankings=True))
+    return _write(run_dir / RANKED_PAGE, ranked_page(run_dir))
+
+
+def ranked_page(run_dir: Path) -> str:
+    """The page with the rankings; its last line says which code drew it."""
+    return f"{render_page(run_dir, rankings=True).rstrip()}\n{DRAWN_BY}{code_sha256()} -->\n"
 
 
 def _write(page: Path, text: str) -> Path:

@@ -23,17 +23,25 @@ class Ranking:
     """Weight of the VAD skill."""
     verdict: str
     """In words; may be empty."""
+    earlier: bool
+    """Whether it ranks scores of an earlier call of the run, which went on since."""
     places: tuple[tuple[int | None, str, Measure], ...]
     """(rank, name, score) of the candidates, best first."""
 
 
-def rankings_view(found: Mapping[str, Record]) -> tuple[Ranking, ...]:
-    """The rankings that name any candidate, by file name."""
-    made = [_ranking(name, record) for name, record in found.items()]
+def rankings_view(found: Mapping[str, Record], manifest: Record) -> tuple[Ranking, ...]:
+    """The rankings that name any candidate, by file name.
+
+    Args:
+        found: rankings by file name.
+        manifest: of the run.
+    """
+    earlier = mapping(mapping(manifest.get("predicate")).get("earlier_rankings"))
+    made = [_ranking(n, record, f"rankings/{n}" in earlier) for n, record in found.items()]
     return tuple(one for one in made if one.places)[:FILES]
 
 
-def _ranking(file: str, record: Record) -> Ranking:
+def _ranking(file: str, record: Record, earlier: bool) -> Ranking:
     ranking = mapping(record.get("ranking"))
     weights, verdict = mapping(record.get("weights")), mapping(ranking.get("verdict")).get("text")
     places = [
@@ -46,6 +54,7 @@ def _ranking(file: str, record: Record) -> Ranking:
         file=file,
         labels=finite(weights.get("labels")),
         vad=finite(weights.get("vad")),
+        earlier=earlier,
         verdict=verdict if isinstance(verdict, str) else "",
         places=tuple((int(rank or 0), name, score) for rank, name, score in places[:PLACES]),
     )

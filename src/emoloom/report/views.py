@@ -21,6 +21,7 @@ from emoloom.report.inputs import Record, RunInputs, listed, mapping
 from emoloom.report.manifest import manifest_view
 from emoloom.report.polarity import polarity_view
 from emoloom.report.rankings import rankings_view
+from emoloom.report.rates import rates_view
 from emoloom.report.reweigh import reweigh_view
 from emoloom.report.row_payload import embed_rows
 from emoloom.report.rows import DecodedRows, decode_rows
@@ -52,8 +53,9 @@ def build_view(inputs: RunInputs) -> Record:
         "budget": budget,
         "board": board.board_view(leaderboard, entries),
         "reweigh": reweigh_view(inputs, entries),
-        "rankings": rankings_view(inputs.rankings),
+        "rankings": rankings_view(inputs.rankings, objects["manifest.json"]),
         "rungs": rungs_view(objects["rungs.json"]),
+        "rates": rates_view(inputs, names),
         "scores_so_far": _scores_so_far(inputs) if not entries else [],
         "plots": plots.plots_view(inputs, entries, decoded),
         "ablation": ablation_view(leaderboard),

@@ -1,11 +1,15 @@
 """Which model, adapter, prompt, rows and device each file of answers comes from, by hash."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 _HASHES = ("weights_sha256", "tokenizer_sha256", "config_sha256")
+_ROWS = re.compile(r"(?P<row_set>.+?)(?:-(?P<rung>[1-9][0-9]*))?\.jsonl")
+"""A file of answers: to a row set, or to what a rung of successive halving asks of it."""
+
 _PROMPT = ("prompt_head_sha256", "prompt_tail", "system_turn")
 
 
@@ -36,7 +40,8 @@ def _bound(
     entry: Mapping[str, Any],
     name: str,
 ) -> dict[str, Any]:
-    gold = f"data/{Path(name).name}"
+    row_set, rung = _asked(name)
+    gold = f"data/{row_set}.jsonl"
     model = predicate.get("models", {}).get(entry["base"])
     return {
         "file": name,
@@ -45,15 +50,21 @@ def _bound(
         "answers_to": {"file": gold, "sha256": digests.get(gold)},
         "base": entry["base"],
         **{key: None if model is None else model[key] for key in _HASHES},
-        "adapter": _adapter(digests, entry),
+        "adapter": _adapter(digests, entry, rung),
         "prompt": _prompt(root / "candidates" / entry["made_by"] / "preflight.json"),
         "made_on": _made_on(root / "candidates" / entry["name"], Path(name).name),
     }
 
 
-def _adapter(digests: Mapping[str, str], entry: Mapping[str, Any]) -> dict[str, str]:
-    """Files of the checkpoint; none where nothing was trained."""
-    folder = f"candidates/{entry['made_by']}/checkpoint/"
+def _asked(name: str) -> tuple[str, str]:
+    """The row set that a file answers to, and the rung, empty where it is of none."""
+    found = _ROWS.fullmatch(Path(name).name)
+    return (found["row_set"], found["rung"] or "") if found else (Path(name).stem, "")
+
+
+def _adapter(digests: Mapping[str, str], entry: Mapping[str, Any], rung: str) -> dict[str, str]:
+    """Files of the checkpoint that answered, a rung's own; none where nothing was trained."""
+    folder = f"candidates/{entry['made_by']}/{f'rungs/{rung}/' if rung else ''}checkpoint/"
     return {name: digest for name, digest in digests.items() if name.startswith(folder)}
 
 

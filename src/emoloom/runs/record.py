@@ -21,7 +21,7 @@ def open_run(run: RunDirectory, identity: str, facts: Mapping[str, Any]) -> bool
     Args:
         run: the folder; its lock is held.
         identity: fingerprint of every setting that affects a result.
-        facts: the rest of run.json.
+        facts: the rest of run.json. To its `code_sha256`, a list, those of earlier calls are added.
 
     Returns:
         True where a run is continued.
@@ -45,8 +45,16 @@ def open_run(run: RunDirectory, identity: str, facts: Mapping[str, Any]) -> bool
         )
     if before.get("status") != "done":
         run.event("continued")
-    write_json_atomic(path, _record(identity, facts, "running"))
+    code = list(dict.fromkeys([*_codes(before), *_codes(facts)]))
+    merged = {**facts, "code_sha256": code} if code else facts
+    write_json_atomic(path, _record(identity, merged, "running"))
     return True
+
+
+def _codes(record: Mapping[str, Any]) -> list[str]:
+    """Hashes of the code that calls of a run were made by."""
+    found = record.get("code_sha256")
+    return [str(one) for one in found] if isinstance(found, list) else []
 
 
 def close_run(run: RunDirectory, status: str) -> None:

@@ -19,8 +19,7 @@ MOST_TIES = 0.2
 """Share of decided tokens that may be near-ties in bfloat16; above it fp32 is used (DESIGN 5)."""
 
 PROBED_ROWS = 16
-"""Rows at which that share is looked at, always the first: the precision defines the answers, so
-neither the size of the packs nor what was kept from before may decide it."""
+"""Rows at which that share is looked at, always the first, whatever finishes first or was kept."""
 
 
 class NearTiesError(Exception):
@@ -79,7 +78,7 @@ def _kept(path: Path) -> list[dict[str, Any]]:
     """Answers of an interrupted call; none where the file is damaged, so they are made again."""
     try:
         lines = read_complete_lines(path)
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
     return lines if all(is_line(line) for line in lines) else []
 

@@ -8,12 +8,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
+from emoloom.config_sections import DecodingConfig
 from emoloom.decoding.verified import DecodeSettings
 from emoloom.models.device import device_facts
 from emoloom.models.logits import ModelError
 from emoloom.records import Prediction, Row
 from emoloom.row_sets.cross_spaces import CROSS
 from emoloom.row_sets.polarity_set import POLARITY
+from emoloom.row_sets.spread import spread
 from emoloom.runs.directory import Stage, sha256_file, write_text_atomic
 from emoloom.runs.work import Meter, Outcome, Work
 from emoloom.screening.cache_facts import answer_cache
@@ -128,7 +130,7 @@ def _decode_job(job: CandidateRun, row_set: str, rows: tuple[Row, ...], rung: in
         rows=rows,
         certificate=read_certificate(job.folder() / "preflight.json"),
         canonical=decoding.decoder == "canonical",
-        settings=DecodeSettings(decoding.max_new_tokens, decoding.pack_rows, decoding.pack_tokens),
+        settings=_decode_settings(decoding, learns=trained),
         hints=draft_hints(job, rows, row_set, heads=not rung) if trained else {},
         taught=taught_answers(job.rows.train) if trained else (),
         inputs="",
@@ -137,6 +139,12 @@ def _decode_job(job: CandidateRun, row_set: str, rows: tuple[Row, ...], rung: in
         tuned=trained,
         dtype=decoding.dtype,
     )
+
+
+def _decode_settings(decoding: DecodingConfig, *, learns: bool) -> DecodeSettings:
+    """An untrained model follows no habit: its first pack need not be small."""
+    sizes = DecodeSettings(decoding.max_new_tokens, decoding.pack_rows, decoding.pack_tokens)
+    return sizes if learns else replace(sizes, first_rows=decoding.pack_rows)
 
 
 def _decode_work(job: CandidateRun, row_set: str, rung: int = 0) -> Work:
@@ -175,17 +183,6 @@ def asked_rows(job: CandidateRun, row_set: str, rung: int = 0) -> tuple[Row, ...
     if not job.candidate.trained:
         return spread(asked, job.config.zero_shot.rows)
     return spread(asked, job.config.halving.rows) if rung else asked
-
-
-def spread(rows: Sequence[Row], count: int) -> tuple[Row, ...]:
-    """The first rows of each corpus in turn, `count` in all, in the order of `rows`."""
-    seen: dict[str, int] = {}
-    turns = []
-    for place, row in enumerate(rows):
-        turns.append((seen.get(row.source, 0), place))
-        seen[row.source] = seen.get(row.source, 0) + 1
-    chosen = sorted(place for _, place in sorted(turns)[:count])
-    return tuple(rows[place] for place in chosen)
 
 
 def taught_answers(train: Sequence[Row]) -> tuple[Prediction, ...]:

@@ -134,7 +134,6 @@ def preflight(lm: CausalLM, train: Sequence[Row], config: Config, out: Path) -> 
         [row.text for row in train],
         answers,
         decoding.max_new_tokens,
-        (decoding.pack_rows, decoding.pack_tokens),
         bf16=decoding.dtype == "bfloat16",
     )
     write_json_atomic(out, certificate.to_dict())

@@ -9,6 +9,7 @@ from emoloom.decoding.audit import Audit, audit, rows_to_audit
 from emoloom.decoding.verified import may_be_packed
 from emoloom.models.causal_lm import CausalLM
 from emoloom.models.margin import PackSizes, measure_margin
+from emoloom.models.memory import at_least
 from emoloom.models.precision import in_bfloat16
 from emoloom.records import VAD, Prediction
 from emoloom.runs.directory import write_jsonl_atomic
@@ -57,16 +58,26 @@ def decode(
             other.unlink()
     if job.dtype == "float32":
         return _decoded(lm, job, out, advance, event)
+    return _in_bfloat16(lm, job, out, advance, event)
+
+
+def _in_bfloat16(
+    lm: CausalLM, job: DecodeJob, out: Path, advance: Advance, event: Event
+) -> dict[str, float]:
+    """In bfloat16 where that is of use, else in fp32."""
     plain = replace(job, dtype="float32", turn=".fp32", cache=None)
     told: list[int] = []
     if not partial_file(out, plain).exists():  # else an interrupted call has widened it already
-        half = in_bfloat16(lm)
+        with at_least(lm.name, "a copy of it in bfloat16"):
+            half = in_bfloat16(lm)
         try:
             if half is not None:
                 return _decoded(half, job, out, _noted(advance, told), event)
-            event("dtype_widened", reason="its output layer cannot be run apart")
+            why: dict[str, object] = {"reason": "its output layer cannot be run apart"}
         except NearTiesError as found:
-            event("dtype_widened", **found.details)
+            why = dict(found.details)
+        write_jsonl_atomic(partial_file(out, plain), [])  # before it is told: told once
+        event("dtype_widened", **why)
     costs = _decoded(lm, plain, out, _past(advance, sum(told)), event)
     return {**costs, "dtype_widened": 1}
 
@@ -127,8 +138,8 @@ def _decoded(
         if not checked.mismatches:
             break
         widening = widening.after(len(checked.mismatches), asked.certificate.tie_margin)
-        event("margin_widened", rows=list(checked.mismatches), tie_margin=widening.tie_margin)
         widening.keep(notes)
+        event("margin_widened", rows=list(checked.mismatches), tie_margin=widening.tie_margin)
         tell = lambda _: advance(0)  # noqa: E731
     write_jsonl_atomic(out, [{"id": line["id"], "output": line["output"]} for line in lines])
     for kept in out.parent.glob(f"{out.stem}.*.partial"):
