@@ -32,7 +32,9 @@ def test_a_budget_that_does_not_hold_is_said_before_any_work(tmp_path):
     called = call("plan", config)
     assert called.code == 3
     assert "budget of 5,000 tokens: does not hold, it will end in " in called.out
-    assert called.out.splitlines()[0].split() == ["stage", "candidate", "seconds", "tokens"]
+    assert called.out.splitlines()[0].split() == (
+        ["stage", "candidate", "seconds", "tokens", "MiB", "held", "MiB", "left"]
+    )
     assert not (tmp_path / "runs").exists()
 
 
