@@ -4,24 +4,25 @@ hashes -> the manifest's own facts -> scores -> leaderboard -> later rankings ->
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emoloom.auditing.comparing import (
-    count_numbers,
-    csv_differences,
-    differences,
-    text_differences,
-)
+from emoloom.auditing.comparing import count_numbers, text_differences
 from emoloom.auditing.entry_facts import read_entries
+from emoloom.auditing.findings import (
+    READ_FAULTS,
+    added_findings,
+    json_findings,
+    read_object,
+    rung_findings,
+    text_findings,
+)
 from emoloom.auditing.links import scores_files
-from emoloom.auditing.reranking import EARLIER, Ranked, add_ranking, ranking_faults
+from emoloom.auditing.reranking import Ranked, add_ranking
 from emoloom.auditing.rescoring import RawRun, read_raw, rescore
-from emoloom.auditing.rungs import rung_faults
 from emoloom.errors import UserError
-from emoloom.ranking.halving import RUNGS
 from emoloom.ranking.leaderboard_texts import to_csv, to_json, to_markdown
 from emoloom.report.page import (
     DRAWN_BY,
@@ -31,10 +32,9 @@ from emoloom.report.page import (
     write_ranked_page,
 )
 from emoloom.runs.bound_facts import check_facts
-from emoloom.runs.provenance import MANIFEST, PAGE, RANKINGS, code_sha256
+from emoloom.runs.provenance import MANIFEST, PAGE, code_sha256
 from emoloom.runs.verify import (
     Finding,
-    Kind,
     Manifest,
     check_hashes,
     how_it_ended,
@@ -44,9 +44,6 @@ from emoloom.runs.verify import (
 
 if TYPE_CHECKING:
     from emoloom.auditing.replay import Replayed
-
-_READ_FAULTS = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
-"""What a file of any content can raise where it is read as ours."""
 
 
 PAGE_ANSWERS = 20_000
@@ -168,10 +165,10 @@ def _read_raw(root: Path, manifest: Manifest) -> RawRun:
         UserError: a file is not what a run has.
     """
     try:
-        record = _object(root / "run.json")
+        record = read_object(root / "run.json")
         entries = read_entries(manifest.predicate.get("entries"))
         return read_raw(root, record, manifest.predicate, entries)
-    except _READ_FAULTS as error:
+    except READ_FAULTS as error:
         raise UserError("what the run was made of cannot be read", got=repr(error)) from error
 
 
@@ -181,11 +178,11 @@ def _check_scores(root: Path, manifest: Manifest, page: bool) -> _Scored:
         raw = _read_raw(root, manifest)
         board, signature = rescore(raw)
         made = scores_files(raw.run, board, signature, raw.made_by)
-    except (UserError, *_READ_FAULTS) as error:
+    except (UserError, *READ_FAULTS) as error:
         return _Scored((Finding("contradiction", "", f"scores cannot be computed: {error}"),))
     stated = {"leaderboard.json": json.loads(to_json(board))}
     stated |= {f"candidates/{name}/scores.json": made[name] for name in made}
-    record = _object(root / "run.json")
+    record = read_object(root / "run.json")
     found = check_facts(root, manifest, record)
     codes = record.get("code_sha256")
     if isinstance(codes, list) and len(codes) > 1:
@@ -193,73 +190,16 @@ def _check_scores(root: Path, manifest: Manifest, page: bool) -> _Scored:
         found.append(Finding("unchecked", "run.json", what))
     for name, computed in stated.items():
         left_out = ("polarity", "polarity_pairs", "ablations") if raw.unchecked else ()
-        found += _json_findings(root, name, computed, left_out)
+        found += json_findings(root, name, computed, left_out)
     if raw.unchecked:
         found.append(Finding("unchecked", "", raw.unchecked))
     else:
-        found += _text_findings(root, to_csv(board), to_markdown(board))
-    found += _rung_findings(root, raw)
-    earlier = _earlier(manifest)
-    added = {f"{RANKINGS}/{one.name}" for one in (root / RANKINGS).glob("*.json")}
-    found += [Finding("number", name, what) for name, what in ranking_faults(raw, earlier)]
-    for name in earlier:
-        kind: Kind = "unchecked" if name in added else "missing"
-        found.append(Finding(kind, name, _OTHER_SCORES))
+        found += text_findings(root, to_csv(board), to_markdown(board))
+    found += rung_findings(root, raw)
+    found += added_findings(root, raw, manifest)
     answers = sum(len(entry.row_ids) for entry in raw.entries)
     found += _page_findings(root, manifest, drawn=page or answers <= PAGE_ANSWERS)
     return _Scored(tuple(found), answers, count_numbers(list(stated.values())))
-
-
-def _rung_findings(root: Path, raw: RawRun) -> Iterator[Finding]:
-    if raw.config.halving.rungs == 1:
-        return
-    try:
-        for what in rung_faults(raw, _object(root / RUNGS)):
-            yield Finding("number", RUNGS, what)
-    except (UserError, *_READ_FAULTS) as error:
-        yield Finding("number", RUNGS, f"it cannot be computed: {error}")
-
-
-_OTHER_SCORES = "it ranks scores of an earlier call of this run, which went on since"
-
-
-def _earlier(manifest: Manifest) -> dict[str, str]:
-    """Rankings that the run was continued behind: file to sha256."""
-    found = manifest.predicate.get(EARLIER)
-    return {str(name): str(of) for name, of in found.items()} if isinstance(found, dict) else {}
-
-
-def _json_findings(
-    root: Path, name: str, computed: Mapping[str, Any], left_out: tuple[str, ...]
-) -> Iterator[Finding]:
-    try:
-        stated = _without(_object(root / name), left_out)
-    except _READ_FAULTS as error:
-        yield Finding("number", name, f"it cannot be read: {error}")
-        return
-    for what in differences(stated, _without(computed, left_out)):
-        yield Finding("number", name, what)
-
-
-def _without(value: Any, keys: tuple[str, ...]) -> Any:
-    if isinstance(value, dict):
-        kept = {k: v for k, v in value.items() if k.partition(".")[0] not in keys}
-        return {k: _without(v, keys) for k, v in kept.items()}
-    return [_without(v, keys) for v in value] if isinstance(value, list) else value
-
-
-def _text_findings(root: Path, table: str, page: str) -> Iterator[Finding]:
-    for name, computed, compare in (
-        ("leaderboard.csv", table, csv_differences),
-        ("leaderboard.md", page, text_differences),
-    ):
-        try:
-            stated = (root / name).read_bytes().decode("utf-8")
-        except _READ_FAULTS as error:
-            yield Finding("number", name, f"it cannot be read: {error}")
-            continue
-        for what in compare(stated, computed):
-            yield Finding("number", name, what)
 
 
 def _page_findings(root: Path, manifest: Manifest, *, drawn: bool) -> Iterator[Finding]:
@@ -280,7 +220,7 @@ def _page_findings(root: Path, manifest: Manifest, *, drawn: bool) -> Iterator[F
             continue
         try:
             stated = (root / name).read_bytes().decode("utf-8")
-        except _READ_FAULTS as error:
+        except READ_FAULTS as error:
             yield Finding("altered", name, f"it cannot be read: {error}")
             continue
         if name == RANKED_PAGE and f"{DRAWN_BY}{code_sha256()} -->" not in stated[-200:]:
@@ -289,10 +229,3 @@ def _page_findings(root: Path, manifest: Manifest, *, drawn: bool) -> Iterator[F
         computed = ranked_page(root) if name == RANKED_PAGE else render_page(root)
         for what in list(text_differences(stated, computed))[:1]:
             yield Finding("altered", name, f"it is not the page of these files: {what}")
-
-
-def _object(path: Path) -> dict[str, Any]:
-    value = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(value, dict):
-        raise TypeError(f"{path.name} holds no JSON object")
-    return value

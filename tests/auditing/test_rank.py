@@ -170,8 +170,13 @@ def test_a_ranking_from_before_a_run_went_on_is_told_and_stays(tmp_path):
     rank_run(folder, (0.7, 0.3))
     assert verify_run(folder).holds
     assert (folder / RANKED_PAGE).read_text("utf-8").count("of scores before the run went on") == 1
+    kept = (folder / FIRST).read_bytes()
     edit(folder / FIRST, change_score)
     assert {file for file, _ in named(folder)} == {FIRST, RANKED_PAGE}
+    (folder / FIRST).write_bytes(kept)
+    (folder / "rankings/0002.json").unlink()
+    (folder / FIRST).unlink()
+    assert (FIRST, "the manifest names it, and it is not here") in named(folder)
 
 
 def change_score(record):

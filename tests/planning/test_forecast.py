@@ -148,7 +148,7 @@ def test_memory_and_disk():
 @pytest.mark.parametrize(
     ("kind", "tokens", "left"),
     [
-        ("certificate", 100 + 100 + 7 * 50, 0.0),
+        ("certificate", 100 + 100 + 31 * 50, 0.0),
         ("answers", 100 + 100 + 7 * 50, 2**14 * (64 + 4 * 30) / 2**20),
         ("shown", 100 + 100 + 7 * 50, 2**14 * (64 + 4 * 30) / 2**20),
         ("heads", 400, 2**14 * (64 + 4 * 30) / 2**20),  # its packs are smaller than the probe's

@@ -54,7 +54,7 @@ def audit(
         before_row: called before each row; may raise to stop there.
 
     Raises:
-        ModelError: a logit is NaN.
+        ModelError: a logit is NaN, or memory does not suffice; the row is named.
     """
     mismatches, tokens = [], 0
     for row_id, text in texts.items():

@@ -75,7 +75,7 @@ def decode_canonical(lm: CausalLM, row_id: str, text: str, max_new_tokens: int) 
     """Decode one row, one full forward a token.
 
     Raises:
-        ModelError: a logit is NaN.
+        ModelError: a logit is NaN, or memory does not suffice; the row is named.
     """
     prompt = lm.prompter.prompt(text)
     start = [*lm.prompter.head_ids, *prompt.ids]

@@ -15,7 +15,7 @@ MOST_CUES = 3
 """Words that a rationale is drafted with, at most."""
 
 WEIGHT = 4.0
-"""Answers that a way's `prior` counts for."""
+"""Tries that a way's own value counts for."""
 
 SHARE = 0.2
 """Of rationales that must go on behind as many words for one more to be drafted: a word too many
@@ -23,7 +23,7 @@ costs a few tokens, one too few a forward."""
 
 
 class Way(Enum):
-    """A way to guess the next word. Its value is how often it is right before it was tried."""
+    """A way to guess the next word. Its value is the share, 0 to 1, expected to be right (ours)."""
 
     BEFORE_ITS_TURN = 0.6
     """The drafted word whose place the last word took, where that one was drafted for later."""

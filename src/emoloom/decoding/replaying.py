@@ -29,7 +29,7 @@ def decode_again(lm: CausalLM, row_id: str, text: str, kept: str, max_new_tokens
     """Decode a row canonically and compare with a kept output.
 
     Raises:
-        ModelError: a logit is NaN.
+        ModelError: a logit is NaN, or memory does not suffice; the row is named.
     """
     found = decode_canonical(lm, row_id, text, max_new_tokens)
     if found.output == kept:

@@ -64,7 +64,6 @@ def certify(
     texts: Sequence[str],
     answers: Sequence[str],
     max_new_tokens: int,
-    pack: tuple[int, int] = (PACK_ROWS, PACK_TOKENS),
     *,
     bf16: bool = False,
 ) -> Certificate:
@@ -72,17 +71,16 @@ def certify(
 
     Args:
         lm: the model.
-        texts: ordinary texts; repeated to reach the longest row, 512 positions and a full pack.
+        texts: ordinary texts; repeated to reach the longest row, 512 positions and a pack of the
+            decoder's usual size, or of what memory allows.
         answers: contract lines, as training would show them.
         max_new_tokens: the longest answer; with the longest text it makes the longest row.
-        pack: rows and tokens of the decoder's packs: the compared one is as large, where memory
-            suffices.
         bf16: also measure a copy of the model in bfloat16.
 
     Raises:
         ModelError: memory does not suffice for a row alone, or for a pack of two.
     """
-    rows = probe_rows(lm, texts, answers, max_new_tokens, pack)
+    rows = probe_rows(lm, texts, answers, max_new_tokens, (PACK_ROWS, PACK_TOKENS))
     prompter = lm.prompter
     stable, known = _template_stable(prompter), _end_known(lm)
     if not stable.passed:

@@ -18,6 +18,9 @@ FORWARDS = 3.3
 COMPARED = 512
 """Positions that a margin is measured at (`preflight.MIN_POSITIONS`)."""
 
+CERTIFIED = (32, 3200)
+"""Rows and tokens of the pack that a certificate compares (`packing.PACK_ROWS`, `PACK_TOKENS`)."""
+
 TRIED = 3
 """Rows that batches and padding are tried with (`preflight.OTHER_ROWS`)."""
 
@@ -106,7 +109,7 @@ def _certificate(config: Config, _stage: PlannedStage, probe: Probe) -> Parts:
         (head + longest + alone * a_row, probe.compare_seconds),
         (head + longest / 2 + 7 * a_row, probe.single_seconds),
     ]
-    packed = (_compared_pack(config, probe), probe.pack_seconds)
+    packed = (_compared_pack(config, probe, CERTIFIED), probe.pack_seconds)
     return [*parts, packed] if probe.packs else parts
 
 
@@ -115,10 +118,15 @@ def _others_compared(longest: float, probe: Probe) -> int:
     return math.ceil(max(0.0, COMPARED - longest) / probe.train_tokens)
 
 
-def _compared_pack(config: Config, probe: Probe) -> float:
-    """Tokens of the pack that a margin is measured in: one of the decoder's size."""
-    rows = (config.decoding.pack_rows - 1) * probe.train_tokens
-    return min(probe.head_tokens + _longest(config) + rows, config.decoding.pack_tokens)
+def _compared_pack(config: Config, probe: Probe, sizes: tuple[int, int]) -> float:
+    """Tokens of a pack that a margin is measured in, of so many rows and tokens at most."""
+    rows, tokens = sizes
+    whole = probe.head_tokens + _longest(config) + (rows - 1) * probe.train_tokens
+    return min(whole, tokens)
+
+
+def _own_sizes(config: Config) -> tuple[int, int]:
+    return config.decoding.pack_rows, config.decoding.pack_tokens
 
 
 def _heads(config: Config, stage: PlannedStage, probe: Probe) -> Parts:
@@ -139,7 +147,7 @@ def _answers(config: Config, stage: PlannedStage, probe: Probe) -> Parts:
         _drafted(config, stage.units, FORWARDS, probe),
         _canonical(stage.audited, probe.answer_tokens, probe),
         (head + longest + others * (head + probe.train_tokens), probe.compare_seconds),
-        (_compared_pack(config, probe), probe.pack_seconds),
+        (_compared_pack(config, probe, _own_sizes(config)), probe.pack_seconds),
     ]
 
 
@@ -195,7 +203,8 @@ def _largest_forward(config: Config, stage: PlannedStage, probe: Probe) -> float
         return alone
     if stage.kind == "heads":
         return float(config.training.pack_tokens)
-    return max(alone, _compared_pack(config, probe))
+    sizes = CERTIFIED if stage.kind == "certificate" else _own_sizes(config)
+    return max(alone, _compared_pack(config, probe, sizes))
 
 
 def _times(tokens: float, probed: float) -> float:

@@ -1,0 +1,92 @@
+"""What a run folder states against what was computed again from it, as findings."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from emoloom.auditing.comparing import csv_differences, differences, text_differences
+from emoloom.auditing.reranking import EARLIER, ranking_faults
+from emoloom.auditing.rescoring import RawRun
+from emoloom.auditing.rungs import rung_faults
+from emoloom.errors import UserError
+from emoloom.ranking.halving import RUNGS
+from emoloom.runs.provenance import RANKINGS
+from emoloom.runs.verify import Finding, Manifest
+
+READ_FAULTS = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
+"""What a file of any content can raise where it is read as ours."""
+
+
+def json_findings(
+    root: Path, name: str, computed: Mapping[str, Any], left_out: tuple[str, ...]
+) -> Iterator[Finding]:
+    """Each number of a JSON file that is another; `left_out` names keys that are not compared."""
+    try:
+        stated = _without(read_object(root / name), left_out)
+    except READ_FAULTS as error:
+        yield Finding("number", name, f"it cannot be read: {error}")
+        return
+    for what in differences(stated, _without(computed, left_out)):
+        yield Finding("number", name, what)
+
+
+def _without(value: Any, keys: tuple[str, ...]) -> Any:
+    if isinstance(value, dict):
+        kept = {k: v for k, v in value.items() if k.partition(".")[0] not in keys}
+        return {k: _without(v, keys) for k, v in kept.items()}
+    return [_without(v, keys) for v in value] if isinstance(value, list) else value
+
+
+def text_findings(root: Path, table: str, page: str) -> Iterator[Finding]:
+    """Each cell or line of leaderboard.csv and leaderboard.md that is another."""
+    for name, computed, compare in (
+        ("leaderboard.csv", table, csv_differences),
+        ("leaderboard.md", page, text_differences),
+    ):
+        try:
+            stated = (root / name).read_bytes().decode("utf-8")
+        except READ_FAULTS as error:
+            yield Finding("number", name, f"it cannot be read: {error}")
+            continue
+        for what in compare(stated, computed):
+            yield Finding("number", name, what)
+
+
+def rung_findings(root: Path, raw: RawRun) -> Iterator[Finding]:
+    """What rungs.json states otherwise; nothing where the run has no rungs."""
+    if raw.config.halving.rungs == 1:
+        return
+    try:
+        for what in rung_faults(raw, read_object(root / RUNGS)):
+            yield Finding("number", RUNGS, what)
+    except (UserError, *READ_FAULTS) as error:
+        yield Finding("number", RUNGS, f"it cannot be computed: {error}")
+
+
+def added_findings(root: Path, raw: RawRun, manifest: Manifest) -> Iterator[Finding]:
+    """Rankings by other weights, which were added to the run."""
+    found = manifest.predicate.get(EARLIER)
+    pairs = found.items() if isinstance(found, dict) else ()
+    earlier = {str(name): str(digest) for name, digest in pairs}
+    here = {f"{RANKINGS}/{path.name}" for path in (root / RANKINGS).glob("*.json")}
+    for name, what in ranking_faults(raw, earlier):
+        yield Finding("number", name, what)
+    for name in earlier:
+        if name in here:
+            what = "it ranks scores of an earlier call of this run, which went on since"
+            yield Finding("unchecked", name, what)
+        else:
+            yield Finding("missing", name, "the manifest names it, and it is not here")
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object of a file.
+
+    Raises:
+        OSError, ValueError, TypeError: it cannot be read, or is none.
+    """
+    value = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(value, dict):
+        raise TypeError(f"{path.name} holds no JSON object")
+    return value
