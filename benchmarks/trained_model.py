@@ -14,8 +14,9 @@ from emoloom.pipeline import screen
 from emoloom.records import Prediction, Row
 from emoloom.row_sets.shared import read_row_sets
 from emoloom.runs.directory import RunDirectory, sha256_file
-from emoloom.screening.answers import CandidateRun, draft_hints, taught_answers
+from emoloom.screening.candidate_run import CandidateRun
 from emoloom.screening.candidates import list_candidates, load, read_certificate, with_adapter
+from emoloom.screening.decode_inputs import draft_hints, taught_answers
 from emoloom.sources.model_files import get_model
 from emoloom.supervision.lexicon import load_lexicon
 

@@ -47,7 +47,12 @@ def test_one_worker_makes_the_same_bytes(finished_run, tmp_path):
     assert costs["decode"]["one.sft"]["rows"] == 8
 
 
-def test_two_workers_make_the_same_bytes_as_this_process(tmp_path):
+HALF = {"decoding": {"max_new_tokens": 12, "dtype": "bfloat16"}, "recipes": ["sft"]}
+RUNGS = {"halving": {"rungs": 2, "keep": 0.5, "rows": 4}}
+
+
+@pytest.mark.parametrize("changes", [{"recipes": ["sft+heads", "zero-shot"]}, HALF | RUNGS])
+def test_two_workers_make_the_same_bytes_as_this_process(tmp_path, changes):
     models = [{"source": f"random:tiny@{seed}", "name": f"m{seed}"} for seed in (1, 2, 3)]
     folders = []
     for workers in (0, 2):
@@ -55,7 +60,7 @@ def test_two_workers_make_the_same_bytes_as_this_process(tmp_path):
             tmp_path / f"{workers}.yaml",
             workers=workers,
             models=models,
-            recipes=["sft+heads", "zero-shot"],
+            **changes,
         )
         folders.append(tmp_path / str(workers))
         assert run_screen(config, folders[-1]).code is ExitCode.DONE

@@ -5,19 +5,26 @@ from dataclasses import replace
 import pytest
 import torch
 
-from emoloom.decoding.canonical import decode_canonical
+from emoloom.decoding.canonical import Decoded, decode_canonical
 from emoloom.decoding.verified import DecodeSettings
 from emoloom.models import comparisons
 from emoloom.models.causal_lm import CausalLM, full_forward, packed_forward
-from emoloom.models.logits import Logits
+from emoloom.models.logits import Logits, ModelError
 from emoloom.models.margin import PackSizes, measure_margin
 from emoloom.models.precision import in_bfloat16
 from emoloom.models.preflight import MIN_POSITIONS, certify
 from emoloom.records import Answer, Row
-from emoloom.runs.directory import read_complete_lines
-from emoloom.screening import answer_pass
+from emoloom.runs.directory import read_complete_lines, write_json_atomic
+from emoloom.screening import precision as precision_module
 from emoloom.screening.decode_job import DecodeJob
 from emoloom.screening.decoding_steps import decode
+from emoloom.screening.precision import (
+    WHOLE,
+    Precision,
+    choose_precision,
+    in_precision,
+    read_precision,
+)
 from tiny_lm import EXAMPLE, make_tiny, word_texts
 
 LIMIT = 6
@@ -80,15 +87,6 @@ def test_a_copy_in_bfloat16_leaves_the_model_alone_and_has_its_logits_in_fp32(lm
     assert 1e-4 < gap < 0.5
 
 
-def test_a_model_whose_output_layer_cannot_be_run_apart_stays_in_fp32(lm, certificate, tmp_path):
-    whole = replace(lm, split=None)
-    assert in_bfloat16(whole) is None
-    costs, events, outputs = decoded(whole, certificate, tmp_path, dtype="bfloat16")
-    assert [name for name, _ in events] == ["dtype_widened"]
-    assert costs["dtype_widened"] == 1
-    assert outputs == canonical(lm)
-
-
 def test_the_margin_is_measured_in_a_pack_of_real_size_with_few_forwards(
     lm, certificate, monkeypatch
 ):
@@ -118,14 +116,10 @@ def test_the_larger_margin_is_used_and_both_are_recorded(lm, certificate, tmp_pa
         assert 2 <= costs["margin_forwards"] <= 12
 
 
-def test_packed_answers_in_bfloat16_are_canonical_in_bfloat16(
-    lm, certificate, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(answer_pass, "MOST_TIES", 1.0)
-    costs, events, outputs = decoded(lm, certificate, tmp_path, dtype="bfloat16")
-    half = in_bfloat16(lm)
-    assert half is not None
-    assert (events, costs["dtype_widened"]) == ([], 0)
+def test_packed_answers_in_bfloat16_are_canonical_in_bfloat16(lm, certificate, tmp_path):
+    half = in_precision(lm, "bfloat16")
+    costs, events, outputs = decoded(half, certificate, tmp_path, tuned=True)
+    assert events == []
     assert costs["tie_margin"] == max(costs["tuned_margin"], certificate.tie_margin)
     assert costs["margin_forwards"] >= 2  # so small a model is exact in bfloat16: margin 0
     assert outputs == canonical(half)
@@ -133,14 +127,101 @@ def test_packed_answers_in_bfloat16_are_canonical_in_bfloat16(
     assert len({*outputs.values()}) > 40
 
 
-@pytest.mark.parametrize("probed", [1, 16, 10**9])
-def test_many_near_ties_in_bfloat16_lead_to_fp32(lm, certificate, tmp_path, monkeypatch, probed):
-    monkeypatch.setattr(answer_pass, "PROBED_ROWS", probed)
+def job_of(certificate, **changes) -> DecodeJob:
+    job = DecodeJob(ROWS, certificate, False, DecodeSettings(LIMIT), {}, (), "0" * 20)
+    return replace(job, **changes)
+
+
+@pytest.fixture
+def narrow(monkeypatch):
+    """The certificate's margin: the random model's logits lie close, its own leaves much tied."""
+    monkeypatch.setattr(precision_module, "with_own_margin", lambda _, job: (job, {}))
+
+
+@pytest.mark.usefixtures("narrow")
+def test_few_near_ties_leave_bfloat16(lm, certificate):
+    told: list[int] = []
+    precision, costs = choose_precision(lm, job_of(certificate), told.append)
+    assert precision == Precision("bfloat16", "")
+    assert (costs["near_ties"], costs["probed_rows"], told) == (0, 16, [1] * 16)
+    assert costs["decided"] > 16
+    assert {weight.dtype for weight in lm.model.parameters()} == {torch.float32}
+
+
+def test_many_near_ties_lead_to_fp32(lm, certificate):
     forced = replace(certificate, tie_margin=1e9)
-    costs, events, outputs = decoded(lm, forced, tmp_path, dtype="bfloat16")
-    ((name, details),) = events
-    assert name == "dtype_widened"
-    assert details["near_ties"] > 0.2 * details["tokens"] > 0
-    assert costs["dtype_widened"] == 1
-    assert outputs == canonical(lm)
-    assert [path.name for path in tmp_path.iterdir()] == ["select.jsonl"]
+    precision, costs = choose_precision(lm, job_of(forced), lambda _: None)
+    assert precision == Precision("float32", "in bfloat16 over 20% of the tokens are near-ties")
+    assert costs["near_ties"] > 0.2 * costs["decided"] > 0
+
+
+@pytest.mark.parametrize("share", [0.2, 0.3])
+def test_the_share_of_near_ties_is_what_decides(lm, certificate, monkeypatch, share):
+    """Rows of which every fourth token is a near-tie."""
+
+    def answers(*_):
+        for k in range(16):
+            yield Decoded(str(k), "", (1, 2, 3, 4), 1, 1, 1, near_ties=1, truncated=False)
+
+    monkeypatch.setattr(precision_module, "decode_rows", answers)
+    monkeypatch.setattr(precision_module, "MOST_TIES", share)
+    precision, _ = choose_precision(lm, job_of(certificate), lambda _: None)
+    assert precision.dtype == ("bfloat16" if share > 0.25 else "float32")
+
+
+def test_sizes_and_decoder_of_the_config_decide_nothing(lm, certificate, monkeypatch):
+    """Not one number that it is decided by."""
+    given = []
+    decode_rows = precision_module.decode_rows
+
+    def noted(lm, rows, asked, settings, drafter):
+        given.append((asked.tie_margin, settings))
+        yield from decode_rows(lm, rows, asked, settings, drafter)
+
+    monkeypatch.setattr(precision_module, "decode_rows", noted)
+    tied = replace(certificate, tie_margin=0.02)
+    found = [
+        choose_precision(lm, job_of(tied, **changes), lambda _: None)
+        for changes in (
+            {},
+            {"settings": DecodeSettings(LIMIT, 1, 300)},
+            {"settings": DecodeSettings(LIMIT, 64, 9000, first_rows=64)},
+            {"canonical": True},
+            {"audit_share": 1.0, "audit_rows": 8},
+        )
+    ]
+    assert found[0][1]["near_ties"] > 0
+    assert all(one == found[0] for one in found)
+    assert len(set(given)) == 1
+
+
+@pytest.mark.usefixtures("narrow")
+def test_rows_that_are_never_packed_are_passed_over(lm, certificate):
+    longest = max(len(lm.prompter.prompt(row.text).ids) for row in ROWS)
+    up_to = len(lm.prompter.head_ids) + longest - 2 + LIMIT
+    short = replace(certificate, packed_up_to=up_to)
+    precision, costs = choose_precision(lm, job_of(short), lambda _: None)
+    assert (precision.dtype, costs["probed_rows"]) == ("bfloat16", 16)
+    never = replace(certificate, verdict="canonical only", packed_up_to=0, tie_margin=1e9)
+    precision, costs = choose_precision(lm, job_of(never), lambda _: None)
+    assert (precision.dtype, costs["probed_rows"], costs["decided"]) == ("bfloat16", 0, 0)
+
+
+def test_a_model_whose_output_layer_cannot_be_run_apart_stays_in_fp32(lm, certificate):
+    whole = replace(lm, split=None)
+    assert in_bfloat16(whole) is None
+    precision, costs = choose_precision(whole, job_of(certificate), lambda _: None)
+    assert (precision, costs) == (Precision("float32", WHOLE), {})
+    with pytest.raises(ModelError, match="output layer cannot be run apart"):
+        in_precision(whole, "bfloat16")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"dtype": "float16", "reason": ""}', "[" * 9999])
+def test_a_damaged_record_of_a_precision_is_none(tmp_path, text):
+    path = tmp_path / "precision.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError):  # noqa: PT011
+        read_precision(path)
+    for precision in (Precision("bfloat16", ""), Precision("float32", "why")):
+        write_json_atomic(path, precision.to_dict())
+        assert read_precision(path) == precision

@@ -10,8 +10,8 @@ from emoloom.decoding.verified import DecodeSettings, decode_rows
 from emoloom.models.causal_lm import CausalLM
 from emoloom.row_sets.shared import read_row_sets
 from emoloom.runs.directory import RunDirectory
-from emoloom.screening.answers import taught_answers
 from emoloom.screening.candidates import list_candidates, load, read_certificate, with_adapter
+from emoloom.screening.decode_inputs import taught_answers
 from emoloom.sources.model_files import get_model
 
 LIMIT = 24

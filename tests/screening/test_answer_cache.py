@@ -160,7 +160,7 @@ def test_the_facts_are_those_of_the_model_and_the_config(tmp_path, monkeypatch):
         settings = {
             "cache": SimpleNamespace(answers=True, max_mb=1),
             "training": SimpleNamespace(max_text_tokens=24),
-            "decoding": SimpleNamespace(decoder="verified", max_new_tokens=9, dtype="float32"),
+            "decoding": SimpleNamespace(decoder="verified", max_new_tokens=9),
             "threads": 1,
         }
         model = SimpleNamespace(weights_sha256="w", tokenizer_sha256="t", config_sha256="c")
@@ -173,10 +173,10 @@ def test_the_facts_are_those_of_the_model_and_the_config(tmp_path, monkeypatch):
 
     monkeypatch.setattr(cache_facts, "device_facts", lambda lm: lm)
 
-    def key(made=None, lm=("cpu", "AVX2"), adapter="a", certified=certificate):
+    def key(made=None, lm=("cpu", "AVX2"), adapter="a", certified=certificate, dtype="float32"):
         device = dict(zip(("device", "kind"), lm, strict=True))
         return cache_facts.answer_cache(
-            made or job(), device, adapter, certified, tmp_path
+            made or job(), device, adapter, certified, dtype, tmp_path
         ).facts.key
 
     keys = [
@@ -187,7 +187,7 @@ def test_the_facts_are_those_of_the_model_and_the_config(tmp_path, monkeypatch):
         key(job(training__max_text_tokens=25)),
         key(job(decoding__decoder="canonical")),
         key(job(decoding__max_new_tokens=10)),
-        key(job(decoding__dtype="bfloat16")),
+        key(dtype="bfloat16"),
         key(adapter="b"),
         key(lm=("cuda", "AVX2")),
         key(lm=("cpu", "AVX512")),
@@ -206,7 +206,7 @@ def test_the_facts_are_those_of_the_model_and_the_config(tmp_path, monkeypatch):
     keys.append(key())
     assert len(set(keys)) == len(keys) == 18
     off = job(cache__answers=False)
-    assert cache_facts.answer_cache(off, {}, "a", certificate, tmp_path) is None
+    assert cache_facts.answer_cache(off, {}, "a", certificate, "float32", tmp_path) is None
 
 
 def test_the_file_says_what_it_depends_on(cache):

@@ -16,7 +16,8 @@ from emoloom.runs.directory import (
     write_json_atomic,
 )
 from emoloom.screening import answers, candidate_run, candidates
-from emoloom.screening.answers import CandidateRun, candidate_work
+from emoloom.screening.answers import candidate_work
+from emoloom.screening.candidate_run import CandidateRun
 from emoloom.screening.candidates import list_candidates
 from emoloom.screening.extras import Extras
 from emoloom.screening.recipe_settings import fit_settings

@@ -93,7 +93,6 @@ def test_answers_stand_in_the_order_of_the_rows_whatever_finishes_first(
         "certified_margin": 0.01,
         "tuned_margin": 0.0,
         "margin_forwards": 0,
-        "dtype_widened": 0,
         "audited_rows": 0,
         "audited_tokens": 0,
         "audit_mismatches": 0,

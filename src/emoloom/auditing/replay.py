@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +12,6 @@ from emoloom.auditing.rescoring import RawRun
 from emoloom.decoding.replaying import decode_again
 from emoloom.errors import UserError
 from emoloom.models.causal_lm import CausalLM
-from emoloom.models.precision import in_bfloat16
 from emoloom.models.preflight import BF16_LIMIT, RELATIVE_LIMIT, TIE_FACTOR
 from emoloom.records import Row
 from emoloom.runs.directory import read_complete_lines
@@ -23,6 +23,7 @@ from emoloom.screening.candidates import (
     with_adapter,
 )
 from emoloom.screening.outputs import SELECT
+from emoloom.screening.precision import PRECISION, Dtype, in_precision, read_precision
 from emoloom.sources.model_files import ModelFiles, get_model
 
 _HASHES = ("weights_sha256", "tokenizer_sha256", "config_sha256")
@@ -160,12 +161,23 @@ def _as_it_was(
     """The model in the precision in which it answered a row set, and which gaps are near-ties."""
     folder = raw.run.candidate(candidate.name)
     costs = _decode_costs(raw, candidate.name, row_set)
-    half = None
-    if raw.config.decoding.dtype == "bfloat16" and not costs.get("dtype_widened"):
-        half = in_bfloat16(lm)
+    dtype = _dtype(raw, folder / PRECISION)
     certified = read_certificate(folder / "preflight.json").tie_margin
     margin = max(certified, float(costs.get("tie_margin", 0.0)))
-    return half or lm, _Near(margin, ROUNDING["bfloat16" if half else "float32"])
+    return in_precision(lm, dtype), _Near(margin, ROUNDING[dtype])
+
+
+def _dtype(raw: RawRun, path: Path) -> Dtype:
+    if raw.config.decoding.dtype == "float32":
+        return "float32"
+    try:
+        return read_precision(path).dtype
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"in which precision {path.parent.name} answered is not known",
+            got=str(error),
+            do="verify without --replay, which names what is missing or altered",
+        ) from error
 
 
 def _decode_costs(raw: RawRun, name: str, row_set: str) -> dict[str, Any]:

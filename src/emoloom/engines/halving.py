@@ -13,9 +13,11 @@ from emoloom.ranking.entries import ScoredCandidate, Status
 from emoloom.ranking.halving import RUNGS, RungResult, decide
 from emoloom.ranking.rule import RankingRule
 from emoloom.runs.directory import write_json_atomic
-from emoloom.screening.answers import asked_rows, certificate_work, rung_work
+from emoloom.screening.answers import certificate_work, rung_work
 from emoloom.screening.candidate_run import CandidateRun
+from emoloom.screening.decode_inputs import asked_rows
 from emoloom.screening.outputs import SELECT, read_answers
+from emoloom.screening.precision import PRECISION_STAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +93,8 @@ def _too_dear(
 
 
 def _first_rung(stages: Sequence[StageForecast], name: str) -> dict[str, float]:
-    own = [
-        stage
-        for stage in stages
-        if stage.candidate == name and stage.stage.startswith(("rate-", "train-1", "select-1"))
-    ]
+    first = ("rate-", "train-1", f"{PRECISION_STAGE}-1", "select-1")
+    own = [one for one in stages if one.candidate == name and one.stage.startswith(first)]
     seconds = sum(stage.seconds for stage in own)
     tokens = sum(stage.tokens for stage in own)
     return {"wall_seconds": seconds, "accelerator_seconds": seconds, "tokens": tokens}

@@ -32,6 +32,7 @@ from emoloom.screening.candidate_run import CandidateRun
 from emoloom.screening.candidates import list_candidates
 from emoloom.screening.extras import read_extras
 from emoloom.screening.head_answers import SUFFIX
+from emoloom.screening.precision import PRECISION_STAGE
 from emoloom.supervision.lexicon import load_lexicon
 
 
@@ -144,7 +145,7 @@ def _works(job: CandidateRun, stage: str) -> Iterator[Work]:
         yield probe_work(job)
         return
     rung = stage.rpartition("-")[2]
-    if stage.startswith(("train-", "select-")):
+    if stage.startswith(("train-", "select-", f"{PRECISION_STAGE}-")):
         yield from rung_work(job, int(rung))
         return
     yield from chain(candidate_work(job), pair_work(job), cross_work(job))

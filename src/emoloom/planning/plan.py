@@ -22,6 +22,7 @@ from emoloom.runs.directory import RunDirectory, write_json_atomic
 from emoloom.screening.candidates import Candidate
 from emoloom.screening.head_answers import SUFFIX
 from emoloom.screening.outputs import SELECT
+from emoloom.screening.precision import PRECISION_STAGE, PROBED_ROWS
 from emoloom.screening.recipe_settings import (
     rung_ends,
     train_steps,
@@ -29,7 +30,7 @@ from emoloom.screening.recipe_settings import (
     trial_steps,
 )
 
-Kind = Literal["certificate", "training", "heads", "answers", "shown"]
+Kind = Literal["certificate", "training", "heads", "precision", "answers", "shown"]
 """What a stage does, where that decides what it costs."""
 
 
@@ -116,13 +117,32 @@ class _Counting:
                 train_rows=round(rows * units / steps),
             )
 
-    def answers(self, candidate: Candidate, row_set: str, rung: int = 0) -> PlannedStage:
-        config, whole = self.config, row_set == SELECT and not rung
-        rows = self.rows.asked[row_set]
-        asked = min(len(rows), config.halving.rows) if rung else len(rows)
+    def asked(self, candidate: Candidate, row_set: str, rung: int) -> int:
+        """Rows that are answered: fewer for a rung, and for what is shown only."""
+        rows = len(self.rows.asked[row_set])
         if not candidate.trained:
-            asked = min(asked, config.zero_shot.rows)
-        decoding = config.decoding
+            return min(rows, self.config.zero_shot.rows)
+        return min(rows, self.config.halving.rows) if rung else rows
+
+    def precision(self, candidate: Candidate, rung: int = 0) -> Iterator[PlannedStage]:
+        if self.config.decoding.dtype != "float32":
+            yield PlannedStage(
+                f"{PRECISION_STAGE}-{rung}" if rung else PRECISION_STAGE,
+                candidate.name,
+                min(PROBED_ROWS, self.asked(candidate, SELECT, rung)),
+                "precision",
+                candidate.model.name,
+                rung,
+                once_promoted=self.promoted(candidate, rung),
+            )
+
+    def promoted(self, candidate: Candidate, rung: int) -> bool:
+        """Whether only those get there that a rung promotes."""
+        return self.config.halving.rungs > 1 and rung != 1 and candidate.trained
+
+    def answers(self, candidate: Candidate, row_set: str, rung: int = 0) -> PlannedStage:
+        asked, decoding = self.asked(candidate, row_set, rung), self.config.decoding
+        whole, rows = row_set == SELECT and not rung, self.rows.asked[row_set]
         least = decoding.audit_rows if whole else 0
         ids = [row.id for row in rows[:asked]]
         return PlannedStage(
@@ -133,7 +153,7 @@ class _Counting:
             candidate.model.name,
             rung,
             audited=len(rows_to_audit(ids, decoding.audit_share, least)),
-            once_promoted=config.halving.rungs > 1 and rung != 1 and candidate.trained,
+            once_promoted=self.promoted(candidate, rung),
         )
 
     def heads(self, candidate: Candidate) -> Iterator[PlannedStage]:
@@ -167,6 +187,7 @@ def _stages(counting: _Counting, chosen: Sequence[Candidate]) -> Iterator[Planne
             for candidate in trained:
                 yield from counting.trials(candidate) if rung == 1 else ()
                 yield counting.training(candidate, rung)
+                yield from counting.precision(candidate, rung)
                 yield counting.answers(candidate, SELECT, rung)
     for candidate in chosen:
         if rungs == 1 or not candidate.trained:
@@ -175,6 +196,7 @@ def _stages(counting: _Counting, chosen: Sequence[Candidate]) -> Iterator[Planne
             yield from counting.trials(candidate) if rungs == 1 else ()
             yield counting.training(candidate)
             yield from counting.heads(candidate)
+        yield from counting.precision(candidate)
         yield counting.answers(candidate, SELECT)
     for row_set in (POLARITY, CROSS):
         if counting.rows.asked[row_set]:

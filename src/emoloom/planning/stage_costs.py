@@ -141,14 +141,29 @@ def _answers(config: Config, stage: PlannedStage, probe: Probe) -> Parts:
     """Packed forwards, the margin, the audit; or one forward a token."""
     if not probe.packs or config.decoding.decoder == "canonical":
         return [_canonical(stage.units, probe.answer_tokens, probe)]
-    head, longest = probe.head_tokens, _longest(config)
-    others = _others_compared(longest, probe)
     return [
         _drafted(config, stage.units, FORWARDS, probe),
         _canonical(stage.audited, probe.answer_tokens, probe),
-        (head + longest + others * (head + probe.train_tokens), probe.compare_seconds),
-        (_compared_pack(config, probe, _own_sizes(config)), probe.pack_seconds),
+        *_margin(config, probe, _own_sizes(config)),
     ]
+
+
+def _margin(config: Config, probe: Probe, sizes: tuple[int, int]) -> Parts:
+    """Rows compared alone and in a pack of so many rows and tokens at most."""
+    head, longest = probe.head_tokens, _longest(config)
+    others = _others_compared(longest, probe)
+    return [
+        (head + longest + others * (head + probe.train_tokens), probe.compare_seconds),
+        (_compared_pack(config, probe, sizes), probe.pack_seconds),
+    ]
+
+
+def _precision(config: Config, stage: PlannedStage, probe: Probe) -> Parts:
+    """A margin, and a few rows in one pack, whatever decoder the config has."""
+    if not probe.packs:
+        return []
+    decoded = _drafted(config, stage.units, FORWARDS, probe)
+    return [decoded, *_margin(config, probe, CERTIFIED)]
 
 
 def _shown(config: Config, stage: PlannedStage, probe: Probe) -> Parts:
@@ -164,6 +179,7 @@ _PARTS: Mapping[str, Callable[[Config, PlannedStage, Probe], Parts]] = {
     "training": _training,
     "certificate": _certificate,
     "heads": _heads,
+    "precision": _precision,
     "answers": _answers,
     "shown": _shown,
 }
@@ -193,17 +209,20 @@ def _memory(config: Config, stage: PlannedStage, probe: Probe) -> float:
         largest = min(float(config.training.pack_tokens), probe.head_tokens + rows)
         return probe.loaded_mb + probe.step_mb * _times(largest, probe.step_probe_tokens)
     largest = _largest_forward(config, stage, probe)
-    return probe.loaded_mb + probe.forward_mb * _times(largest, probe.forward_probe_tokens)
+    halved = config.decoding.dtype == "bfloat16" and stage.kind != "heads"
+    held = probe.loaded_mb * (1.5 if halved else 1.0)  # a copy of the weights in half the bytes
+    return held + probe.forward_mb * _times(largest, probe.forward_probe_tokens)
 
 
 def _largest_forward(config: Config, stage: PlannedStage, probe: Probe) -> float:
     """Tokens: of a pack as large as may be, or of the longest row alone."""
     alone = probe.head_tokens + _longest(config)
-    if not probe.packs or config.decoding.decoder == "canonical":
+    fixed = stage.kind in ("certificate", "precision")
+    if not probe.packs or (config.decoding.decoder == "canonical" and not fixed):
         return alone
     if stage.kind == "heads":
         return float(config.training.pack_tokens)
-    sizes = CERTIFIED if stage.kind == "certificate" else _own_sizes(config)
+    sizes = CERTIFIED if fixed else _own_sizes(config)
     return max(alone, _compared_pack(config, probe, sizes))
 
 
@@ -225,6 +244,6 @@ def _disk(stage: PlannedStage, probe: Probe) -> float:
     if stage.kind == "training":
         kept = 0 if stage.stage.startswith("rate-") else 4 if stage.rung == 1 else 1
         return kept * adapter_mb(probe)
-    if stage.kind == "certificate":
+    if stage.kind in ("certificate", "precision"):
         return 0.0
     return stage.units * (LINE + BYTES * probe.answer_tokens) / _MIB

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from emoloom.report.costs import audit_said
 from emoloom.report.formats import finite, flatten, plural
-from emoloom.report.inputs import Record, RunInputs, listed, mapping
+from emoloom.report.inputs import Candidate, Record, RunInputs, listed, mapping
 
 _SHOWN = frozenset({"verdict", "reason", "checks"})
 
@@ -36,6 +36,8 @@ class Certificate:
     """Tokens decided in all."""
     audit: str
     """What the audit supports."""
+    precision: str = ""
+    """In which precision it answers, and why; empty where fp32 was asked for."""
 
     @property
     def tie_share(self) -> float | None:
@@ -52,11 +54,16 @@ def certificates_view(inputs: RunInputs, names: Sequence[str]) -> tuple[Certific
         preflight = candidate.preflight if candidate else None
         cost = mapping(decode.get(name))
         if preflight is not None or "near_ties" in cost:
-            made.append(_certificate(name, preflight, cost))
+            made.append(_certificate(name, preflight, cost, _precision(candidate)))
     return tuple(made)
 
 
-def _certificate(name: str, preflight: Record | None, cost: Record) -> Certificate:
+def _precision(candidate: Candidate | None) -> str:
+    found = (candidate.precision if candidate else None) or {}
+    return ": ".join(str(found[key]) for key in ("dtype", "reason") if found.get(key))
+
+
+def _certificate(name: str, preflight: Record | None, cost: Record, precision: str) -> Certificate:
     found = preflight or {}
     checks = listed(found.get("checks"))
     passed = sum(check.get("passed") is True for check in checks)
@@ -74,4 +81,5 @@ def _certificate(name: str, preflight: Record | None, cost: Record) -> Certifica
         near_ties=finite(cost.get("near_ties")),
         decided=finite(cost.get("decided")),
         audit=audit_said(cost),
+        precision=precision,
     )

@@ -56,6 +56,8 @@ class Candidate:
     """What each learning rate came to that was tried, in the order of trial."""
     cross: Mapping[str, str] = field(default_factory=dict)
     """Row id -> raw output of rows of corpora never trained on; empty where there is no file."""
+    precision: Record | None = None
+    """In which precision it answers, where the config asks for bfloat16."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +183,7 @@ def _read_candidate(folder: Path, notes: list[str]) -> Candidate:
         pairs=_read_outputs(folder, "rows/polarity.jsonl", notes),
         rates=_read_rates(folder, notes),
         cross=_read_outputs(folder, "rows/cross.jsonl", notes),
+        precision=_read_object(folder / "precision.json", f"{where}/precision.json", notes),
     )
 
 

@@ -25,7 +25,7 @@ from emoloom.runs.directory import (
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 """The form of the manifest."""
 
-PREDICATE_TYPE = "urn:emoloom:screen:2"
+PREDICATE_TYPE = "urn:emoloom:screen:3"
 """Names the meaning of the manifest's predicate."""
 
 MANIFEST = "manifest.json"

@@ -1,6 +1,6 @@
 """One pass over a row set: each answer is kept as soon as it is finished."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -15,20 +15,6 @@ from emoloom.runs.work import Advance
 from emoloom.screening.answer_lines import cached_lines, is_line, line_of
 from emoloom.screening.decode_job import DecodeJob, Event
 
-MOST_TIES = 0.2
-"""Share of decided tokens that may be near-ties in bfloat16; above it fp32 is used (DESIGN 5)."""
-
-PROBED_ROWS = 16
-"""Rows at which that share is looked at, always the first, whatever finishes first or was kept."""
-
-
-class NearTiesError(Exception):
-    """bfloat16 is no use for this candidate."""
-
-    def __init__(self, near_ties: int, tokens: int) -> None:
-        super().__init__(near_ties, tokens)
-        self.details = {"near_ties": near_ties, "tokens": tokens}
-
 
 def partial_file(out: Path, job: DecodeJob) -> Path:
     """Where a pass keeps its answers until all are there."""
@@ -41,37 +27,24 @@ def answered(
     """A line for each row, in order; those that an interrupted pass kept are not decoded again.
 
     Raises:
-        NearTiesError: the job is in bfloat16, which is no use for this candidate.
         ModelError: a logit is NaN, or memory does not suffice for one row.
     """
     kept = partial_file(out, job)
     wanted = {row.id for row in job.rows}
     done = {line["id"]: line for line in _kept(kept) if line["id"] in wanted}
-    probed = {row.id for row in job.rows[:PROBED_ROWS]} if job.dtype == "bfloat16" else set()
-    free = [row for row in job.rows if row.id not in done and row.id not in probed]
+    free = [row for row in job.rows if row.id not in done]
     if found := cached_lines(job.cache, free):
         event("answers_from_cache", rows=len(found))
     done |= found
     write_jsonl_atomic(kept, done.values())
     advance(len(done))
-    _see_few_ties(probed, done)
     left = [(row.id, row.text) for row in job.rows if row.id not in done]
     with closing(_decoder(lm, job, left, event)) as answers:
         for answer in answers:
             done[answer.id] = line_of(answer)
             append_json_line(kept, done[answer.id])
             advance(1)
-            _see_few_ties(probed, done)
     return [done[row.id] for row in job.rows]
-
-
-def _see_few_ties(probed: set[str], done: Mapping[str, Mapping[str, Any]]) -> None:
-    """Once all of the probed rows are done."""
-    if not probed <= done.keys():
-        return
-    ties, tokens = (sum(done[row][key] for row in probed) for key in ("near_ties", "decided"))
-    if ties > MOST_TIES * tokens:
-        raise NearTiesError(ties, tokens)
 
 
 def _kept(path: Path) -> list[dict[str, Any]]:

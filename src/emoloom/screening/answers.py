@@ -4,29 +4,32 @@ A unit's inputs hold the hash of everything that affects its outputs: weights, t
 instruction, rows, settings, packages, threads. Pack sizes are left out: they change no answer.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from functools import partial
 
-from emoloom.config_sections import DecodingConfig
-from emoloom.decoding.verified import DecodeSettings
 from emoloom.models.device import device_facts
 from emoloom.models.logits import ModelError
-from emoloom.records import Prediction, Row
 from emoloom.row_sets.cross_spaces import CROSS
 from emoloom.row_sets.polarity_set import POLARITY
-from emoloom.row_sets.spread import spread
-from emoloom.runs.directory import Stage, sha256_file, write_text_atomic
+from emoloom.runs.directory import Stage, sha256_file, write_json_atomic, write_text_atomic
 from emoloom.runs.work import Meter, Outcome, Work
 from emoloom.screening.cache_facts import answer_cache
 from emoloom.screening.candidate_run import CandidateRun, has_heads
-from emoloom.screening.candidates import preflight, read_certificate, with_adapter
-from emoloom.screening.decode_job import DecodeJob
+from emoloom.screening.candidates import preflight
+from emoloom.screening.decode_inputs import asked_rows, decided_dtype, decode_job
 from emoloom.screening.decoding_steps import decode
 from emoloom.screening.head_answers import HEADS, SUFFIX, head_outputs
-from emoloom.screening.outputs import SELECT, read_answers, write_parts
+from emoloom.screening.outputs import SELECT, write_parts
+from emoloom.screening.precision import (
+    PRECISION,
+    PRECISION_STAGE,
+    PROBED_ROWS,
+    choose_precision,
+    in_precision,
+)
 from emoloom.screening.training_work import train_work, trial_works
-from emoloom.supervision.weak_vad import rationale, weak_vad
+from emoloom.screening.widening import UNWIDENED, Widening, beside, kept_widening
 
 
 def candidate_work(job: CandidateRun) -> Iterator[Work]:
@@ -44,6 +47,7 @@ def candidate_work(job: CandidateRun) -> Iterator[Work]:
         yield train_work(job)
         if has_heads(job):
             yield _heads_work(job)
+    yield from _precision_work(job)
     yield _decode_work(job, SELECT)
 
 
@@ -54,7 +58,7 @@ def certificate_work(job: CandidateRun) -> Iterator[Work]:
         ModelError: the certificate refuses the model.
     """
     yield _preflight_work(job)
-    certificate = read_certificate(job.folder() / "preflight.json")
+    certificate = job.certificate()
     if certificate.verdict == "refused":
         raise ModelError(f"{job.model.display_name} is refused: {certificate.reason}")
 
@@ -64,6 +68,7 @@ def rung_work(job: CandidateRun, rung: int) -> Iterator[Work]:
     yield from certificate_work(job)
     yield from trial_works(job)
     yield train_work(job, rung)
+    yield from _precision_work(job, rung)
     yield _decode_work(job, SELECT, rung)
 
 
@@ -103,7 +108,7 @@ def _heads_work(job: CandidateRun) -> Work:
     """Answers of the heads alone, in a folder of their own, like any floor's."""
     name, folder = job.candidate.name + SUFFIX, job.run.candidate(job.candidate.name)
     checkpoint = folder / "checkpoint"
-    packed_up_to = read_certificate(folder / "preflight.json").packed_up_to
+    packed_up_to = job.certificate().packed_up_to
     hashes = [sha256_file(path) for path in sorted(checkpoint.glob("*.safetensors"))]
     asked = job.rows.all_asked
     sets = [job.rows.hashes[SELECT], job.rows.hashes.get(POLARITY)]
@@ -112,7 +117,7 @@ def _heads_work(job: CandidateRun) -> Work:
     stage = replace(base, folder=job.run.candidate(name), name=SELECT)
 
     def make(advance: Meter) -> Outcome:
-        lm = with_adapter(job.load(advance), folder)
+        lm = job.load_tuned(advance)
         outputs = head_outputs(lm, checkpoint / HEADS, asked, job.lexicon, packed_up_to, advance)
         outs = write_parts(job.run, name, job.rows, outputs)
         counts = {"rows": len(asked), "answers": len(outputs)}
@@ -121,97 +126,67 @@ def _heads_work(job: CandidateRun) -> Work:
     return Work(stage, name, len(asked), "rows", make)
 
 
-def _decode_job(job: CandidateRun, row_set: str, rows: tuple[Row, ...], rung: int) -> DecodeJob:
-    decoding, trained = job.config.decoding, job.candidate.trained
-    # Zero-shot is shown, a rung drops, pairs and cross rows are side figures: the least number
-    # holds where it ranks.
-    least = decoding.audit_rows if row_set == SELECT and not rung else 0
-    return DecodeJob(
-        rows=rows,
-        certificate=read_certificate(job.folder() / "preflight.json"),
-        canonical=decoding.decoder == "canonical",
-        settings=_decode_settings(decoding, learns=trained),
-        hints=draft_hints(job, rows, row_set, heads=not rung) if trained else {},
-        taught=taught_answers(job.rows.train) if trained else (),
-        inputs="",
-        audit_share=decoding.audit_share if trained else 0.0,
-        audit_rows=least if trained else 0,
-        tuned=trained,
-        dtype=decoding.dtype,
+def _precision_work(job: CandidateRun, rung: int = 0) -> Iterator[Work]:
+    """The precision that all row sets of a checkpoint are answered in; none where fp32 is asked."""
+    decoding = job.config.decoding
+    if decoding.dtype == "float32":
+        return
+    rows, out = asked_rows(job, SELECT, rung), job.folder(rung) / PRECISION
+    stage = job.stage(
+        f"{PRECISION_STAGE}-{rung}" if rung else PRECISION_STAGE,
+        job.adapter_sha256(rung),
+        job.rows.hashes[SELECT],
+        [row.id for row in rows],
+        decoding.max_new_tokens,
+        job.certificate().to_dict(),
     )
 
+    def make(advance: Meter) -> Outcome:
+        lm = job.load_tuned(advance, rung)
+        task = decode_job(job, SELECT, rows, rung, "bfloat16")
+        precision, costs = choose_precision(lm, task, advance)
+        write_json_atomic(out, precision.to_dict())
+        if precision.reason:
+            told = {key: costs[key] for key in ("near_ties", "decided") if key in costs}
+            name = job.candidate.name
+            job.run.event("dtype_widened", candidate=name, reason=precision.reason, **told)
+        return Outcome((out,), costs=costs, made_on=device_facts(lm))
 
-def _decode_settings(decoding: DecodingConfig, *, learns: bool) -> DecodeSettings:
-    """An untrained model follows no habit: its first pack need not be small."""
-    sizes = DecodeSettings(decoding.max_new_tokens, decoding.pack_rows, decoding.pack_tokens)
-    return sizes if learns else replace(sizes, first_rows=decoding.pack_rows)
+    yield Work(stage, job.candidate.name, min(PROBED_ROWS, len(rows)), "rows", make)
+
+
+def _begun(job: CandidateRun, row_set: str) -> Widening:
+    """Rows that never rank begin with the margin that the ranked ones ended with."""
+    found = kept_widening(beside(job.run.rows(job.candidate.name, SELECT)))
+    if row_set == SELECT or found is None:
+        return UNWIDENED
+    return replace(found, mismatches=0)
 
 
 def _decode_work(job: CandidateRun, row_set: str, rung: int = 0) -> Work:
     name, decoding = job.candidate.name, job.config.decoding
-    folder, trained = job.folder(rung), job.candidate.trained
-    adapter = sha256_file(folder / "checkpoint" / "adapter_model.safetensors") if trained else ""
-    rows = asked_rows(job, row_set, rung)
-    certificate = read_certificate(job.folder() / "preflight.json")
+    rows, certificate = asked_rows(job, row_set, rung), job.certificate()
+    adapter, dtype, begun = job.adapter_sha256(rung), decided_dtype(job, rung), _begun(job, row_set)
     stage = job.stage(
         f"{row_set}-{rung}" if rung else row_set,
         adapter,
         job.rows.hashes[row_set],
         [row.id for row in rows],
         [decoding.decoder, decoding.max_new_tokens, decoding.audit_share, decoding.audit_rows],
-        decoding.dtype,
+        dtype,
         certificate.to_dict(),
+        *([asdict(begun)] if begun.times else ()),
     )
 
     def make(advance: Meter) -> Outcome:
-        lm = job.load(advance)
-        if trained:
-            lm = with_adapter(lm, folder)
-        cache = answer_cache(job, lm, adapter, certificate)
-        task = replace(_decode_job(job, row_set, rows, rung), inputs=stage.inputs, cache=cache)
+        lm = in_precision(job.load_tuned(advance, rung), dtype)
+        cache = answer_cache(job, lm, adapter, certificate, dtype)
+        plain = decode_job(job, row_set, rows, rung, dtype)
+        task = replace(plain, inputs=stage.inputs, cache=cache)
         out = job.run.rows(name, stage.name)
-        costs = decode(lm, task, out, advance, partial(job.run.event, candidate=name))
+        costs = decode(lm, task, out, advance, partial(job.run.event, candidate=name), begun)
         counts = {"rows": len(rows), "answers": len(rows)}
-        return Outcome((out,), counts, costs, device_facts(lm))
+        widened = (beside(out),) if beside(out).exists() else ()
+        return Outcome((out, *widened), counts, costs, device_facts(lm))
 
     return Work(stage, name, len(rows), "rows", make)
-
-
-def asked_rows(job: CandidateRun, row_set: str, rung: int = 0) -> tuple[Row, ...]:
-    """The rows that a candidate answers: fewer for a rung, and for what is shown only."""
-    asked = job.rows.asked[row_set]
-    if not job.candidate.trained:
-        return spread(asked, job.config.zero_shot.rows)
-    return spread(asked, job.config.halving.rows) if rung else asked
-
-
-def taught_answers(train: Sequence[Row]) -> tuple[Prediction, ...]:
-    """What the model was trained to write, of the rows that are annotated in full."""
-    return tuple(
-        Prediction(row.answer.labels, row.answer.vad, row.answer.rationale)
-        for row in train
-        if row.answer.labels is not None and row.answer.vad is not None
-    )
-
-
-def draft_hints(
-    job: CandidateRun, rows: Sequence[Row], row_set: str = SELECT, *, heads: bool = True
-) -> dict[str, Prediction]:
-    """First drafts: the heads' answers; without heads TF-IDF's labels and the weak formulas."""
-    if heads and has_heads(job):
-        answers, ids = read_answers(job.run, job.candidate.name + SUFFIX, job.space, row_set)
-        pairs = zip(ids, answers, strict=True)
-        return {row_id: one for row_id, one in pairs if isinstance(one, Prediction)}
-    answers, ids = read_answers(job.run, "tf-idf", job.space, row_set)
-    labels = {
-        row_id: answer.labels
-        for row_id, answer in zip(ids, answers, strict=True)
-        if isinstance(answer, Prediction)
-    }
-    hints = {}
-    for row in rows:
-        if row.id in labels:
-            weak = weak_vad(row.text, job.lexicon, labels[row.id])
-            vad = job.rows.scale.apply(weak.vad)
-            hints[row.id] = Prediction(labels[row.id], vad, rationale(weak.cues))
-    return hints

@@ -19,6 +19,7 @@ def answer_cache(
     lm: CausalLM,
     adapter: str,
     certificate: Certificate,
+    dtype: str,
     folder: Path | None = None,
 ) -> AnswerCache | None:
     """The answers that this very model gave before, in this very way, on a machine of this kind.
@@ -28,6 +29,7 @@ def answer_cache(
         lm: the model as it is decoded.
         adapter: sha256 of its adapter, or empty.
         certificate: of the base model.
+        dtype: in which it is decoded, whatever the config asks for.
         folder: where answers are kept; None for the user's cache.
 
     Returns:
@@ -47,7 +49,7 @@ def answer_cache(
         decoder=config.decoding.decoder,
         max_new_tokens=config.decoding.max_new_tokens,
         certificate=fingerprint(certificate.to_dict()),
-        dtype=config.decoding.dtype,
+        dtype=dtype,
         code=code_sha256(),
         packages=tuple(sorted(package_versions().items())),
         threads=config.threads,

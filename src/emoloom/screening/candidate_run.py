@@ -8,12 +8,13 @@ from emoloom import __version__
 from emoloom.config import Config
 from emoloom.contract.prompt import instruction_sha256
 from emoloom.models.causal_lm import CausalLM
+from emoloom.models.certificate import Certificate
 from emoloom.records import LabelSpace
 from emoloom.row_sets.shared import SharedRows
-from emoloom.runs.directory import RunDirectory, Stage, fingerprint
+from emoloom.runs.directory import RunDirectory, Stage, fingerprint, sha256_file
 from emoloom.runs.provenance import package_versions
 from emoloom.runs.work import Meter
-from emoloom.screening.candidates import Candidate, load
+from emoloom.screening.candidates import Candidate, load, read_certificate, with_adapter
 from emoloom.screening.extras import Extras
 from emoloom.screening.recipe_settings import trains_heads
 from emoloom.sources.model_files import ModelFiles
@@ -54,9 +55,23 @@ class CandidateRun:
         whole = self.run.candidate(self.candidate.name)
         return whole / "rungs" / str(rung) if rung else whole
 
+    def certificate(self) -> Certificate:
+        """Of the base model, once that is certified."""
+        return read_certificate(self.folder() / "preflight.json")
+
+    def adapter_sha256(self, rung: int = 0) -> str:
+        """Of the checkpoint; empty where nothing is trained."""
+        path = self.folder(rung) / "checkpoint" / "adapter_model.safetensors"
+        return sha256_file(path) if self.candidate.trained else ""
+
     def load(self, meter: Meter) -> CausalLM:
         """The base model, its forwards charged."""
         return load(self.model, self.config, self.space, meter.spend)
+
+    def load_tuned(self, meter: Meter, rung: int = 0) -> CausalLM:
+        """The model as it was trained, if it was."""
+        lm = self.load(meter)
+        return with_adapter(lm, self.folder(rung)) if self.candidate.trained else lm
 
 
 def has_heads(job: CandidateRun) -> bool:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from emoloom.decoding.verified import DecodeSettings
 from emoloom.models.certificate import Certificate
@@ -29,15 +28,14 @@ class DecodeJob:
     inputs: str
     """Fingerprint of all that affects an answer: rows kept from before must have the same."""
     turn: str = ""
-    """Names the pass where the rows are decoded again: in fp32, or with a wider margin."""
+    """Names the pass where the rows are decoded again with a wider margin."""
     audit_share: float = 0.0
     """Share of the packed rows that are decoded again canonically and compared."""
     audit_rows: int = 0
     """At least so many of them."""
     tuned: bool = False
-    """True where the certificate is of another model, the base: the margin is measured again."""
-    dtype: Literal["float32", "bfloat16"] = "float32"
-    """Precision of the model's body; it defines the answer. Head and logits are always fp32."""
+    """True where the certificate is of another model, the base in fp32: the margin is measured
+    again."""
     cache: AnswerCache | None = None
     """Answers of earlier runs; None to decode every row."""
 

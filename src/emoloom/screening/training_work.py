@@ -17,7 +17,6 @@ from emoloom.records import VAD, Row
 from emoloom.row_sets.shared import mean_human_vad
 from emoloom.runs.work import Meter, Outcome, Work
 from emoloom.screening.candidate_run import CandidateRun
-from emoloom.screening.candidates import read_certificate
 from emoloom.screening.recipe_settings import (
     Mixture,
     fit_settings,
@@ -153,7 +152,7 @@ def _asked(job: CandidateRun, rate: float) -> _Asked:
     recipe, config = job.candidate.recipe, job.config
     settings = replace(fit_settings(config, recipe), learning_rate=rate)
     mixture = mixture_of(config, recipe)
-    certificate = read_certificate(job.folder() / "preflight.json")
+    certificate = job.certificate()
     flips = job.extras.flips if "flip" in RECIPES[recipe] else ()
     inputs = (
         job.rows.hashes["train"],
@@ -172,7 +171,7 @@ def _train_job(job: CandidateRun, asked: _Asked, inputs: str) -> TrainJob:
     return TrainJob(
         rows=asked.rows,
         fill_vad=mean_human_vad(job.rows.train) or VAD(0.5, 0.5, 0.5),
-        packed_up_to=read_certificate(job.folder() / "preflight.json").packed_up_to,
+        packed_up_to=job.certificate().packed_up_to,
         settings=asked.settings,
         base=job.model.source,
         lexicon=job.lexicon,

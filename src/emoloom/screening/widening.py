@@ -49,13 +49,29 @@ class Widening:
         """Write it down."""
         write_json_atomic(path, asdict(self))
 
+    def keep_beside(self, out: Path) -> None:
+        """Write it down for the model's other row sets, where there is anything to say."""
+        if self.times:
+            self.keep(beside(out))
+        else:
+            beside(out).unlink(missing_ok=True)
 
-def kept_widening(path: Path) -> Widening:
-    """What an interrupted call wrote down; nothing where the file is missing or damaged."""
+
+UNWIDENED = Widening()
+"""No audit has found anything."""
+
+
+def beside(out: Path) -> Path:
+    """Where the widening of a finished file of outputs is."""
+    return out.with_suffix(".widening.json")
+
+
+def kept_widening(path: Path) -> Widening | None:
+    """What was written down; None where the file is missing or damaged."""
     try:
         found = json.loads(path.read_bytes())
         kept = Widening(int(found["times"]), float(found["tie_margin"]), int(found["mismatches"]))
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        return Widening()
+        return None
     sound = 0 < kept.times <= MOST_WIDENINGS + 1 and 0 < kept.tie_margin < float("inf")
-    return kept if sound else Widening()
+    return kept if sound else None
