@@ -184,7 +184,14 @@ def test_a_nan_of_packs_alone_leaves_the_canonical_answers(prompter):
         if packed:
             logits_V[3] = float("nan")
 
-    assert [answer.output for answer in verified_with(prompter, nudge)] == [LINE] * 3
+    lm, _ = scripted(prompter, dict.fromkeys(TEXTS, script_of(prompter, LINE)), nudge)
+    spent: list[int] = []
+    rows = [(f"r{number}", text) for number, text in enumerate(TEXTS)]
+    charged = replace(lm, spend=spent.append)
+    answers = list(decode_rows(charged, rows, packs(), DecodeSettings(60)))
+    assert [answer.output for answer in answers] == [LINE] * 3
+    computed = sum(answer.tokens_computed for answer in answers)
+    assert computed == pytest.approx(sum(spent), abs=3), "drafts in vain are counted"
 
 
 def test_rows_enter_a_running_pack(prompter):

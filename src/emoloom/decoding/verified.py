@@ -219,6 +219,7 @@ def _packed_argmax(session: _Session, pack: Sequence[_Active]) -> tuple[list[int
     except NonFiniteError:
         tokens = [_decide(session, row) for row in pack]
         for row in pack:
+            row.computed += len(row.draft)
             row.draft = ()
         return tokens, [math.inf] * len(pack)
 
