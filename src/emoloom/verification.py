@@ -14,6 +14,7 @@ from emoloom.auditing.entry_facts import read_entries
 from emoloom.auditing.findings import (
     READ_FAULTS,
     added_findings,
+    code_findings,
     json_findings,
     read_object,
     rung_findings,
@@ -184,10 +185,7 @@ def _check_scores(root: Path, manifest: Manifest, page: bool) -> _Scored:
     stated |= {f"candidates/{name}/scores.json": made[name] for name in made}
     record = read_object(root / "run.json")
     found = check_facts(root, manifest, record)
-    codes = record.get("code_sha256")
-    if isinstance(codes, list) and len(codes) > 1:
-        what = f"calls of this run were made by {len(codes)} states of the code"
-        found.append(Finding("unchecked", "run.json", what))
+    found += code_findings(record, manifest)
     for name, computed in stated.items():
         left_out = ("polarity", "polarity_pairs", "ablations") if raw.unchecked else ()
         found += json_findings(root, name, computed, left_out)

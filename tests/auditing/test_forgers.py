@@ -190,6 +190,11 @@ def test_a_run_made_by_other_code_says_what_was_not_checked(a_run):
     manifest = json.loads((a_run.folder / "manifest.json").read_text(encoding="utf-8"))
     made_with = manifest["predicate"]["emoloom"] | {"code_sha256": "0" * 64}
     seal(a_run.folder, emoloom=made_with)
+    (found,) = failing(a_run.folder)
+    assert (found.kind, found.file) == ("contradiction", "run.json")
+    assert found.what == f"its code_sha256 lacks the code of the manifest, {'0' * 64}"
+    edit(a_run.folder / "run.json", lambda record: record.update(code_sha256=["0" * 64]))
+    seal(a_run.folder, emoloom=made_with)
     verdict = verify_run(a_run.folder)
     assert verdict.holds
     (found,) = verdict.findings

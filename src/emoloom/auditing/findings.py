@@ -90,3 +90,16 @@ def read_object(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise TypeError(f"{path.name} holds no JSON object")
     return value
+
+
+def code_findings(record: Mapping[str, Any], manifest: Manifest) -> Iterator[Finding]:
+    """Whose code run.json names: the manifest's too, which wrote what is bound."""
+    codes, made_with = record.get("code_sha256"), manifest.predicate.get("emoloom")
+    known = codes if isinstance(codes, list) else []
+    wrote = made_with.get("code_sha256") if isinstance(made_with, dict) else None
+    if wrote not in known:
+        what = f"its code_sha256 lacks the code of the manifest, {wrote}"
+        yield Finding("contradiction", "run.json", what)
+    if len(known) > 1:
+        what = f"calls of this run were made by {len(known)} states of the code"
+        yield Finding("unchecked", "run.json", what)
