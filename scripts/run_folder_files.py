@@ -26,6 +26,8 @@ _UNFINISHED = "training was cut short"
 _RUNGS = "`halving.rungs` is above 1"
 _TRIALS = "`trials.learning_rates` has rates"
 _CROSS = "`data.cross` has parts"
+_HALF = "`decoding.dtype` is bfloat16"
+_HALF_RUNGS = "both that and rungs"
 _RANKED = "`emoloom rank` was called"
 
 RUN_FILES = (
@@ -57,6 +59,7 @@ RUN_FILES = (
     RunFile("candidates/<name>/scores.json", "Its scores, parsed and strict."),
     RunFile("candidates/<name>/done/<stage>.json", "Marker of a finished stage, written last."),
     RunFile("candidates/<name>/preflight.json", "The certificate of the model.", "no floor"),
+    RunFile("candidates/<name>/precision.json", "In which precision it answers, why.", _HALF),
     RunFile("candidates/<name>/steps.jsonl", "Losses and rate of every training step.", _TRAINED),
     RunFile(
         "candidates/<name>/checkpoint/adapter_config.json", "Of the LoRA adapter (peft).", _TRAINED
@@ -74,6 +77,7 @@ RUN_FILES = (
     RunFile("candidates/<name>/rows/<set>-<rung>.jsonl", "Raw outputs of a rung.", _RUNGS),
     RunFile("candidates/<name>/rungs/<rung>/steps.jsonl", "Training steps of a rung.", _RUNGS),
     RunFile("candidates/<name>/rungs/<rung>/checkpoint/<file>", "Its adapter.", _RUNGS),
+    RunFile("candidates/<name>/rungs/<rung>/precision.json", "As above, of a rung.", _HALF_RUNGS),
     RunFile("candidates/<name>/trunk/<step>/<file>", "Where the next rung goes on.", _RUNGS),
     RunFile("candidates/<name>/rates/<trial>/steps.jsonl", "Steps of a trial of rates.", _TRIALS),
     RunFile("candidates/<name>/rates/<trial>/loss.json", "Its loss on held-out rows.", _TRIALS),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cross_files import cross_config
-from tiny_screen import run_screen, write_config
+from tiny_screen import IN_BFLOAT16, run_screen, write_config
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,16 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory, shared_cache: Path) -
 def a_run(finished_run: FinishedRun, own_cache: Path, tmp_path: Path) -> FinishedRun:
     """A copy of the finished run that a test may alter; file times are kept."""
     return _copied(finished_run, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def half_run(tmp_path_factory: pytest.TempPathFactory, shared_cache: Path) -> FinishedRun:
+    """A trained candidate that answers in bfloat16, an untrained one that does in fp32. Shared."""
+    path = tmp_path_factory.mktemp("half") / "half.yaml"
+    config = write_config(
+        path, recipes=["sft+heads", "zero-shot"], zero_shot={"rows": 8}, **IN_BFLOAT16
+    )
+    return _finished(config, shared_cache)
 
 
 @pytest.fixture(scope="session")

@@ -180,6 +180,50 @@ def test_a_model_of_nan_fails_alone_and_the_rest_is_ranked(finished_run, tiny_fo
     assert "NaN" in (folder / "report.html").read_text(encoding="utf-8")
 
 
+def test_a_nan_while_decoding_names_its_row_and_the_rest_is_ranked(
+    finished_run, tmp_path, monkeypatch
+):
+    """One model's embeddings give NaN wherever one text stands."""
+    from emoloom.screening import candidate_run
+
+    with_adapter = candidate_run.with_adapter
+    bad = lines_of(finished_run.folder / "data/select.jsonl")[3]
+
+    def broken(lm, folder):
+        lm = with_adapter(lm, folder)
+        text = list(lm.prompter.prompt(bad["text"]).ids)
+
+        def poison(_module, given, made):
+            ids = given[0][0].tolist()
+            for at in range(len(ids) - len(text) + 1):
+                if ids[at : at + len(text)] == text:
+                    made[0, at : at + len(text)] = float("nan")
+
+        if folder.name == "bad.sft":
+            lm.model.get_input_embeddings().register_forward_hook(poison)
+        return lm
+
+    monkeypatch.setattr(candidate_run, "with_adapter", broken)
+    models = [{"source": "random:tiny@1", "name": name} for name in ("bad", "one")]
+    config = write_config(tmp_path / "c.yaml", models=models, recipes=["sft"])
+    assert run_screen(config, tmp_path / "run").code is ExitCode.DONE
+    entries = entries_of(tmp_path / "run")
+    assert entries["bad.sft"]["status"] == "failed"
+    assert entries["bad.sft"]["reason"].endswith(f"gave NaN logits on row {bad['id']}")
+    assert entries["one.sft"]["rank"] == 1
+
+
+def test_a_model_that_is_refused_is_so_by_the_command_too(tiny_folder, tmp_path):
+    shutil.copytree(tiny_folder, tmp_path / "short")
+    path = tmp_path / "short/config.json"
+    config = json.loads(path.read_text(encoding="utf-8")) | {"max_position_embeddings": 64}
+    path.write_text(json.dumps(config), encoding="utf-8")
+    called = call("models", "check", tmp_path / "short")
+    assert called.code == 2
+    assert "refused" in called.out
+    assert "its context of 64 tokens is shorter than the longest row" in called.out
+
+
 def test_where_every_candidate_fails_the_report_stands_and_the_exit_code_says_so(
     tiny_folder, tmp_path
 ):

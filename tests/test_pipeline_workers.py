@@ -13,7 +13,9 @@ import pytest
 import broken_workers
 from emoloom.engines import pool
 from emoloom.errors import ExitCode
+from emoloom.screening.precision_record import PRECISION, read_precision
 from tiny_screen import (
+    IN_BFLOAT16,
     SETTINGS,
     STAGES,
     Watch,
@@ -47,7 +49,7 @@ def test_one_worker_makes_the_same_bytes(finished_run, tmp_path):
     assert costs["decode"]["one.sft"]["rows"] == 8
 
 
-HALF = {"decoding": {"max_new_tokens": 12, "dtype": "bfloat16"}, "recipes": ["sft"]}
+HALF = {"recipes": ["sft"]} | IN_BFLOAT16
 RUNGS = {"halving": {"rungs": 2, "keep": 0.5, "rows": 4}}
 
 
@@ -65,6 +67,8 @@ def test_two_workers_make_the_same_bytes_as_this_process(tmp_path, changes):
         folders.append(tmp_path / str(workers))
         assert run_screen(config, folders[-1]).code is ExitCode.DONE
     assert results(folders[0]) == results(folders[1])
+    decided = {path.parent.name: read_precision(path).dtype for path in tmp_path.rglob(PRECISION)}
+    assert ("bfloat16" in decided.values()) == (changes.keys() >= HALF.keys()), decided
 
 
 def test_interrupted_in_a_worker_and_continued_elsewhere_it_ends_the_same(finished_run, tmp_path):

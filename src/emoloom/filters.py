@@ -186,7 +186,7 @@ def _decoded(
     certificate = certify(lm, [text for _, text in rows], [_example(space)], limit)
     if certificate.verdict == "refused":
         raise ModelError(f"{lm.name} is refused: {certificate.reason}")
-    return decode_rows(lm, rows, certificate, DecodeSettings(max_new_tokens=limit))
+    return decode_rows(lm, rows, certificate, DecodeSettings(limit).untrained())
 
 
 def _check_output(path: Path, source: Path) -> None:

@@ -13,7 +13,7 @@ from emoloom.records import Answer, Row
 from emoloom.runs.directory import read_complete_lines
 from emoloom.screening.decode_job import DecodeJob
 from emoloom.screening.decoding_steps import decode
-from emoloom.screening.widening import UNWIDENED, Widening, beside, kept_widening
+from emoloom.screening.widening import UNWIDENED, Widening, kept_widening
 from scripted_lm import packs, scripted
 from small_tokenizers import CHATML, byte_level, fast
 from tiny_lm import SPACE
@@ -81,9 +81,7 @@ def run(
     out = folder / "select.jsonl"
     told = lambda name, **details: events.append((name, details))  # noqa: E731
     costs = decode(lm, job, out, advance, told, begun)
-    left = sorted(path.name for path in folder.iterdir())
-    widened = ["select.widening.json"] if costs["tie_margin"] > 1e-5 or events else []
-    assert left == ["select.jsonl", *widened]
+    assert [path.name for path in folder.iterdir()] == ["select.jsonl"]
     return costs, events, [line["output"] for line in read_complete_lines(out)]
 
 
@@ -107,18 +105,26 @@ def test_a_mismatch_widens_the_margin_until_the_answers_are_canonical(prompter, 
 
 def test_what_was_widened_is_known_to_the_next_row_set(prompter, tmp_path):
     """It begins where the other ended, and finds nothing more."""
-    run(prompter, 5e-5, tmp_path / "select")
-    found = kept_widening(beside(tmp_path / "select/select.jsonl"))
-    assert found == Widening(1, pytest.approx(8e-5), 2)
-    costs, events, outputs = run(prompter, 5e-5, tmp_path / "next", begun=found)
+    first, _, _ = run(prompter, 5e-5, tmp_path / "select")
+    assert first["widenings"] == 1
+    costs, events, outputs = run(prompter, 5e-5, tmp_path / "next", begun=Widening(1))
     assert (outputs, events) == ([LINE] * 3, [])
     assert costs["tie_margin"] == pytest.approx(8e-5)
-    run(prompter, 5.0, tmp_path / "select")
-    found = kept_widening(beside(tmp_path / "select/select.jsonl"))
-    assert found is not None
-    costs, events, _ = run(prompter, 5.0, tmp_path / "next", begun=found)
-    assert (costs["near_ties"], costs["audited_rows"], events) == (0, 0, [])
-    run(prompter, 5e-6, tmp_path / "next")  # which looks that the other file is gone
+    assert (costs["audit_mismatches"], costs["widenings"]) == (0, 1)
+    first, _, _ = run(prompter, 5.0, tmp_path / "select")
+    assert first["widenings"] == 4
+    costs, events, outputs = run(prompter, 5.0, tmp_path / "next", begun=Widening(4))
+    assert (outputs, events) == ([LINE] * 3, [])
+    assert (costs["near_ties"], costs["audited_rows"]) == (0, 0)
+
+
+@pytest.mark.parametrize("own", [0.0, 1e-9, 0.3])
+def test_a_widened_margin_is_a_multiple_of_the_models_own(own):
+    """So a row set whose own margin is the larger never gets a smaller one from another."""
+    job = DecodeJob(ROWS, packs(tie_margin=own), False, DecodeSettings(60), {}, (), "0" * 20)
+    for times in range(4):
+        wider = Widening(times).applied(job).certificate.tie_margin
+        assert wider == (own if times == 0 else pytest.approx(max(own, 1e-6) * 8.0**times))
 
 
 def test_audit_and_decoding_again_pass_borders(prompter, tmp_path):
@@ -187,16 +193,11 @@ def test_a_widened_margin_is_kept_by_an_interrupted_call(prompter, tmp_path, gap
 def test_what_is_kept_of_a_widening_is_believed_only_whole(tmp_path):
     path = tmp_path / "widening"
     assert kept_widening(path) is None
-    Widening(2, 0.5, 3).keep(path)
-    assert kept_widening(path) == Widening(2, 0.5, 3)
+    Widening(2, 3).keep(path)
+    assert kept_widening(path) == Widening(2, 3)
     for harm in ("", "[]", "{}", '{"times": 1}', "\x00", "[" * 10_000):
         path.write_text(harm, encoding="utf-8")
         assert kept_widening(path) is None
-    for times, margin in ((0, 0.5), (9, 0.5), (1, 0.0), (1, float("inf")), (1, float("nan"))):
-        Widening(1, 0.5, 1).keep(path)
-        text = path.read_text(encoding="utf-8")
-        path.write_text(
-            text.replace('"times": 1', f'"times": {times}').replace("0.5", f"{margin}"),
-            encoding="utf-8",
-        )
+    for times in ("0", "9", "-1", "1e999", "NaN", '"x"', "null"):
+        path.write_text(f'{{"times": {times}, "mismatches": 1}}', encoding="utf-8")
         assert kept_widening(path) is None

@@ -20,11 +20,10 @@ from emoloom.screening.decode_job import DecodeJob
 from emoloom.screening.decoding_steps import decode
 from emoloom.screening.precision import (
     WHOLE,
-    Precision,
     choose_precision,
     in_precision,
-    read_precision,
 )
+from emoloom.screening.precision_record import Precision, read_precision
 from tiny_lm import EXAMPLE, make_tiny, word_texts
 
 LIMIT = 6
@@ -109,7 +108,7 @@ def test_the_margin_is_measured_in_a_pack_of_real_size_with_few_forwards(
 
 def test_the_larger_margin_is_used_and_both_are_recorded(lm, certificate, tmp_path):
     for base in (0.0, 0.01):
-        costs, _, _ = decoded(lm, replace(certificate, tie_margin=base), tmp_path, tuned=True)
+        costs, _, _ = decoded(lm, replace(certificate, tie_margin=base), tmp_path, measured=True)
         assert 0 < costs["tuned_margin"] < 1e-3
         assert costs["certified_margin"] == base
         assert costs["tie_margin"] == max(base, costs["tuned_margin"])
@@ -118,7 +117,7 @@ def test_the_larger_margin_is_used_and_both_are_recorded(lm, certificate, tmp_pa
 
 def test_packed_answers_in_bfloat16_are_canonical_in_bfloat16(lm, certificate, tmp_path):
     half = in_precision(lm, "bfloat16")
-    costs, events, outputs = decoded(half, certificate, tmp_path, tuned=True)
+    costs, events, outputs = decoded(half, certificate, tmp_path, measured=True)
     assert events == []
     assert costs["tie_margin"] == max(costs["tuned_margin"], certificate.tie_margin)
     assert costs["margin_forwards"] >= 2  # so small a model is exact in bfloat16: margin 0
@@ -143,7 +142,7 @@ def test_few_near_ties_leave_bfloat16(lm, certificate):
     told: list[int] = []
     precision, costs = choose_precision(lm, job_of(certificate), told.append)
     assert precision == Precision("bfloat16", "")
-    assert (costs["near_ties"], costs["probed_rows"], told) == (0, 16, [1] * 16)
+    assert (costs["near_ties"], costs["probed_rows"], told) == (0, 16, [0] + [1] * 16)
     assert costs["decided"] > 16
     assert {weight.dtype for weight in lm.model.parameters()} == {torch.float32}
 
@@ -174,9 +173,9 @@ def test_sizes_and_decoder_of_the_config_decide_nothing(lm, certificate, monkeyp
     given = []
     decode_rows = precision_module.decode_rows
 
-    def noted(lm, rows, asked, settings, drafter):
+    def noted(lm, rows, asked, settings, *more):
         given.append((asked.tie_margin, settings))
-        yield from decode_rows(lm, rows, asked, settings, drafter)
+        yield from decode_rows(lm, rows, asked, settings, *more)
 
     monkeypatch.setattr(precision_module, "decode_rows", noted)
     tied = replace(certificate, tie_margin=0.02)

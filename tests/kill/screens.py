@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from tiny_screen import IN_BFLOAT16
+
 SCREENS: dict[str, dict[str, Any]] = {
     "plain": {},
     "checkpoints": {
@@ -19,7 +21,7 @@ SCREENS: dict[str, dict[str, Any]] = {
         "trials": {"learning_rates": [1e-3, 3e-3], "share": 0.9, "rows": 4},
     },
     "seeds": {"seeds": [7, 8], "recipes": ["sft"]},
-    "bfloat16": {"seed": 9, "decoding": {"max_new_tokens": 12, "dtype": "bfloat16"}},
+    "bfloat16": {"seed": 9, "recipes": ["sft"], "polarity": {"pairs": 1}} | IN_BFLOAT16,
 }
 """Changes to the small screen of `tiny_screen`: the kills go round them."""
 

@@ -9,7 +9,7 @@ from emoloom.models import comparisons
 from emoloom.models.causal_lm import full_forward, packed_forward
 from emoloom.models.logits import Logits
 from emoloom.models.packing import make_pack
-from emoloom.models.preflight import TIE_FACTOR
+from emoloom.models.preflight import MIN_POSITIONS, TIE_FACTOR
 from tiny_lm import make_tiny
 
 
@@ -47,6 +47,7 @@ def test_an_error_at_one_length_shortens_the_certificate(prompter, monkeypatch):
     halves = [row // 2**k for k in range(8)]
     assert found.verdict == "packed"
     assert found.packed_up_to == head + max(half for half in halves if half <= 30)
+    assert found.positions >= MIN_POSITIONS, "shorter rows: more of them are compared"
 
 
 def test_the_margin_is_eight_times_the_largest_top_eight_error(prompter, monkeypatch):

@@ -18,7 +18,7 @@ from emoloom.screening import (
     precision,
     training_work,
 )
-from emoloom.screening.precision import read_precision
+from emoloom.screening.precision_record import read_precision
 from emoloom.verification import verify_run
 from tiny_screen import UNSTEADY, lines_of, run_screen, tree, write_config
 
@@ -215,7 +215,8 @@ def test_pairs_begin_with_the_margin_that_the_ranked_rows_ended_with(tmp_path, m
     assert [line["event"] for line in lines_of(folder / "events.jsonl")].count(
         "margin_widened"
     ) == 1
-    assert (folder / "candidates/one.sft/rows/select.widening.json").is_file()
+    marker = folder / "candidates/one.sft/done/select.json"
+    assert json.loads(marker.read_text(encoding="utf-8"))["counts"]["widened"] == 1
     assert verify_run(folder).holds
     before = tree(folder)
     run_screen(write_config(tmp_path / "c.yaml"), folder)
@@ -226,8 +227,8 @@ def test_pairs_begin_with_the_margin_that_the_ranked_rows_ended_with(tmp_path, m
 def test_ranked_rows_are_audited_and_shown_ones_are_not(tmp_path, jobs):
     run_screen(write_config(tmp_path / "c.yaml"), tmp_path / "run")
     ranked, shown, pairs = jobs
-    assert (ranked.audit_share, ranked.audit_rows, ranked.tuned) == (0.01, 8, True)
-    assert (shown.audit_share, shown.audit_rows, shown.tuned) == (0.0, 0, False)
+    assert (ranked.audit_share, ranked.audit_rows, ranked.measured) == (0.01, 8, True)
+    assert (shown.audit_share, shown.audit_rows, shown.measured) == (0.0, 0, False)
     assert (pairs.audit_share, pairs.audit_rows) == (0.01, 0)
     assert ranked.settings.first_rows < ranked.settings.pack_rows == shown.settings.first_rows
 

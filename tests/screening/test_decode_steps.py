@@ -96,6 +96,7 @@ def test_answers_stand_in_the_order_of_the_rows_whatever_finishes_first(
         "audited_rows": 0,
         "audited_tokens": 0,
         "audit_mismatches": 0,
+        "widenings": 0,
     }
     assert [path.name for path in out.parent.iterdir()] == ["select.jsonl"]
 

@@ -13,6 +13,7 @@ from emoloom.row_sets.polarity_set import POLARITY
 from emoloom.runs.directory import RunDirectory, sha256_file
 from emoloom.screening.cross_set import cross_numbers
 from emoloom.screening.outputs import SELECT
+from emoloom.screening.precision_record import PRECISION, read_precision
 
 _SHORT = 12
 """Hex digits of a hash in a signature; the whole hash stands beside it or in the manifest."""
@@ -60,7 +61,8 @@ def mean_links(run: RunDirectory, entry: Entry, signature: Signature) -> dict[st
     files = [
         f"{one['answers']['file']}@{_short(one['answers']['sha256'])}" for one in linked.values()
     ]
-    behind = signature.extended(("entry", name), ("answers", "+".join(files)))
+    precisions = _precision(run, entry, trainings)
+    behind = signature.extended(("entry", name), *precisions, ("answers", "+".join(files)))
     rows = {
         "trainings": {one: found["answers"] for one, found in linked.items()},
         "gold": linked[trainings[0]]["gold"],
@@ -90,7 +92,8 @@ def number_links(
     sets = [SELECT] if entry.scored.polarity is None else [SELECT, POLARITY]
     sets += [CROSS] if entry.scored.cross else []
     rows = {one: _linked(run, name, one) for one in sets}
-    behind = signature.extended(("entry", name), *_weights(run, made_by))
+    precision = _precision(run, entry, (made_by["made_by"],))
+    behind = signature.extended(("entry", name), *precision, *_weights(run, made_by))
     signatures: dict[str, str] = {}
     for row_set, linked in rows.items():
         found = _short(linked["answers"]["sha256"])
@@ -123,6 +126,16 @@ def _weights(run: RunDirectory, made_by: Mapping[str, Any]) -> list[tuple[str, s
     pairs = [("base_weights", _short(made_by["weights_sha256"]))]
     checkpoint = run.candidate(made_by["made_by"]) / "checkpoint"
     return pairs + [(_key(path), _short(sha256_file(path))) for path in _tensors(checkpoint)]
+
+
+def _precision(run: RunDirectory, entry: Entry, made_by: Sequence[str]) -> list[tuple[str, str]]:
+    """In which precision each training answered, where bfloat16 was asked for; heads are fp32."""
+    if entry.scored.source.kind == "floor":
+        return []
+    paths = [run.candidate(name) / PRECISION for name in made_by]
+    if not any(path.exists() for path in paths):
+        return []
+    return [("answers_in", "+".join(read_precision(path).dtype for path in paths))]
 
 
 def _tensors(checkpoint: Path) -> list[Path]:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -23,7 +22,8 @@ from emoloom.screening.candidates import (
     with_adapter,
 )
 from emoloom.screening.outputs import SELECT
-from emoloom.screening.precision import PRECISION, Dtype, in_precision, read_precision
+from emoloom.screening.precision import in_precision
+from emoloom.screening.precision_record import PRECISION, Dtype, read_precision
 from emoloom.sources.model_files import ModelFiles, get_model
 
 _HASHES = ("weights_sha256", "tokenizer_sha256", "config_sha256")
@@ -95,13 +95,12 @@ def replay(
         own_code = replace(candidate.model, trust_remote_code=False)
         files = get_model(own_code, say=say)
         _check_model(files, candidate, predicate)
-        tuned = _tuned(raw, candidate, files)
+        dtype = _dtype(raw, candidate.name)
+        lm = _as_it_was(raw, candidate, files, dtype)
         own = [asked for asked in chosen if asked.candidate == candidate]
-        for row_set in dict.fromkeys(asked.row_set for asked in own):
-            lm, near = _as_it_was(raw, candidate, tuned, row_set)
-            for asked in own:
-                if asked.row_set == row_set:
-                    yield _again(lm, asked, near, raw.config.decoding.max_new_tokens)
+        for asked in own:
+            near = _near(raw, candidate.name, asked.row_set, dtype)
+            yield _again(lm, asked, near, raw.config.decoding.max_new_tokens)
 
 
 def _pool(raw: RawRun) -> list[_Asked]:
@@ -144,40 +143,35 @@ class _Near:
         return min(self.margin, self.rounding * spread)
 
 
-def _tuned(raw: RawRun, candidate: Candidate, files: ModelFiles) -> CausalLM:
-    """The model as it was trained."""
+def _as_it_was(raw: RawRun, candidate: Candidate, files: ModelFiles, dtype: Dtype) -> CausalLM:
+    """The model as it was trained, in the precision in which it answered."""
     folder = raw.run.candidate(candidate.name)
     lm = load(files, raw.config, raw.space)
     if not candidate.trained:
-        return lm
+        return in_precision(lm, dtype)
     if not (folder / "checkpoint" / "adapter_model.safetensors").is_file():
         raise UserError(f"{candidate.name} has no adapter as safetensors in its checkpoint")
-    return with_adapter(lm, folder)
+    return in_precision(with_adapter(lm, folder), dtype)
 
 
-def _as_it_was(
-    raw: RawRun, candidate: Candidate, lm: CausalLM, row_set: str
-) -> tuple[CausalLM, _Near]:
-    """The model in the precision in which it answered a row set, and which gaps are near-ties."""
-    folder = raw.run.candidate(candidate.name)
-    costs = _decode_costs(raw, candidate.name, row_set)
-    dtype = _dtype(raw, folder / PRECISION)
-    certified = read_certificate(folder / "preflight.json").tie_margin
-    margin = max(certified, float(costs.get("tie_margin", 0.0)))
-    return in_precision(lm, dtype), _Near(margin, ROUNDING[dtype])
-
-
-def _dtype(raw: RawRun, path: Path) -> Dtype:
+def _dtype(raw: RawRun, name: str) -> Dtype:
     if raw.config.decoding.dtype == "float32":
         return "float32"
     try:
-        return read_precision(path).dtype
+        return read_precision(raw.run.candidate(name) / PRECISION).dtype
     except (OSError, ValueError) as error:
         raise UserError(
-            f"in which precision {path.parent.name} answered is not known",
+            f"in which precision {name} answered is not known",
             got=str(error),
             do="verify without --replay, which names what is missing or altered",
         ) from error
+
+
+def _near(raw: RawRun, name: str, row_set: str, dtype: Dtype) -> _Near:
+    """Which gaps are near-ties."""
+    costs = _decode_costs(raw, name, row_set)
+    certified = read_certificate(raw.run.candidate(name) / "preflight.json").tie_margin
+    return _Near(max(certified, float(costs.get("tie_margin", 0.0))), ROUNDING[dtype])
 
 
 def _decode_costs(raw: RawRun, name: str, row_set: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ al. 2023 (arXiv 2211.17192) with greedy acceptance and no draft model; packing a
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -46,6 +46,10 @@ class DecodeSettings:
     """Tokens in one packed forward, at most (one row may exceed it alone)."""
     first_rows: int = FIRST_ROWS
     """Rows in the first pack; as many as in any other where answers are not to be learnt from."""
+
+    def untrained(self) -> "DecodeSettings":
+        """For a model that follows no habit: its first pack need not be small."""
+        return replace(self, first_rows=self.pack_rows)
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from emoloom.screening.answers import certificate_work, rung_work
 from emoloom.screening.candidate_run import CandidateRun
 from emoloom.screening.decode_inputs import asked_rows
 from emoloom.screening.outputs import SELECT, read_answers
-from emoloom.screening.precision import PRECISION_STAGE
+from emoloom.screening.precision_record import PRECISION_STAGE
 
 
 @dataclass(frozen=True, slots=True)

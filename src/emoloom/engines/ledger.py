@@ -255,7 +255,7 @@ def _decode_table(stages: Iterable[dict[str, Any]]) -> dict[str, dict[str, float
     """Decoding figures by candidate, for the report."""
     keys = ("rows", "forwards", "tokens_computed", "near_ties", "truncated", "seconds")
     margin = ("tie_margin", "certified_margin", "tuned_margin", "margin_forwards")
-    audit = (*margin, "decided", "audited_rows", "audited_tokens", "audit_mismatches")
+    audit = (*margin, "decided", "audited_rows", "audited_tokens", "audit_mismatches", "widenings")
     return {
         entry["candidate"]: _measured(
             {

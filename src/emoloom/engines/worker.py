@@ -32,7 +32,7 @@ from emoloom.screening.candidate_run import CandidateRun
 from emoloom.screening.candidates import list_candidates
 from emoloom.screening.extras import read_extras
 from emoloom.screening.head_answers import SUFFIX
-from emoloom.screening.precision import PRECISION_STAGE
+from emoloom.screening.precision_record import PRECISION_STAGE
 from emoloom.supervision.lexicon import load_lexicon
 
 

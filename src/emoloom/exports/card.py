@@ -22,6 +22,7 @@ from emoloom.prediction.export_record import ExportRecord
 from emoloom.records import VAD, Prediction
 from emoloom.report.inputs import mapping
 from emoloom.row_sets.parts import part_name
+from emoloom.screening.precision_record import PRECISION, read_precision
 from emoloom.sources.origins import HubRepo
 
 _HERE = Path(__file__).parent
@@ -37,6 +38,10 @@ _MERGED = (
 _ADAPTER = (
     "The run merged the adapter into the base model's weights in fp32 before it decoded, and so "
     "does the code above. Left unmerged it rounds otherwise."
+)
+_HALVED = (
+    "The run rounded the weights of its body, not its output layer, to bfloat16 to decode: "
+    "near-ties may fall otherwise in fp32."
 )
 _UNTRAINED = "These are the base model's own weights: this candidate was not trained."
 
@@ -110,9 +115,12 @@ def _of_the_run(chosen: Chosen) -> dict[str, Any]:
 
 
 def _rounding(facts: CardFacts) -> str:
-    if not facts.chosen.candidate.trained:
-        return _UNTRAINED
-    return _MERGED if facts.export.form == "merged" else _ADAPTER
+    chosen = facts.chosen
+    merged = _MERGED if facts.export.form == "merged" else _ADAPTER
+    about = merged if chosen.candidate.trained else _UNTRAINED
+    record = chosen.run / "candidates" / chosen.candidate.name / PRECISION
+    halved = record.exists() and read_precision(record).dtype == "bfloat16"
+    return f"{about} {_HALVED}" if halved else about
 
 
 def usage_code() -> str:

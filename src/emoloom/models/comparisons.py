@@ -14,8 +14,9 @@ from typing import Any
 import torch
 
 from emoloom.models.causal_lm import CausalLM, full_forward, pack_rows, packed_forward
-from emoloom.models.logits import Logits, ModelError, find_split, join
+from emoloom.models.logits import Logits, ModelError, join
 from emoloom.models.memory import at_least, out_of_memory, release
+from emoloom.models.precision import in_bfloat16
 
 MOST = torch.finfo(torch.float64).max
 """Stands for an infinite gap: JSON has no infinity."""
@@ -147,9 +148,11 @@ def cached_gap(lm: CausalLM, row: Sequence[int], single: Logits) -> float:
 
 
 def bf16_gap(lm: CausalLM, row: Sequence[int], single: Logits) -> float:
-    """The model in bfloat16, its output layer in fp32 where that can be run apart."""
-    body = copy.deepcopy(lm.model).to(torch.bfloat16)
-    half = CausalLM(body, lm.prompter, lm.name, find_split(body))
+    """The model in bfloat16 as it would be decoded; as a whole where it would not be."""
+    half = in_bfloat16(lm)
+    if half is None:
+        body = copy.deepcopy(lm.model).to(torch.bfloat16)
+        half = CausalLM(body, lm.prompter, lm.name)
     return _largest(single_logits(half, row), single)
 
 

@@ -10,7 +10,7 @@ is warned of, and ranked. Criteria are ours (DESIGN, KV-off decoding).
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import zip_longest
@@ -206,7 +206,7 @@ def _packing_verdict(lm: CausalLM, probe: _Probe) -> Certificate:
     while keep >= SHORTEST:
         try:
             rows = [row[:keep] for row in probe.rows]
-            gap = comparisons.packing_gap(lm, rows, probe.singles)
+            gap = comparisons.packing_gap(lm, rows, _singles(lm, probe, compared_rows(rows)))
         except (TypeError, ValueError, RuntimeError) as fault:
             # Bloom, Falcon with ALiBi, Mamba: no positions, or no mask of four dimensions.
             return _canonical_only(f"packed rows cannot be computed: {_first_line(fault)}")
@@ -230,6 +230,12 @@ def _packing_verdict(lm: CausalLM, probe: _Probe) -> Certificate:
     return _canonical_only(
         "packed rows differ from rows alone at every length tried", check, positions=gap.positions
     )
+
+
+def _singles(lm: CausalLM, probe: _Probe, numbers: Iterable[int]) -> dict[int, Logits]:
+    """Rows alone: shorter ones have fewer positions, so more of them are compared."""
+    more = {k: single_logits(lm, probe.rows[k]) for k in numbers if k not in probe.singles}
+    return {**probe.singles, **more}
 
 
 def _other_ways(lm: CausalLM, probe: _Probe, *, bf16: bool) -> tuple[Check, ...]:

@@ -22,7 +22,8 @@ from emoloom.runs.directory import RunDirectory, write_json_atomic
 from emoloom.screening.candidates import Candidate
 from emoloom.screening.head_answers import SUFFIX
 from emoloom.screening.outputs import SELECT
-from emoloom.screening.precision import PRECISION_STAGE, PROBED_ROWS
+from emoloom.screening.precision import PROBED_ROWS
+from emoloom.screening.precision_record import PRECISION_STAGE
 from emoloom.screening.recipe_settings import (
     rung_ends,
     train_steps,
@@ -54,6 +55,8 @@ class PlannedStage:
     """Rows seen in training."""
     audited: int = 0
     """Rows decoded again canonically."""
+    trained: bool = True
+    """Whether the candidate learnt the contract, so that drafts are right."""
     once_promoted: bool = False
     """Whether it is done only for those that a rung promotes."""
     copied: bool = False
@@ -66,6 +69,7 @@ class PlannedStage:
             "candidate": self.candidate,
             "units": self.units,
         }
+        found |= {"train_rows": self.train_rows} if self.train_rows else {}
         return found | {"once_promoted": True} if self.once_promoted else found
 
 
@@ -133,6 +137,7 @@ class _Counting:
                 "precision",
                 candidate.model.name,
                 rung,
+                trained=candidate.trained,
                 once_promoted=self.promoted(candidate, rung),
             )
 

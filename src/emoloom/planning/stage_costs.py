@@ -12,8 +12,8 @@ from emoloom.config import Config
 from emoloom.planning.plan import PlannedStage
 from emoloom.planning.probe_record import Probe
 
-FORWARDS = 3.3
-"""Packed forwards for a row of a trained candidate (ours: DESIGN 5, SmolLM2-135M)."""
+FORWARDS = 3.0
+"""Packed forwards for a row of a trained candidate (ours: benchmarks/decode.py, SmolLM2-135M)."""
 
 COMPARED = 512
 """Positions that a margin is measured at (`preflight.MIN_POSITIONS`)."""
@@ -98,7 +98,7 @@ def _training(config: Config, stage: PlannedStage, probe: Probe) -> Parts:
 
 
 def _certificate(config: Config, _stage: PlannedStage, probe: Probe) -> Parts:
-    """`preflight`: rows alone, a pack with them, causality, batches, padding, a cache."""
+    """`preflight`: rows alone, a pack, causality, batches, padding, a cache, bfloat16."""
     head, longest, a_row = (
         probe.head_tokens,
         _longest(config),
@@ -107,7 +107,7 @@ def _certificate(config: Config, _stage: PlannedStage, probe: Probe) -> Parts:
     alone = TRIED + _others_compared(longest, probe)
     parts = [
         (head + longest + alone * a_row, probe.compare_seconds),
-        (head + longest / 2 + 7 * a_row, probe.single_seconds),
+        (2 * head + 1.5 * longest + 7 * a_row, probe.single_seconds),
     ]
     packed = (_compared_pack(config, probe, CERTIFIED), probe.pack_seconds)
     return [*parts, packed] if probe.packs else parts
@@ -142,7 +142,7 @@ def _answers(config: Config, stage: PlannedStage, probe: Probe) -> Parts:
     if not probe.packs or config.decoding.decoder == "canonical":
         return [_canonical(stage.units, probe.answer_tokens, probe)]
     return [
-        _drafted(config, stage.units, FORWARDS, probe),
+        _drafted(config.decoding.pack_rows, stage.units, FORWARDS, probe),
         _canonical(stage.audited, probe.answer_tokens, probe),
         *_margin(config, probe, _own_sizes(config)),
     ]
@@ -159,20 +159,28 @@ def _margin(config: Config, probe: Probe, sizes: tuple[int, int]) -> Parts:
 
 
 def _precision(config: Config, stage: PlannedStage, probe: Probe) -> Parts:
-    """A margin, and a few rows in one pack, whatever decoder the config has."""
+    """A margin, and a few rows in packs of one size, whatever sizes and decoder the config has."""
     if not probe.packs:
         return []
-    decoded = _drafted(config, stage.units, FORWARDS, probe)
+    forwards = FORWARDS if stage.trained else _written(config, probe)
+    decoded = _drafted(CERTIFIED[0], stage.units, forwards, probe)
     return [decoded, *_margin(config, probe, CERTIFIED)]
+
+
+def _written(config: Config, probe: Probe) -> float:
+    """Tokens that an untrained model writes."""
+    longest = config.decoding.max_new_tokens
+    return longest if probe.shown_tokens < 0 else max(1.0, probe.shown_tokens)
 
 
 def _shown(config: Config, stage: PlannedStage, probe: Probe) -> Parts:
     """An untrained model accepts few drafts: a forward for each token that it writes."""
-    longest = config.decoding.max_new_tokens
-    written = longest if probe.shown_tokens < 0 else max(1.0, probe.shown_tokens)
+    written = _written(config, probe)
     if not probe.packs or config.decoding.decoder == "canonical":
         return [_canonical(stage.units, written, probe)]
-    return [_drafted(config, stage.units, written, probe)]
+    decoded = _drafted(config.decoding.pack_rows, stage.units, written, probe)
+    other = config.decoding.dtype != "float32"  # than the certificate's precision
+    return [decoded, *(_margin(config, probe, _own_sizes(config)) if other else [])]
 
 
 _PARTS: Mapping[str, Callable[[Config, PlannedStage, Probe], Parts]] = {
@@ -185,9 +193,9 @@ _PARTS: Mapping[str, Callable[[Config, PlannedStage, Probe], Parts]] = {
 }
 
 
-def _drafted(config: Config, rows: int, forwards: float, probe: Probe) -> tuple[float, float]:
+def _drafted(pack_rows: int, rows: int, forwards: float, probe: Probe) -> tuple[float, float]:
     """Rows that share packs: half of a full pack on average, as it fills and runs empty."""
-    shared = max(1.0, min(config.decoding.pack_rows, rows) / 2)
+    shared = max(1.0, min(pack_rows, rows) / 2)
     a_row = probe.prompt_tokens + probe.answer_tokens + probe.head_tokens / shared
     return rows * forwards * a_row, probe.pack_seconds
 
@@ -209,7 +217,9 @@ def _memory(config: Config, stage: PlannedStage, probe: Probe) -> float:
         largest = min(float(config.training.pack_tokens), probe.head_tokens + rows)
         return probe.loaded_mb + probe.step_mb * _times(largest, probe.step_probe_tokens)
     largest = _largest_forward(config, stage, probe)
-    halved = config.decoding.dtype == "bfloat16" and stage.kind != "heads"
+    halved = stage.kind == "certificate" or (
+        config.decoding.dtype == "bfloat16" and stage.kind != "heads"
+    )
     held = probe.loaded_mb * (1.5 if halved else 1.0)  # a copy of the weights in half the bytes
     return held + probe.forward_mb * _times(largest, probe.forward_probe_tokens)
 

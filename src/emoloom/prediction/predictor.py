@@ -250,4 +250,4 @@ def _plain(files: ModelFiles, wanted: PredictSettings, say: Say) -> Predictor:
     say(says)
     lm = _load(files, space)
     certificate = certify_for_use(lm, limit) if wanted.decoder == "verified" else None
-    return Predictor(lm, certificate, DecodeSettings(limit), says)
+    return Predictor(lm, certificate, DecodeSettings(limit).untrained(), says)

@@ -26,11 +26,11 @@ PHASES = ("train", "decode", "other")
 
 _KINDS = {
     **dict.fromkeys(("train", "rate"), "train"),
-    **dict.fromkeys(("select", "polarity", "cross", "test", "decode"), "decode"),
+    **dict.fromkeys(("precision", "select", "polarity", "cross", "test", "decode"), "decode"),
 }
 """Kind of work by the stage's name, without the number of its rung."""
 _PLANNED: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"wall_seconds": ("seconds",), "accelerator_seconds": (), "tokens": ("tokens",)}
+    {"wall_seconds": ("seconds",), "accelerator_seconds": ("seconds",), "tokens": ("tokens",)}
 )
 _SPENT: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -89,6 +89,13 @@ class Job:
     """Largest memory of the process so far, in MiB."""
     once_promoted: bool
     """Whether it was planned for those alone that a rung promotes."""
+    train_rows: float | None = None
+    """Rows that a training of the planned length sees, each as often as it is seen."""
+
+    @property
+    def rows_seen(self) -> float | None:
+        """Rows that the training has seen, where it is done."""
+        return None if self.undone or self.spent is None else self.train_rows
 
     @property
     def undone(self) -> bool:
@@ -187,6 +194,7 @@ def _job(key: tuple[str, str], plan: Record, done: Record) -> Job:
         spent=finite(done.get("seconds")),
         memory=finite(done.get("peak_memory_mb")),
         once_promoted=plan.get("once_promoted") is True,
+        train_rows=finite(plan.get("train_rows")),
     )
 
 

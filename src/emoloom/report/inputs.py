@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from emoloom.screening.precision_record import PRECISION
+
 Record = dict[str, Any]
 """A JSON object."""
 
@@ -183,7 +185,7 @@ def _read_candidate(folder: Path, notes: list[str]) -> Candidate:
         pairs=_read_outputs(folder, "rows/polarity.jsonl", notes),
         rates=_read_rates(folder, notes),
         cross=_read_outputs(folder, "rows/cross.jsonl", notes),
-        precision=_read_object(folder / "precision.json", f"{where}/precision.json", notes),
+        precision=_read_object(folder / PRECISION, f"{where}/{PRECISION}", notes),
     )
 
 

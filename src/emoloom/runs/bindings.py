@@ -51,6 +51,7 @@ def _bound(
         "base": entry["base"],
         **{key: None if model is None else model[key] for key in _HASHES},
         "adapter": _adapter(digests, entry, rung),
+        "answers_in": _precision(root, entry, rung),
         "prompt": _prompt(root / "candidates" / entry["made_by"] / "preflight.json"),
         "made_on": _made_on(root / "candidates" / entry["name"], Path(name).name),
     }
@@ -66,6 +67,16 @@ def _adapter(digests: Mapping[str, str], entry: Mapping[str, Any], rung: str) ->
     """Files of the checkpoint that answered, a rung's own; none where nothing was trained."""
     folder = f"candidates/{entry['made_by']}/{f'rungs/{rung}/' if rung else ''}checkpoint/"
     return {name: digest for name, digest in digests.items() if name.startswith(folder)}
+
+
+def _precision(root: Path, entry: Mapping[str, Any], rung: str) -> str | None:
+    """fp32, unless the checkpoint's record says otherwise; heads are always fp32."""
+    if entry["base"] is None:
+        return None
+    if entry["name"] != entry["made_by"]:
+        return "float32"
+    folder = root / "candidates" / entry["name"] / (f"rungs/{rung}" if rung else "")
+    return str(_object(folder / "precision.json").get("dtype", "float32"))
 
 
 def _prompt(preflight: Path) -> dict[str, Any] | None:

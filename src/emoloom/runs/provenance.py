@@ -28,6 +28,9 @@ STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:emoloom:screen:3"
 """Names the meaning of the manifest's predicate."""
 
+OLDER_TYPES = ("urn:emoloom:screen:1", "urn:emoloom:screen:2")
+"""They bind less: 2 says nothing of the precision of answers."""
+
 MANIFEST = "manifest.json"
 """The statement; its sha256 is the run's digest."""
 

@@ -15,6 +15,7 @@ from emoloom.errors import UserError
 from emoloom.runs.directory import fingerprint, sha256_file
 from emoloom.runs.provenance import (
     MANIFEST,
+    OLDER_TYPES,
     PREDICATE_TYPE,
     RANKINGS,
     SIDECAR,
@@ -96,6 +97,11 @@ def _parsed(path: Path, digest: str) -> Manifest | str:
         return f"it cannot be read: {error!r}"
     if not (right and isinstance(predicate, dict) and len(subjects) == len(value["subject"])):
         return "it is no statement about distinct files"
+    if forms[0] == STATEMENT_TYPE and forms[1] in OLDER_TYPES:
+        return (
+            f"an older emoloom wrote it ({forms[1]}), and {PREDICATE_TYPE} is what can be checked: "
+            "verify it with that version, or screen again"
+        )
     if forms != (STATEMENT_TYPE, PREDICATE_TYPE):
         return f"it is {forms[0]!r} of {forms[1]!r}, and {PREDICATE_TYPE!r} is what can be checked"
     return Manifest(digest, subjects, predicate)

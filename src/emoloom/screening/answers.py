@@ -5,7 +5,7 @@ instruction, rows, settings, packages, threads. Pack sizes are left out: they ch
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 
 from emoloom.models.device import device_facts
@@ -21,15 +21,13 @@ from emoloom.screening.decode_inputs import asked_rows, decided_dtype, decode_jo
 from emoloom.screening.decoding_steps import decode
 from emoloom.screening.head_answers import HEADS, SUFFIX, head_outputs
 from emoloom.screening.outputs import SELECT, write_parts
-from emoloom.screening.precision import (
-    PRECISION,
-    PRECISION_STAGE,
-    PROBED_ROWS,
-    choose_precision,
-    in_precision,
-)
+from emoloom.screening.precision import PROBED_ROWS, choose_precision, in_precision
+from emoloom.screening.precision_record import PRECISION, PRECISION_STAGE
 from emoloom.screening.training_work import train_work, trial_works
-from emoloom.screening.widening import UNWIDENED, Widening, beside, kept_widening
+from emoloom.screening.widening import UNWIDENED, Widening
+
+WIDENED = "widened"
+"""In a marker's counts: how often an audit widened the margin; left out where it never did."""
 
 
 def candidate_work(job: CandidateRun) -> Iterator[Work]:
@@ -86,9 +84,8 @@ def cross_work(job: CandidateRun) -> Iterator[Work]:
 
 def _preflight_work(job: CandidateRun) -> Work:
     out = job.run.candidate(job.candidate.name) / "preflight.json"
-    decoding = job.config.decoding
-    asked = [decoding.max_new_tokens, decoding.dtype]
-    stage = job.stage("preflight", job.rows.hashes["train"], asked)
+    longest = job.config.decoding.max_new_tokens
+    stage = job.stage("preflight", job.rows.hashes["train"], longest)
 
     def make(advance: Meter) -> Outcome:
         for sibling in sorted((job.run.root / "candidates").iterdir()):
@@ -144,23 +141,23 @@ def _precision_work(job: CandidateRun, rung: int = 0) -> Iterator[Work]:
     def make(advance: Meter) -> Outcome:
         lm = job.load_tuned(advance, rung)
         task = decode_job(job, SELECT, rows, rung, "bfloat16")
-        precision, costs = choose_precision(lm, task, advance)
-        write_json_atomic(out, precision.to_dict())
-        if precision.reason:
+        event = partial(job.run.event, candidate=job.candidate.name)
+        precision, costs = choose_precision(lm, task, advance, event)
+        if precision.reason and not out.exists():  # else a killed call has told it
             told = {key: costs[key] for key in ("near_ties", "decided") if key in costs}
-            name = job.candidate.name
-            job.run.event("dtype_widened", candidate=name, reason=precision.reason, **told)
+            event("dtype_widened", reason=precision.reason, **told)
+        write_json_atomic(out, precision.to_dict())
         return Outcome((out,), costs=costs, made_on=device_facts(lm))
 
     yield Work(stage, job.candidate.name, min(PROBED_ROWS, len(rows)), "rows", make)
 
 
 def _begun(job: CandidateRun, row_set: str) -> Widening:
-    """Rows that never rank begin with the margin that the ranked ones ended with."""
-    found = kept_widening(beside(job.run.rows(job.candidate.name, SELECT)))
-    if row_set == SELECT or found is None:
+    """Rows that never rank begin with what the audit of the ranked ones led to."""
+    if row_set == SELECT:
         return UNWIDENED
-    return replace(found, mismatches=0)
+    marker = _decode_work(job, SELECT).stage.done() or {}
+    return Widening(int(marker.get("counts", {}).get(WIDENED, 0)))
 
 
 def _decode_work(job: CandidateRun, row_set: str, rung: int = 0) -> Work:
@@ -173,9 +170,9 @@ def _decode_work(job: CandidateRun, row_set: str, rung: int = 0) -> Work:
         job.rows.hashes[row_set],
         [row.id for row in rows],
         [decoding.decoder, decoding.max_new_tokens, decoding.audit_share, decoding.audit_rows],
-        dtype,
+        dtype if dtype == "float32" else ["answers in", dtype],
         certificate.to_dict(),
-        *([asdict(begun)] if begun.times else ()),
+        *([WIDENED, begun.times] if begun.times else ()),
     )
 
     def make(advance: Meter) -> Outcome:
@@ -186,7 +183,8 @@ def _decode_work(job: CandidateRun, row_set: str, rung: int = 0) -> Work:
         out = job.run.rows(name, stage.name)
         costs = decode(lm, task, out, advance, partial(job.run.event, candidate=name), begun)
         counts = {"rows": len(rows), "answers": len(rows)}
-        widened = (beside(out),) if beside(out).exists() else ()
-        return Outcome((out, *widened), counts, costs, device_facts(lm))
+        if costs["widenings"]:
+            counts[WIDENED] = int(costs["widenings"])
+        return Outcome((out,), counts, costs, device_facts(lm))
 
     return Work(stage, name, len(rows), "rows", make)

@@ -1,5 +1,6 @@
 """The cache of answers that a candidate may use: none, unless the config switches it on."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,11 +36,22 @@ def answer_cache(
     Returns:
         None where the config has `cache.answers` off.
     """
-    config = job.config
-    if not config.cache.answers:
+    if not job.config.cache.answers:
         return None
-    device, here = device_facts(lm), machine()
-    facts = AnswerFacts(
+    facts = _facts(job, device_facts(lm), adapter, certificate, dtype)
+    most = job.config.cache.max_mb * MEGABYTE
+    return AnswerCache(facts, most, job.say, folder or answers_folder())
+
+
+def _facts(
+    job: "CandidateRun",
+    device: Mapping[str, str],
+    adapter: str,
+    certificate: Certificate,
+    dtype: str,
+) -> AnswerFacts:
+    config, here = job.config, machine()
+    return AnswerFacts(
         weights=job.model.weights_sha256,
         adapter=adapter,
         tokenizer=job.model.tokenizer_sha256,
@@ -55,5 +67,3 @@ def answer_cache(
         threads=config.threads,
         device=(device["device"], device["kind"], here["system"], here["architecture"]),
     )
-    most = config.cache.max_mb * MEGABYTE
-    return AnswerCache(facts, most, job.say, folder or answers_folder())

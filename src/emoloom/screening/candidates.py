@@ -128,13 +128,12 @@ def preflight(lm: CausalLM, train: Sequence[Row], config: Config, out: Path) -> 
         for row in rows
         if row.answer.labels and row.answer.vad
     ] or [_ANY_ANSWER]
-    decoding = config.decoding
     certificate = certify(
         lm,
         [row.text for row in train],
         answers,
-        decoding.max_new_tokens,
-        bf16=decoding.dtype == "bfloat16",
+        config.decoding.max_new_tokens,
+        bf16=True,
     )
     write_json_atomic(out, certificate.to_dict())
     return certificate

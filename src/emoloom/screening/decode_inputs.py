@@ -1,17 +1,16 @@
 """What a candidate is to answer, and what helps to draft it: rows, sizes, hints, taught answers."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from emoloom.config_sections import DecodingConfig
 from emoloom.decoding.verified import DecodeSettings
+from emoloom.models.packing import PACK_ROWS, PACK_TOKENS
 from emoloom.records import Prediction, Row
 from emoloom.row_sets.spread import spread
 from emoloom.screening.candidate_run import CandidateRun, has_heads
 from emoloom.screening.decode_job import DecodeJob
 from emoloom.screening.head_answers import SUFFIX
 from emoloom.screening.outputs import SELECT, read_answers
-from emoloom.screening.precision import PRECISION, Dtype, read_precision
+from emoloom.screening.precision_record import PRECISION, Dtype, read_precision
 from emoloom.supervision.weak_vad import rationale, weak_vad
 
 
@@ -28,6 +27,8 @@ def decode_job(
         dtype: precision in which they are answered.
     """
     decoding, trained = job.config.decoding, job.candidate.trained
+    sizes = DecodeSettings(decoding.max_new_tokens, decoding.pack_rows, decoding.pack_tokens)
+    larger = sizes.pack_rows > PACK_ROWS or sizes.pack_tokens > PACK_TOKENS
     # Zero-shot is shown, a rung drops, pairs and cross rows are side figures: the least number
     # holds where it ranks.
     least = decoding.audit_rows if row_set == SELECT and not rung else 0
@@ -35,20 +36,14 @@ def decode_job(
         rows=rows,
         certificate=job.certificate(),
         canonical=decoding.decoder == "canonical",
-        settings=_decode_settings(decoding, learns=trained),
+        settings=sizes if trained else sizes.untrained(),
         hints=draft_hints(job, rows, row_set, heads=not rung) if trained else {},
         taught=taught_answers(job.rows.train) if trained else (),
         inputs="",
         audit_share=decoding.audit_share if trained else 0.0,
         audit_rows=least if trained else 0,
-        tuned=trained or dtype != "float32",
+        measured=trained or dtype != "float32" or larger,
     )
-
-
-def _decode_settings(decoding: DecodingConfig, *, learns: bool) -> DecodeSettings:
-    """An untrained model follows no habit: its first pack need not be small."""
-    sizes = DecodeSettings(decoding.max_new_tokens, decoding.pack_rows, decoding.pack_tokens)
-    return sizes if learns else replace(sizes, first_rows=decoding.pack_rows)
 
 
 def decided_dtype(job: CandidateRun, rung: int) -> Dtype:

@@ -33,9 +33,9 @@ class DecodeJob:
     """Share of the packed rows that are decoded again canonically and compared."""
     audit_rows: int = 0
     """At least so many of them."""
-    tuned: bool = False
-    """True where the certificate is of another model, the base in fp32: the margin is measured
-    again."""
+    measured: bool = False
+    """True where the margin is measured again: the certificate is of another model, the base in
+    fp32, or of smaller packs."""
     cache: AnswerCache | None = None
     """Answers of earlier runs; None to decode every row."""
 

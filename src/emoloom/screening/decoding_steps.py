@@ -28,48 +28,55 @@ def decode(
 
     Each answer is appended to a partial file as soon as it is finished; the file of outputs, in
     the order of the rows, appears whole at the end. Where the audit finds a mismatch the near-tie
-    margin is widened and all rows are decoded again, at last canonically; a file beside the outputs
-    says so.
+    margin is widened and all rows are decoded again, at last canonically.
 
     Args:
-        lm: the model, in the precision that defines the answers.
+        lm: in the precision that defines the answers.
         job: rows and settings.
         out: the file of outputs.
-        advance: told of each finished row; of 0 rows before each row that is audited, and at each
-            that is decoded again.
+        advance: told of each finished row; of 0 before one is audited, and where one is redone.
         event: told of each widening of the margin, and of each shrinking of the packs.
         begun: what the audit of other rows of this model has led to.
 
     Returns:
-        Costs: rows, forwards, tokens computed, near-ties, truncated texts, decided tokens, the
-        margin and what it comes from, and of the audit.
+        Costs: counts over the lines, the margin and what it comes from, and of the audit.
 
     Raises:
         ModelError: a logit is NaN, or memory does not suffice for one row.
     """
-    own = f"{out.stem}.{job.inputs[:16]}."
-    for other in out.parent.glob(f"{out.stem}.*.partial"):
-        if not other.name.startswith(own):
-            other.unlink()
-    job, margins = with_own_margin(lm, job)
+    _remove_partial(out, but=job)
     notes = partial_file(out, replace(job, turn=f"{job.turn}.widening"))
     widening, tell = kept_widening(notes) or begun, advance
+    job = replace(job, canonical=job.canonical or widening.canonical)
+    job, margins = with_own_margin(lm, job)
     while True:
         asked = widening.applied(job)
         lines = answered(lm, asked, out, tell, event)
         checked = _audited(lm, asked, lines, advance)
         if not checked.mismatches:
             break
-        widening = widening.after(len(checked.mismatches), asked.certificate.tie_margin)
+        widening = widening.after(len(checked.mismatches))
         widening.keep(notes)
-        event("margin_widened", rows=list(checked.mismatches), tie_margin=widening.tie_margin)
+        margin = widening.applied(job).certificate.tie_margin
+        event("margin_widened", rows=list(checked.mismatches), tie_margin=margin)
         tell = lambda _: advance(0)  # noqa: E731
-    write_jsonl_atomic(out, [{"id": line["id"], "output": line["output"]} for line in lines])
-    widening.keep_beside(out)
-    for kept in out.parent.glob(f"{out.stem}.*.partial"):
-        kept.unlink()
-    keep_lines(asked.cache, job.rows, lines)
+    _keep(out, asked, lines)
     return {**_costs(asked, lines), **margins, **_audit_costs(checked, widening)}
+
+
+def _keep(out: Path, job: DecodeJob, lines: Sequence[Line]) -> None:
+    """The outputs, whole; in the cache too."""
+    write_jsonl_atomic(out, [{"id": line["id"], "output": line["output"]} for line in lines])
+    _remove_partial(out)
+    keep_lines(job.cache, job.rows, lines)
+
+
+def _remove_partial(out: Path, but: DecodeJob | None = None) -> None:
+    """What passes kept of their answers, but those of one job."""
+    own = None if but is None else f"{out.stem}.{but.inputs[:16]}."
+    for kept in out.parent.glob(f"{out.stem}.*.partial"):
+        if own is None or not kept.name.startswith(own):
+            kept.unlink()
 
 
 def _costs(job: DecodeJob, lines: Sequence[Line]) -> dict[str, float]:
@@ -86,6 +93,7 @@ def _audit_costs(checked: Audit, widening: Widening) -> dict[str, float]:
         "audited_rows": checked.rows,
         "audited_tokens": checked.tokens,
         "audit_mismatches": widening.mismatches,
+        "widenings": widening.times,
     }
 
 

@@ -25,7 +25,7 @@ def with_own_margin(lm: CausalLM, job: DecodeJob) -> tuple[DecodeJob, dict[str, 
     certified = job.certificate.tie_margin
     costs = {"certified_margin": certified, "tuned_margin": 0.0, "margin_forwards": 0}
     packed = job.certificate.verdict == "packed" and not job.canonical
-    if not packed or not job.rows or not job.tuned:
+    if not packed or not job.rows or not job.measured:
         return job, costs
     label = lm.prompter.space.labels[-1]
     plain = Prediction((label,), VAD(0.5, 0.5, 0.5), "cues: none")

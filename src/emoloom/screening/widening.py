@@ -22,25 +22,28 @@ class Widening:
     """What audits led to so far."""
 
     times: int = 0
-    """Times widened."""
-    tie_margin: float = 0.0
-    """The margin since the last time; unused before the first."""
+    """Times that the margin was widened."""
     mismatches: int = 0
     """Audited rows that differed, in all passes."""
 
-    def after(self, mismatches: int, tie_margin: float) -> "Widening":
-        """Widened once more, from a margin with which so many audited rows differed."""
-        wider = max(tie_margin, SMALLEST) * WIDER
-        return Widening(self.times + 1, wider, self.mismatches + mismatches)
+    @property
+    def canonical(self) -> bool:
+        """Whether no margin was wide enough."""
+        return self.times > MOST_WIDENINGS
+
+    def after(self, mismatches: int) -> "Widening":
+        """Widened once more, as so many audited rows differed."""
+        return Widening(self.times + 1, self.mismatches + mismatches)
 
     def applied(self, job: DecodeJob) -> DecodeJob:
         """The job with the widened margin, at last canonical; as it is before the first time."""
         if not self.times:
             return job
+        wider = max(job.certificate.tie_margin, SMALLEST) * WIDER**self.times
         return replace(
             job,
-            certificate=replace(job.certificate, tie_margin=self.tie_margin),
-            canonical=self.times > MOST_WIDENINGS,
+            certificate=replace(job.certificate, tie_margin=wider),
+            canonical=job.canonical or self.canonical,
             turn=f"{job.turn}.widened-{self.times}",
             cache=None,
         )
@@ -49,29 +52,16 @@ class Widening:
         """Write it down."""
         write_json_atomic(path, asdict(self))
 
-    def keep_beside(self, out: Path) -> None:
-        """Write it down for the model's other row sets, where there is anything to say."""
-        if self.times:
-            self.keep(beside(out))
-        else:
-            beside(out).unlink(missing_ok=True)
-
 
 UNWIDENED = Widening()
 """No audit has found anything."""
-
-
-def beside(out: Path) -> Path:
-    """Where the widening of a finished file of outputs is."""
-    return out.with_suffix(".widening.json")
 
 
 def kept_widening(path: Path) -> Widening | None:
     """What was written down; None where the file is missing or damaged."""
     try:
         found = json.loads(path.read_bytes())
-        kept = Widening(int(found["times"]), float(found["tie_margin"]), int(found["mismatches"]))
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        kept = Widening(int(found["times"]), int(found["mismatches"]))
+    except (OSError, ValueError, OverflowError, TypeError, KeyError, RecursionError):
         return None
-    sound = 0 < kept.times <= MOST_WIDENINGS + 1 and 0 < kept.tie_margin < float("inf")
-    return kept if sound else None
+    return kept if 0 < kept.times <= MOST_WIDENINGS + 1 else None
