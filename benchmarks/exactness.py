@@ -66,10 +66,15 @@ WAYS = (
 )
 
 
+def _kept(way: Way, work: Path) -> Path:
+    """The definition has not changed when other code has."""
+    code = "" if way is CANONICAL else f".{code_sha256()[:8]}"
+    return work / f"{way.name.replace(', ', '-').replace(' ', '-')}{code}.jsonl"
+
+
 def answers(model: Trained, way: Way, work: Path) -> dict[str, str]:
     """Output by id; those that the work folder has are not decoded again."""
-    code = "" if way is CANONICAL else f".{code_sha256()[:8]}"
-    kept = work / f"{way.name.replace(', ', '-').replace(' ', '-')}{code}.jsonl"
+    kept = _kept(way, work)
     done = {line["id"]: line["output"] for line in read_complete_lines(kept)}
     rows = way.change([(row.id, row.text) for row in model.rows])
     left = [row for row in rows if row[0] not in done]
@@ -128,19 +133,36 @@ def _hash(rows: Iterable[tuple[str, str]]) -> str:
     return hashlib.sha256(json.dumps(list(rows)).encode("utf-8")).hexdigest()
 
 
+def _machine(model: Trained) -> str:
+    return (
+        f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, "
+        f"{torch.get_num_threads()} threads, {model.lm.device.type}"
+    )
+
+
+def work_of(model: Trained, work_root: Path) -> Path:
+    """Where answers of this very model on such a machine are kept."""
+    prompt = model.certificate.prompt_head_sha256
+    same = [model.sha256, package_versions(), _machine(model), prompt, LIMIT]
+    return work_root / fingerprint(same)[:16]
+
+
+def kept_canonical(model: Trained, work_root: Path = Path("runs/exactness")) -> dict[str, str]:
+    """Canonical answers that an earlier call has kept, by row id."""
+    path = _kept(CANONICAL, work_of(model, work_root))
+    return {line["id"]: line["output"] for line in read_complete_lines(path)}
+
+
 def measure(model: Trained, work_root: Path) -> dict[str, Any]:
     """Every way, canonical first, which defines the answers."""
     what = {
         "command": f"python benchmarks/exactness.py --rows {len(model.rows)}",
         "packages": package_versions(),
-        "machine": f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, "
-        f"{torch.get_num_threads()} threads, {model.lm.device.type}",
-        "sha256": model.sha256,
+        "machine": _machine(model),
+        "sha256": {**model.sha256, "code": code_sha256()},
         "rows_sha256": _hash((row.id, row.text) for row in model.rows),
     }
-    prompt = model.certificate.prompt_head_sha256
-    identity = fingerprint([model.sha256, what["packages"], what["machine"], prompt, LIMIT])
-    work = work_root / identity[:16]
+    work = work_of(model, work_root)
     work.mkdir(parents=True, exist_ok=True)
     canonical = answers(model, CANONICAL, work)
     ways = [{"name": w.name, **compared(answers(model, w, work), canonical)} for w in WAYS]

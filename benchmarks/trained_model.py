@@ -41,10 +41,11 @@ class Trained:
         return contract_drafter(self.lm.prompter, self.hints, self.taught)
 
 
-def trained(run_folder: Path, count: int, *, heads: bool = True) -> Trained:
+def trained(run_folder: Path, count: int, *, heads: bool = True, adapter: bool = True) -> Trained:
     """The model of a finished run and `count` of its rows, evenly spread.
 
-    Without `heads` the drafts are those of a candidate that has none.
+    Without `heads` the drafts are those of a candidate that has none; without `adapter` the model
+    is the base, which nobody taught anything.
     """
     config, run = load_config(CONFIG), RunDirectory(run_folder)
     space, lexicon = load_space(config.labels), load_lexicon(config.lexicon)
@@ -53,12 +54,13 @@ def trained(run_folder: Path, count: int, *, heads: bool = True) -> Trained:
     files, folder = get_model(candidate.model), run.candidate(candidate.name)
     rows = sets.select[:: max(1, len(sets.select) // count)][:count]
     job = CandidateRun(candidate, files, config, run, space, lexicon, sets)
+    base = load(files, config, space)
     return Trained(
-        lm=with_adapter(load(files, config, space), folder),
+        lm=with_adapter(base, folder) if adapter else base,
         certificate=read_certificate(folder / "preflight.json"),
         rows=rows,
-        hints=draft_hints(job, rows, heads=heads),
-        taught=taught_answers(sets.train),
+        hints=draft_hints(job, rows, heads=heads) if adapter else {},
+        taught=taught_answers(sets.train) if adapter else (),
         sha256={
             "model": files.weights_sha256,
             "adapter": sha256_file(folder / "checkpoint" / "adapter_model.safetensors"),

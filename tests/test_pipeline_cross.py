@@ -112,7 +112,7 @@ def test_a_right_answer_in_the_space_in_force_is_right_in_the_corpus_space(tmp_p
 
     said = {"anger": "annoyance", "joy": "love", "fear": "nervousness"}
 
-    def decode(lm, task, out, advance, event):
+    def decode(lm, task, out, advance, event, begun):
         lines = []
         for row in task.rows:
             labels = tuple(said.get(one, one) for one in row.answer.labels or ("neutral",))

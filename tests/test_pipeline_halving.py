@@ -78,7 +78,8 @@ def test_the_plan_holds_the_rungs_before_any_work(halved):
         {"rung": 1, "candidates": 3, "steps": 2, "rows": 4, "keep": 1, "cap": 1}
     ]
     stages = {(s["stage"], s["candidate"]): s for s in plan["stages"]}
-    assert stages["train-1", "m1.sft"] == {"stage": "train-1", "candidate": "m1.sft", "units": 2}
+    first = {"stage": "train-1", "candidate": "m1.sft", "units": 2, "train_rows": 8}
+    assert stages["train-1", "m1.sft"] == first
     assert stages["train", "m2.sft"]["once_promoted"] is True
     assert stages["polarity", "m3.sft"]["once_promoted"] is True
 

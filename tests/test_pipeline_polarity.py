@@ -65,7 +65,7 @@ def test_a_consistent_and_an_inconsistent_model(tmp_path, monkeypatch):
 
     up = {pair.id: pair.polarity == "pleasant" for pair in load_polarity_pairs()}
 
-    def decode(lm, task, out, advance, event):
+    def decode(lm, task, out, advance, event, begun):
         lines = []
         for row in task.rows:
             pleasant = up.get(row.id.removesuffix(FLIP_SUFFIX), True)

@@ -146,19 +146,45 @@ def test_memory_and_disk():
 
 
 @pytest.mark.parametrize(
-    ("kind", "tokens", "left"),
+    ("kind", "held", "tokens", "left"),
     [
-        ("certificate", 100 + 100 + 31 * 50, 0.0),
-        ("answers", 100 + 100 + 7 * 50, 2**14 * (64 + 4 * 30) / 2**20),
-        ("shown", 100 + 100 + 7 * 50, 2**14 * (64 + 4 * 30) / 2**20),
-        ("heads", 400, 2**14 * (64 + 4 * 30) / 2**20),  # its packs are smaller than the probe's
+        ("certificate", 750, 100 + 100 + 31 * 50, 0.0),  # it tries a copy in bfloat16
+        ("answers", 500, 100 + 100 + 7 * 50, 2**14 * (64 + 4 * 30) / 2**20),
+        ("shown", 500, 100 + 100 + 7 * 50, 2**14 * (64 + 4 * 30) / 2**20),
+        ("heads", 500, 400, 2**14 * (64 + 4 * 30) / 2**20),  # its packs are smaller than probed
     ],
 )
-def test_memory_and_disk_of_stages_that_do_not_train(kind, tokens, left):
+def test_memory_and_disk_of_stages_that_do_not_train(kind, held, tokens, left):
     found = forecast(stage("select", kind, 2**14))
     (one,) = found.stages
-    assert one.memory_mb == found.memory_mb == pytest.approx(500 + 80 * tokens / 400)
+    assert one.memory_mb == found.memory_mb == pytest.approx(held + 80 * tokens / 400)
     assert one.disk_mb == found.disk_mb == pytest.approx(left, abs=1e-3)
+
+
+HALF = {"decoding": {"max_new_tokens": 40, "dtype": "bfloat16", "pack_rows": 2, "pack_tokens": 250}}
+
+
+def test_what_decides_the_precision_has_packs_of_one_size_whatever_the_config_has():
+    asked = stage("precision", "precision", 16)
+    (found,) = forecast(asked, decoding=HALF["decoding"] | {"decoder": "canonical"}).stages
+    compared = 100 + 100 + 9 * 150  # 512 positions: the longest row and nine others, alone
+    drafted = 16 * FORWARDS * (50 + 100 / 8)
+    assert found.tokens == pytest.approx(compared + 100 + 100 + 31 * 50 + drafted, abs=1)
+    assert found.memory_mb == pytest.approx(1.5 * 500 + 80 * (200 + 31 * 50) / 400)
+    assert found.disk_mb == 0
+    (base,) = forecast(replace(asked, trained=False), **HALF).stages
+    assert base.tokens - found.tokens == pytest.approx(16 * (10 - FORWARDS) * 62.5, abs=1)
+    (never,) = forecast(asked, probe=replace(PROBE, pack_seconds=-1), **HALF).stages
+    assert never.tokens == 0
+
+
+def test_an_untrained_model_in_bfloat16_has_a_margin_of_its_own():
+    plain = stage("select", "shown", 4)
+    (one,) = forecast(plain).stages
+    packs = {"max_new_tokens": 40, "pack_rows": 8, "pack_tokens": 1000}
+    (half,) = forecast(plain, decoding=packs | {"dtype": "bfloat16"}).stages
+    assert half.tokens > one.tokens + 1000
+    assert half.memory_mb == pytest.approx(one.memory_mb + 250)
 
 
 def test_where_nothing_is_packed_the_longest_row_alone_is_held():

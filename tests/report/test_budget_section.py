@@ -38,6 +38,7 @@ def test_units_and_time_are_planned_against_done() -> None:
     found = budget_view(plan, {"stages": done})
     train, select, data = found.jobs
     assert (train.units_planned, train.units_done, train.spent) == (300, 120, 60)
+    assert train.rows_seen is None, "it was cut"
     assert train.undone
     assert (select.units_done, select.undone) == (None, True)
     assert (data.units_planned, data.undone) == (None, False)
@@ -93,12 +94,24 @@ def test_fields_of_another_type_count_as_absent(value: object) -> None:
     assert len(budget_view({"stages": [one]}, {"stages": [one]}).jobs) == 1
 
 
+def test_training_rows_seen_stand_beside_the_time() -> None:
+    """Candidates of other recipes see other numbers of rows in the same steps."""
+    plan = {"stages": [stage("train", "a", units=300) | {"train_rows": 2400}]}
+    done = [stage("train", "a", units=300, seconds=60.0)]
+    (train,) = budget_view(plan, {"stages": done, "planned": []}).jobs
+    assert (train.rows_seen, train.spent) == (2400, 60)
+    planned = [stage("train", "a", seconds=50.0)]
+    found = budget_view(plan, {"stages": done, "planned": planned})
+    held = next(one for one in found.resources if one.name == "accelerator_seconds")
+    assert held.planned == 50, "a stage holds its model for so long"
+
+
 def test_the_page_says_what_was_allowed_planned_and_spent(run: Path) -> None:
     text = page_of(run).text("budget")
     assert "Wall time 36 min 53 s spent of 45 min 00 s allowed" in text
     assert "Where the time went train 33 min 41 s, decode 3 min 12 s" in text
     assert "No limit was set" not in text
-    assert "train smollm2-360m-sft 300 300 15 min 19 s 3,810.4" in text
+    assert "train smollm2-360m-sft 300 300 – 15 min 19 s 3,810.4" in text
     (run / "plan.json").unlink()
     text = page_of(run).text("budget")
     assert "36 min 53 s spent" in text

@@ -183,8 +183,8 @@ def _decode_work(job: CandidateRun, row_set: str, rung: int = 0) -> Work:
         out = job.run.rows(name, stage.name)
         costs = decode(lm, task, out, advance, partial(job.run.event, candidate=name), begun)
         counts = {"rows": len(rows), "answers": len(rows)}
-        if costs["widenings"]:
-            counts[WIDENED] = int(costs["widenings"])
+        if times := int(costs.get("widenings", 0)):
+            counts[WIDENED] = times
         return Outcome((out,), counts, costs, device_facts(lm))
 
     return Work(stage, name, len(rows), "rows", make)
