@@ -13,7 +13,6 @@ it slower.
 """
 
 import argparse
-import copy
 import json
 import resource
 import subprocess
@@ -25,19 +24,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from decode_peers import generate
 from decode_required import required
 from exactness import kept_canonical
 from trained_model import LIMIT, Trained, trained
-from transformers import DynamicCache, GenerationConfig, StoppingCriteria
 
-from emoloom.contract.parse import object_closed
 from emoloom.contract.schema import write_answer
 from emoloom.decoding.drafts import NoDrafts
 from emoloom.decoding.verified import DecodeSettings, decode_rows
-from emoloom.models.causal_lm import CausalLM
 from emoloom.models.margin import PackSizes, measure_margin
 from emoloom.models.precision import in_bfloat16
-from emoloom.records import Row
 
 ZERO_SHOT = 32
 """Longest answer of the base model: it ends none by itself, and one more token is like another."""
@@ -93,79 +89,6 @@ class Timed:
         return self.way.rows / self.seconds
 
 
-class AtBrace(StoppingCriteria):
-    """Ends each row of a batch at the closing brace of its object, as ours does."""
-
-    def __init__(self, lm: CausalLM, start: int) -> None:
-        self.lm, self.start = lm, start
-        self.done: set[int] = set()
-
-    def __call__(self, input_ids: torch.Tensor, _scores: Any, **_: Any) -> torch.Tensor:
-        """Which rows are finished."""
-        for number, ids in enumerate(input_ids[:, self.start :].tolist()):
-            closing = "}" in self.lm.prompter.decode(ids[-1:])
-            if number not in self.done and closing and object_closed(self.lm.prompter.decode(ids)):
-                self.done.add(number)
-        size = input_ids.shape[0]
-        return torch.tensor([k in self.done for k in range(size)], device=input_ids.device)
-
-
-@torch.no_grad()
-def head_cache(lm: CausalLM) -> DynamicCache:
-    """The shared head's keys and values, for one row."""
-    ids_1T = torch.tensor([lm.prompter.head_ids], device=lm.device)
-    return lm.model(input_ids=ids_1T, use_cache=True).past_key_values
-
-
-def generate(lm: CausalLM, rows: Sequence[Row], way: Way) -> dict[str, str]:
-    """transformers, greedy, padded on the left, batches of rows of like length.
-
-    With the head's cache the padding stands between the head and the text.
-    """
-    prompter, batch, head = lm.prompter, way.batch, list(lm.prompter.head_ids)
-    lm.model.generation_config = GenerationConfig()  # what is not set below falls back on it
-    shared = head_cache(lm) if way.kind == "prefix" else None
-    ordered = sorted(rows, key=lambda row: len(prompter.prompt(row.text).ids))
-    settings = GenerationConfig(
-        do_sample=False,
-        max_new_tokens=LIMIT,
-        use_cache=way.kind != "uncached",
-        eos_token_id=sorted(prompter.stop_ids),
-        pad_token_id=prompter.end_id,
-    )
-    answers = {}
-    for at in range(0, len(ordered), batch):
-        part = ordered[at : at + batch]
-        inner = [list(prompter.prompt(row.text).ids) for row in part]
-        first = [] if shared is None else head
-        ids = inner if shared is not None else [head + row for row in inner]
-        widest = max(map(len, ids))
-        padded = [first + [prompter.end_id] * (widest - len(x)) + x for x in ids]
-        mask = [[1] * len(first) + [0] * (widest - len(x)) + [1] * len(x) for x in ids]
-        longest, more = len(padded[0]), {}
-        if shared is not None:
-            more["past_key_values"] = copy.deepcopy(shared)
-            more["past_key_values"].batch_repeat_interleave(len(part))
-        out = lm.model.generate(
-            torch.tensor(padded, device=lm.device),
-            attention_mask=torch.tensor(mask, device=lm.device),
-            generation_config=settings,
-            stopping_criteria=[AtBrace(lm, longest)],
-            **more,
-        )
-        for row, line in zip(part, out[:, longest:].tolist(), strict=True):
-            answers[row.id] = _cut(prompter.decode(line))
-    return answers
-
-
-def _cut(text: str) -> str:
-    """Up to the brace that closes the object: what follows is padding."""
-    for stop in (k + 1 for k, char in enumerate(text) if char == "}"):
-        if object_closed(text[:stop]):
-            return text[:stop]
-    return text
-
-
 def verified(model: Trained, way: Way) -> tuple[dict[str, str], dict[str, float]]:
     """Ours; in bfloat16 with the margin of the model in bfloat16."""
     base = way.kind != "verified"
@@ -202,7 +125,7 @@ def measure(run: Path, way: Way) -> Timed:
     if way.kind in ("verified", "zero-shot", "undrafted"):
         answers, costs = verified(model, way)
     else:
-        answers = generate(model.lm, model.rows, way)
+        answers = generate(model.lm, model.rows, way.kind, way.batch)
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     peak_mb = peak / (2**20 if sys.platform == "darwin" else 2**10)
@@ -232,7 +155,8 @@ def table(run: Path, given: argparse.Namespace, dtype: str) -> list[dict[str, An
     others = [Way("prefix", batch, rows, dtype) for batch in given.batches if batch > 1]
     slow = (1, 2, 4, 8)
     others += [Way("uncached", batch, few, dtype, of=rows) for batch in slow if batch <= few]
-    base = [Way(kind, 16, min(16, rows), dtype) for kind in ("zero-shot", "undrafted")]
+    kinds = ("zero-shot", "undrafted") if dtype == "float32" else ()
+    base = [Way(kind, 16, min(16, rows), dtype) for kind in kinds]
     found = {way: apart(run, way) for way in [*ours, *cached, *others, *base]}
     best = max(cached, key=lambda way: found[way].rate)
     again = [*ours, *dict.fromkeys([cached[0], best]), *base]

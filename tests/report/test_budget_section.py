@@ -1,4 +1,4 @@
-"""Budget planned against spent, peak memory, certificates, cards, manifest, rankings, the probe."""
+"""Budget planned against spent, peak memory, cards, manifest, rankings."""
 
 import json
 from pathlib import Path
@@ -189,14 +189,6 @@ def test_the_manifest_and_the_cards_say_what_went_in(run: Path) -> None:
     assert "Strictest licence of all inputs, carried to every export: CC BY-SA 4.0" in data
 
 
-def test_near_ties_stand_with_the_certificates(run: Path) -> None:
-    costs = json.loads((run / "costs.json").read_text(encoding="utf-8"))
-    costs["decode"][LEADER] |= {"near_ties": 5, "decided": 1000, "tie_margin": 0.002}
-    write(run / "costs.json", costs)
-    text = page_of(run).text("certificates")
-    assert f"{LEADER} packed up to L – 0.002 5 0.5% 1,000 no mismatch in 336" in text
-
-
 def test_rankings_with_other_weights_are_shown(run: Path) -> None:
     entries = [
         {"name": "b", "rank": 2, "score": {"value": 0.3}},
@@ -253,29 +245,6 @@ def test_a_candidate_of_several_trainings_is_their_mean(run: Path) -> None:
     seconds = [decode[name]["seconds"] / decode[name]["rows"] for name in whole["trainings"]]
     assert drawn["quality"]["points"][0]["seconds"] == pytest.approx(sum(seconds) / 2)
     assert drawn["leader"] == first["name"], "its plots are those of its first training"
-
-
-OUTPUT = '{"labels":["joy"],"vad":{"v":0.5,"a":0.5,"d":0.5},"rationale":"cues: none"}'
-
-
-def test_the_probe_is_shown_where_there_is_one(run: Path) -> None:
-    assert "cross" not in page_of(run).sections
-    rows = [{"id": f"d/{n}", "source": "dailydialog", "text": "t"} for n in range(4)]
-    write_lines(run / "data/cross.jsonl", rows)
-    outputs = [{"id": f"d/{n}", "output": OUTPUT if n else "none"} for n in range(4)]
-    write_lines(run / "candidates" / LEADER / "rows/cross.jsonl", outputs)
-    text = page_of(run).text("cross")
-    assert "This folder has the answers without scores" in text
-    assert f"{LEADER} dailydialog – 4 75.0%" in text
-    score = {"value": 0.25, "interval": [0.2, 0.3]}
-    block = {"n": 4, "parse_ok": {"value": 0.75}, "label_space": "ekman7"}
-    change(
-        run / "candidates" / LEADER / "scores.json",
-        cross={"dailydialog": block | {"strict": {"macro_f1": score}}},
-    )
-    page = page_of(run)
-    assert f"{LEADER} dailydialog ekman7 4 75.0% 0.250 [0.200, 0.300]" in page.text("cross")
-    assert "#cross" in [a.get("href") for _, a in page.elements]
 
 
 def test_hostile_text_stays_text_in_all_of_them(run: Path) -> None:
