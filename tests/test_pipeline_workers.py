@@ -163,6 +163,33 @@ def test_workers_die_with_a_killed_screen_and_what_is_kept_goes_on(finished_run,
     assert run_screen(config, folder).code is ExitCode.DONE
 
 
+def test_an_interrupt_of_the_whole_group_is_one_line_and_no_workers_traceback(tmp_path):
+    """As a terminal sends it: to the worker too, which leaves it to the parent."""
+    config = write_config(tmp_path / "c.yaml", workers=1, recipes=["sft"])
+    start = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {RUN}"
+    process = subprocess.Popen(
+        [sys.executable, "-c", start, "screen", str(config), "--out", str(tmp_path / "run")],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=os.environ.copy(),
+        start_new_session=True,
+    )
+    try:
+        for line in process.stderr:
+            if line.startswith(b"probe one.sft"):
+                break
+        time.sleep(3)
+        os.killpg(process.pid, signal.SIGINT)
+        said = process.stderr.read().decode("utf-8")
+        assert process.wait(60) == 130
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+    assert "Traceback" not in said
+    assert "interrupted; what is finished is kept" in said
+
+
 def _alive(pid: int) -> bool:
     """Whether it runs; one that is dead and not yet reaped does not."""
     try:

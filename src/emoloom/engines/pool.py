@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
@@ -111,6 +112,8 @@ class PoolEngine(LocalEngine):
             setup = Setup(self.config, self.run.root, self.files)
             process = context.Process(target=serve, args=(theirs, setup), daemon=True)
             # Ctrl-C reaches the whole group of processes; what follows is for this one to say.
+            # A first start would begin the tracker of resources, which unblocks the signal.
+            resource_tracker.ensure_running()
             before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             try:
                 process.start()
