@@ -10,9 +10,11 @@ from transformers import (
     FalconConfig,
     Gemma3TextConfig,
     GPT2Config,
+    GraniteMoeConfig,
     LlamaConfig,
     MambaConfig,
     MistralConfig,
+    MixtralConfig,
     PretrainedConfig,
     Qwen2Config,
     RwkvConfig,
@@ -62,6 +64,14 @@ OTHER_CONFIGS: dict[str, Callable[[], PretrainedConfig]] = {
     "rwkv": lambda: RwkvConfig(**_SHORT, attention_hidden_size=32, num_hidden_layers=2),
 }
 """Architectures that packing is not made for, each in its own way."""
+
+_EXPERTS = {"num_local_experts": 4, "num_experts_per_tok": 2}
+
+MIXTURES: dict[str, Callable[[], PretrainedConfig]] = {
+    "mixtral": lambda: MixtralConfig(**_SIZES, **_EXPERTS),
+    "granitemoe": lambda: GraniteMoeConfig(**_SIZES, **_EXPERTS),
+}
+"""Mixtures of experts: peft wraps the first one's by itself, and leaves out the second's."""
 
 WITHOUT_SDPA = ("bloom", "mamba", "rwkv")
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from architectures import MIXTURES, tiny_model
 from emoloom.models.causal_lm import CausalLM, full_forward
 from emoloom.training.adapters import add_adapter, load_adapter, save_adapter
 from emoloom.training.fit import fit
@@ -96,3 +97,29 @@ def test_what_a_checkpoint_holds(trained, folder, tmp_path):
     tensors = load_file(checkpoint / "adapter_model.safetensors")
     assert all("lora_" in name for name in tensors)
     assert all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values())
+
+
+def mixture(folder: Path, name: str) -> CausalLM:
+    prompter = reload(folder).prompter
+    config = MIXTURES[name]()
+    config.vocab_size = len(prompter.tokenizer)
+    return CausalLM(tiny_model(config), prompter, name)
+
+
+@pytest.mark.parametrize("name", sorted(MIXTURES))
+def test_experts_are_trained_in_every_family(folder, tmp_path, name):
+    """A mixture whose experts stay as they are is another recipe than that of its rivals."""
+    lm = mixture(folder, name)
+    wrapper = add_adapter(lm, SETTINGS)
+    for _ in fit(lm, make_examples(lm, train_rows()), 0, SETTINGS):
+        pass
+    checkpoint = saved(wrapper, tmp_path / "checkpoint")
+    moved = load_file(checkpoint / "adapter_model.safetensors")
+    experts = {key for key, tensor in moved.items() if "experts" in key and "lora_B" in key}
+    assert experts
+    assert all(moved[key].abs().max() > 0 for key in experts)
+    ids = [*lm.prompter.head_ids, *lm.prompter.prompt("I love this puppy so much.").ids]
+    wrapped_KV = full_forward(lm, ids, range(len(ids))).whole()
+    merged = load_adapter(mixture(folder, name), checkpoint)
+    merged_KV = full_forward(merged, ids, range(len(ids))).whole()
+    torch.testing.assert_close(merged_KV, wrapped_KV, atol=1e-3, rtol=1e-4)

@@ -1,5 +1,8 @@
 """LoRA adapters: put into a model, saved, merged (Hu et al. 2021, arXiv 2106.09685)."""
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,14 +31,40 @@ def add_adapter(lm: CausalLM, settings: FitSettings) -> Any:
         target_modules="all-linear",
         # peft refuses this one in state-space models, whose kernels read its weight directly.
         exclude_modules=["out_proj"] if state_space else None,
+        # Stacked experts are no linear layers: peft wraps them by itself in some families alone.
+        target_parameters=stacked_experts(lm.model) or None,
         task_type="CAUSAL_LM",
     )
     try:
-        with torch.random.fork_rng(), quiet_transformers():
+        with torch.random.fork_rng(), _quiet():
             torch.manual_seed(settings.seed)
             return get_peft_model(lm.model, config)
     except ValueError as error:  # an architecture that peft refuses
         raise ModelError(f"{lm.name} takes no LoRA adapter: {error}") from error
+
+
+def stacked_experts(model: Any) -> list[str]:
+    """Endings of the names of a mixture's expert weights, sorted; empty without experts.
+
+    A stack is a parameter of shape (experts, rows, columns) in a layer that is no convolution.
+    """
+    return sorted(
+        {
+            ".".join(f"{layer}.{name}".split(".")[-2:])
+            for layer, module in model.named_modules()
+            if not isinstance(module, torch.nn.modules.conv._ConvNd)
+            for name, parameter in module.named_parameters(recurse=False)
+            if parameter.dim() == 3
+        }
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the warning of peft that a rank which it gives some families' experts is unused."""
+    with quiet_transformers(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"The following (rank|alpha)_pattern", RuntimeWarning)
+        yield
 
 
 def save_adapter(wrapper: Any, folder: Path, base: str) -> None:
@@ -51,6 +80,7 @@ def save_adapter(wrapper: Any, folder: Path, base: str) -> None:
         # peft holds a set, whose order differs from process to process.
         config.target_modules = sorted(config.target_modules)
         config.exclude_modules = sorted(config.exclude_modules or ()) or None
+        config.target_parameters = sorted(config.target_parameters or ()) or None
     wrapper.save_pretrained(folder, safe_serialization=True, save_embedding_layers=False)
     (folder / "README.md").unlink(missing_ok=True)
 
@@ -59,7 +89,7 @@ def load_adapter(lm: CausalLM, folder: Path) -> CausalLM:
     """The model with a saved adapter merged into its weights (the given model is used up)."""
     from peft import PeftModel
 
-    with quiet_transformers():
+    with _quiet():
         merged = PeftModel.from_pretrained(lm.model, folder).merge_and_unload()
     merged.eval()
     merged.requires_grad_(False)
