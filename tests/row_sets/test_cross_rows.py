@@ -69,7 +69,7 @@ def test_rows_of_several_spaces_are_written_and_read_back(tmp_path, lexicon):
     assert counts["cross"]["own"]["mapped"] is None
     drawn = [one for one in counts["draws"] if one["set"] == "cross"]
     assert [(one["of"], one["drawn"]) for one in drawn] == [(14, 8), (6, 6)]
-    assert [one["seed"] for one in drawn] == [[3, 3, 0], [3, 3, 1]]
+    assert [one["seed"] for one in drawn] == [[3, "cross-rows", 0], [3, "cross-rows", 1]]
 
 
 def test_without_cross_nothing_of_it_is_written(tmp_path, lexicon):

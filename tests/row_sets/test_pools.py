@@ -154,14 +154,17 @@ def test_texts_of_one_corpus_are_kept_apart_from_those_of_another(official, lexi
 
 
 def test_draws_are_recorded_with_their_seeds(parts, lexicon):
+    def drawn(name, corpus, rows, seed):
+        return {"set": name, "corpus": corpus, "of": 20, "drawn": rows, "seed": seed}
+
     labels, vad = parts[0].path, parts[1].path
     train = (part("goemotions", 7, labels), part("emobank", path=vad))
     sets = sets_of(lexicon, train, parts, seed=5)
     assert sets.counts["draws"] == [
-        {"set": "select", "corpus": "goemotions", "of": 20, "drawn": 20, "seed": [5, 1, 0]},
-        {"set": "select", "corpus": "emobank", "of": 20, "drawn": 20, "seed": [5, 1, 1]},
-        {"set": "train", "corpus": "goemotions", "of": 20, "drawn": 7, "seed": [5, 0, 0]},
-        {"set": "train", "corpus": "emobank", "of": 20, "drawn": 20, "seed": [5, 0, 1]},
+        drawn("select", "goemotions", 20, [5, "select-rows", 0]),
+        drawn("select", "emobank", 20, [5, "select-rows", 1]),
+        drawn("train", "goemotions", 7, [5, "train-rows", 0]),
+        drawn("train", "emobank", 20, [5, "train-rows", 1]),
     ]
 
 

@@ -4,13 +4,13 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from asked_rows import SPACE, build_row_sets, part, sets_of
 from emoloom.config_sections import DataConfig
 from emoloom.corpora.registry import read_corpus
 from emoloom.corpora.splits import conflicting_duplicates, draw, positives, remove_overlap
+from emoloom.draws import generator
 from emoloom.errors import ExitCode
 from emoloom.records import VAD, Answer, Row
 from emoloom.row_sets import build as row_build
@@ -38,13 +38,14 @@ def reference(parts, seed, held_out=()):
             row
             for index, (one, found) in enumerate(zip(parts_, rows, strict=True))
             for row in (
-                found
-                if one.rows is None
-                else draw(found, one.rows, np.random.default_rng((seed, kind, index)))
+                found if one.rows is None else draw(found, one.rows, generator(seed, kind, index))
             )
         ]
 
-    train, select = drawn(parts.train, apart, 0), drawn(parts.select, pools, 1)
+    train, select = (
+        drawn(parts.train, apart, "train-rows"),
+        drawn(parts.select, pools, "select-rows"),
+    )
     return {
         "train": [row.id for row in train],
         "select": [row.id for row in select],

@@ -46,7 +46,7 @@ def parsed(outputs: list[Output], space: LabelSpace = SPACE) -> list[Prediction]
 
 
 def answers(name, train, rows, lexicon, space=SPACE, scale=SAME) -> list[Prediction]:
-    outputs = floor_outputs(name, FloorInputs(train, space, lexicon, scale, 0), rows)
+    outputs = floor_outputs(name, FloorInputs(train, space, lexicon, scale), rows)
     assert [one.id for one in outputs] == [row.id for row in rows]
     return parsed(outputs, space)
 
@@ -266,21 +266,21 @@ TRAIN_ROWS = st.builds(
 @given(train=st.lists(TRAIN_ROWS, max_size=8), texts=st.lists(TEXTS, max_size=5))
 def test_every_row_gets_one_parsing_answer_twice_the_same(name, lexicon, train, texts):
     rows = rows_of(*texts)
-    first = floor_outputs(name, FloorInputs(train, SPACE, lexicon, SAME, 7), rows)
+    first = floor_outputs(name, FloorInputs(train, SPACE, lexicon, SAME), rows)
     assert [one.id for one in first] == [row.id for row in rows]
     for prediction in parsed(first):
         assert set(prediction.labels) <= set(SPACE.labels)
-    assert floor_outputs(name, FloorInputs(train, SPACE, lexicon, SAME, 7), rows) == first
+    assert floor_outputs(name, FloorInputs(train, SPACE, lexicon, SAME), rows) == first
 
 
 def test_an_unknown_floor_is_a_user_error(lexicon):
     with pytest.raises(
         UserError, match=r"unknown floor; got: majority; allowed: constant, lexicon"
     ):
-        floor_outputs("majority", FloorInputs(TRAIN, SPACE, lexicon, SAME, 0), [])
+        floor_outputs("majority", FloorInputs(TRAIN, SPACE, lexicon, SAME), [])
 
 
 @pytest.mark.parametrize("name", ["constant", "tf-idf"])
 def test_a_training_label_outside_the_space_is_a_user_error(name, lexicon):
     with pytest.raises(UserError, match="got: anger; allowed: the labels of three"):
-        floor_outputs(name, FloorInputs([a_row("x", ("anger",))], SPACE, lexicon, SAME, 0), [])
+        floor_outputs(name, FloorInputs([a_row("x", ("anger",))], SPACE, lexicon, SAME), [])

@@ -117,7 +117,12 @@ def test_the_record_says_what_was_made(tmp_path):
     files = get_model(parse_source("random:tiny@5"), tmp_path)
     record = json.loads((files.folder / "source.json").read_text(encoding="utf-8"))
     identity = record["identity"]
-    assert json.loads(identity) == {"kind": "RandomLlama", "seed": 5, "converter": 1}
+    assert json.loads(identity) == {
+        "kind": "RandomLlama",
+        "seed": 5,
+        "converter": 1,
+        "draws": "emoloom-draws-1",
+    }
     assert files.folder.name == hashlib.sha256(identity.encode()).hexdigest()
     assert record["source"] == "random:tiny@5"
     assert record["packages"]["transformers"]

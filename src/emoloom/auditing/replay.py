@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-import numpy as np
-
 from emoloom.auditing.rescoring import RawRun
 from emoloom.decoding.replaying import decode_again
+from emoloom.draws import generator
 from emoloom.errors import UserError
 from emoloom.models.causal_lm import CausalLM
 from emoloom.models.preflight import BF16_LIMIT, RELATIVE_LIMIT, TIE_FACTOR
@@ -88,7 +87,7 @@ def replay(
     pool = _pool(raw)
     if not pool:
         raise UserError("this run has no answer of a model to decode again")
-    drawn = np.random.default_rng(seed).permutation(len(pool))[:count]
+    drawn = generator(seed, "replay-rows").permutation(len(pool))[:count]
     chosen = [pool[index] for index in sorted(drawn)]
     for candidate in dict.fromkeys(asked.candidate for asked in chosen):
         # Its config may be a stranger's: it must not decide what code is run here.

@@ -28,9 +28,7 @@ def answer_with_floors(context: Context, rows: SharedRows) -> list[ScoredCandida
     """The baselines every candidate must beat, on the same rows in the same contract."""
     scored = []
     for name in FLOORS:
-        context.engine.do(
-            floor_work(context.run, name, rows, context.space, context.lexicon, context.config.seed)
-        )
+        context.engine.do(floor_work(context.run, name, rows, context.space, context.lexicon))
         answers, ids = read_answers(context.run, name, context.space)
         scored.append(ScoredCandidate(name, "floor", "-", "floor", "scored", "", answers, ids))
     return scored

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from emoloom.draws import generator
 from emoloom.errors import UserError
 from emoloom.metrics.classification import FloatArray
 from emoloom.metrics.intervals import Resampled, t_quantile
@@ -80,13 +81,13 @@ def weight_blocks(
     order_N = np.argsort(stratum_N, kind="stable")
     size_N = size[stratum_N[order_N]].astype(np.float64)
     start_N = (np.cumsum(size) - size)[stratum_N[order_N]]
-    generator = np.random.default_rng(settings.seed)
+    chance = generator(settings.seed, "bootstrap-rows")
     step = max(1, cells // max(1, n))
     drawn_N, place_N = np.empty(n), np.empty(n, dtype=np.int64)
     for first in range(0, settings.draws, step):
         weights_bN = np.empty((min(step, settings.draws - first), n))
         for weights_N in weights_bN:  # a draw at a time stays in the processor's cache
-            generator.random(out=drawn_N)
+            chance.random(out=drawn_N)
             np.multiply(drawn_N, size_N, out=drawn_N)
             np.copyto(place_N, drawn_N, casting="unsafe")
             np.add(place_N, start_N, out=place_N)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from emoloom.draws import generator
 from emoloom.metrics.classification import FloatArray
 from emoloom.metrics.intervals import (
     Interval,
@@ -153,6 +154,7 @@ def two_level_draws(scores: Sequence[SeedScores], seed: int) -> list[FloatArray]
     all: what a seed shares between candidates stays paired.
     """
     seeds, draws = scores[0].draws_SB.shape
-    drawn_BS = np.random.default_rng([seed, seeds]).integers(0, seeds, (draws, seeds))
+    chance = generator(seed, "bootstrap-seeds", seeds)
+    drawn_BS = chance.integers(0, seeds, (draws, seeds))
     every_B1 = np.arange(draws)[:, None]
     return [one.draws_SB[drawn_BS, every_B1].mean(axis=1) for one in scores]

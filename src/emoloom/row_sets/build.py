@@ -18,6 +18,7 @@ from emoloom.corpora.near_duplicates import NEAR_DUPLICATE
 from emoloom.corpora.overlap import OtherSets, Twin
 from emoloom.corpora.reading import Seen
 from emoloom.corpora.rows import row_line, row_of_line
+from emoloom.draws import DrawName, generator
 from emoloom.errors import UserError
 from emoloom.records import LabelSpace, Row
 from emoloom.row_sets.cross_spaces import CROSS, CrossCount
@@ -47,8 +48,12 @@ FILES = ("train.jsonl", "select.jsonl", "rejected.jsonl", "scale.json", "counts.
 _SPLITS = {"train": "train", "select": "dev", CROSS: "test"}
 """Row set -> the split that it is drawn from."""
 
-_STREAMS = {"train": 0, "select": 1, CROSS: 3}
-"""Keeps the draws apart; 2 is that of the polarity pairs."""
+_DRAWS: Mapping[str, DrawName] = {
+    "train": "train-rows",
+    "select": "select-rows",
+    CROSS: "cross-rows",
+}
+"""Row set -> the name of its draw."""
 
 MAX_SCALE_ROWS = 50_000
 """Human-rated train rows that the scale is fitted on, at most: the first ones drawn (ours)."""
@@ -170,8 +175,8 @@ class _Build:
 
     def _order(self, name: str, part: RowsConfig, n: int, index: int) -> Order:
         """Which of `n` rows are drawn; what the draw was is kept for counts.json."""
-        seed = (self.drawing.seed, _STREAMS[name], index)
-        order = draw_order(part, n, seed)
+        seed = (self.drawing.seed, _DRAWS[name], index)
+        order = draw_order(part, n, generator(*seed))
         drawn = {"set": name, "corpus": part_name(part), "of": n, "drawn": len(order)}
         self._draws.append({**drawn, "seed": list(seed)})
         return order

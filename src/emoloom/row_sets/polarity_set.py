@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain, zip_longest
 
-import numpy as np
-
 from emoloom import __version__
 from emoloom.config_sections import PolarityConfig
 from emoloom.corpora.polarity_pairs import (
@@ -15,6 +13,7 @@ from emoloom.corpora.polarity_pairs import (
     load_polarity_pairs,
     polarity_rows,
 )
+from emoloom.draws import generator
 from emoloom.errors import UserError
 from emoloom.metrics.polarity import PolarityScores, score_polarity_outputs
 from emoloom.metrics.resampling import Bootstrap
@@ -33,9 +32,6 @@ from emoloom.supervision.lexicon import Lexicon
 
 POLARITY = "polarity"
 """Name of the stage, and of the files of rows."""
-
-_DRAW = 2
-"""Keeps this draw apart from those of train (0) and select (1)."""
 
 
 def check_pairs(count: int) -> None:
@@ -64,7 +60,7 @@ def choose_pairs(count: int, seed: int) -> tuple[PolarityPair, ...]:
     """
     check_pairs(count)
     pairs = load_polarity_pairs()
-    rng = np.random.default_rng((seed, _DRAW))
+    rng = generator(seed, "polarity-pairs")
     kinds = [[p for p in pairs if p.polarity == kind] for kind in ("pleasant", "unpleasant")]
     shuffled = [[kind[i] for i in rng.permutation(len(kind))] for kind in kinds]
     turns = chain.from_iterable(zip_longest(*shuffled))

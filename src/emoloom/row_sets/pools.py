@@ -158,7 +158,7 @@ def rare_label_warning(name: str, counts: Mapping[str, int]) -> list[str]:
     ]
 
 
-def draw_order(part: RowsConfig, n: int, seed: tuple[int, ...]) -> Order:
+def draw_order(part: RowsConfig, n: int, chance: np.random.Generator) -> Order:
     """Which of `n` rows are drawn, in natural proportions: as `splits.draw`, but of indices alone.
 
     Raises:
@@ -173,4 +173,4 @@ def draw_order(part: RowsConfig, n: int, seed: tuple[int, ...]) -> Order:
             allowed=f"0 to {n}, the rows there are",
             do="ask for fewer rows or give more data",
         )
-    return np.random.default_rng(seed).permutation(n)[: part.rows]
+    return chance.permutation(n)[: part.rows]

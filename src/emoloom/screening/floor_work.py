@@ -17,18 +17,17 @@ def floor_work(
     rows: SharedRows,
     space: LabelSpace,
     lexicon: Lexicon,
-    seed: int,
 ) -> Work:
     """Answers of one floor on every row set that is asked, from one fit."""
     asked = rows.all_asked
 
     def make(advance: Advance) -> Outcome:
-        made_from = FloorInputs(rows.train, space, lexicon, rows.scale, seed)
+        made_from = FloorInputs(rows.train, space, lexicon, rows.scale)
         outputs = floor_outputs(name, made_from, asked)
         outs = write_parts(run, name, rows, outputs)
         advance(len(outputs))
         return Outcome(outs, {"rows": len(asked), "answers": len(outputs)})
 
-    inputs = [name, rows.hashes, lexicon.sha256, seed, __version__, package_versions()]
+    inputs = [name, rows.hashes, lexicon.sha256, __version__, package_versions()]
     stage = Stage(run.candidate(name), SELECT, fingerprint(inputs))
     return Work(stage, name, len(asked), "rows", make, budgeted=False)

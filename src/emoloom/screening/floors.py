@@ -57,8 +57,6 @@ class FloorInputs:
     """For the floor `lexicon`."""
     scale: AffineMap
     """Map from weak to human VAD, for the floor `lexicon`."""
-    seed: int
-    """For the solvers of `tf-idf`. Those in use now draw nothing: all seeds agree."""
 
 
 def floor_outputs(name: str, made_from: FloorInputs, rows: Sequence[Row]) -> list[Output]:
@@ -83,7 +81,7 @@ def floor_outputs(name: str, made_from: FloorInputs, rows: Sequence[Row]) -> lis
         priors = {label: label_prior((label,), lexicon) for label in space.labels}
         predictions = [_from_lexicon(row.text, lexicon, made_from.scale, priors) for row in rows]
     elif name == "tf-idf":
-        predictions = _from_tf_idf(train, [row.text for row in rows], space, made_from.seed)
+        predictions = _from_tf_idf(train, [row.text for row in rows], space)
     else:
         raise UserError(
             "unknown floor", got=name, allowed=", ".join(FLOORS), do="choose one of these"
@@ -116,11 +114,9 @@ def _from_lexicon(
     return Prediction((label,), scale.apply(weak.vad), rationale(weak.cues))
 
 
-def _from_tf_idf(
-    train: Sequence[Row], texts: Sequence[str], space: LabelSpace, seed: int
-) -> list[Prediction]:
+def _from_tf_idf(train: Sequence[Row], texts: Sequence[str], space: LabelSpace) -> list[Prediction]:
     constant = _constant(train, space)
-    all_labels = _tf_idf_labels(_labelled(train, space), texts, space, seed)
+    all_labels = _tf_idf_labels(_labelled(train, space), texts, space)
     all_vad = _tf_idf_vad(_with_vad(train, human=True), texts)
     return [
         Prediction(labels or constant.labels, vad or constant.vad, _NO_CUES)
@@ -132,7 +128,6 @@ def _tf_idf_labels(
     known: Sequence[tuple[str, tuple[str, ...]]],
     texts: Sequence[str],
     space: LabelSpace,
-    seed: int,
 ) -> list[tuple[str, ...]]:
     """Labels of each text; none where the constant must stand in."""
     features = _features([text for text, _ in known], texts)
@@ -145,9 +140,8 @@ def _tf_idf_labels(
         if positive.all():
             probability[:, column] = 1.0
         elif positive.any():
-            model = LogisticRegression(
-                C=_LOGISTIC_C, class_weight="balanced", max_iter=1000, random_state=seed
-            )
+            # Its solver (lbfgs) draws nothing, nor does the ridge's below: all seeds agree.
+            model = LogisticRegression(C=_LOGISTIC_C, class_weight="balanced", max_iter=1000)
             probability[:, column] = model.fit(seen, positive).predict_proba(unseen)[:, 1]
     chosen = probability >= 0.5
     chosen[np.arange(len(texts)), probability.argmax(axis=1)] = True

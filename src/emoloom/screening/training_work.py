@@ -8,8 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from emoloom.draws import generator
 from emoloom.models.device import device_facts
 from emoloom.models.logits import ModelError
 from emoloom.recipes import RECIPES
@@ -27,9 +26,6 @@ from emoloom.screening.recipe_settings import (
 )
 from emoloom.screening.training_steps import TRUNK, TrainJob, train, try_rate
 from emoloom.training.schedule import FitSettings
-
-_DRAW = 3
-"""Keeps the draw of held-out rows apart from those of train (0), select (1), pairs (2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +126,7 @@ def hold_out(
     """
     sizes = Counter(row.group for row in rows)
     groups = sorted(sizes)
-    order = np.random.default_rng((seed, _DRAW)).permutation(len(groups))
+    order = generator(seed, "trial-rows").permutation(len(groups))
     held: set[str] = set()
     taken, most = 0, max(1, min(count, len(rows) // 4))
     for place in order:

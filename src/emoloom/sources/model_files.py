@@ -7,12 +7,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from emoloom.draws import SCHEME
 from emoloom.errors import UserError
 from emoloom.sources.cache import default_cache, partial_folder, rename
 from emoloom.sources.catalog import list_models
 from emoloom.sources.convert import Say, make_model
 from emoloom.sources.folder import Fingerprint, check_folder, fingerprint, sha256_file
-from emoloom.sources.origins import GgufFile, HubRepo, LocalFolder, ModelSource
+from emoloom.sources.origins import GgufFile, HubRepo, LocalFolder, ModelSource, RandomLlama
 from emoloom.sources.qwen1 import is_qwen1, qwen1_hashes
 from emoloom.sources.size import check_size, count_parameters
 from emoloom.sources.source_strings import name_as_stored, parse_source
@@ -165,6 +166,8 @@ def _identity(source: ModelSource) -> str:
             f"{source.source} cannot be read", got=str(error), do="check its permissions"
         ) from error
     facts |= {"kind": type(origin).__name__, "converter": CONVERTER_VERSION}
+    if isinstance(origin, RandomLlama):
+        facts["draws"] = SCHEME
     if source.trust_remote_code:
         facts["own_code"] = True
     return json.dumps(facts, sort_keys=True)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from emoloom.draws import generator
+
 _SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 _VOCABULARY = 640
 
@@ -137,7 +139,7 @@ def _make_tokenizer() -> Any:
 
 def _weights(config: Any, seed: int) -> dict[str, npt.NDArray[np.float32]]:
     """Tensors by transformers' Llama names; linear weights are [out, in]."""
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, "tiny-weights")
     hidden, middle = config.hidden_size, config.intermediate_size
     queries = config.num_attention_heads * config.head_dim
     values = config.num_key_value_heads * config.head_dim

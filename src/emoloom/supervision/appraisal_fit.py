@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from emoloom.corpora.near_duplicates import near_duplicate_groups
 from emoloom.corpora.rated_events import RatingsRead
+from emoloom.draws import generator
 from emoloom.errors import UserError
 from emoloom.records import ATOMS, Row
 from emoloom.supervision.appraisal import (
@@ -104,8 +105,8 @@ def fit_verifier(sets: Sequence[RatedSet], seed: int = 0) -> Verifier:
     """
     parts: list[VerifierPart] = []
     quality: dict[str, AtomQuality] = {}
-    for rated in sets:
-        part, found = _fit_part(rated, np.random.default_rng(seed))
+    for at, rated in enumerate(sets):
+        part, found = _fit_part(rated, generator(seed, "verifier-held-out", at))
         parts.append(part)
         quality.update({one.atom: one for one in found})
     inputs = tuple(one for rated in sets for one in rated.inputs)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emoloom.draws import generator
 from emoloom.errors import UserError
 from emoloom.supervision.appraisal import CHARACTER_FEATURES, WORD_FEATURES, VerifierPart
 
@@ -121,7 +122,7 @@ def _fit_hint(features: Any, related: NDArray[np.float64], settings: FitSettings
 
     unseen = np.empty_like(wanted)
     # A fixed shuffle: the files are sorted by emotion, person and time.
-    fold = np.random.default_rng(0).permutation(len(wanted)) % settings.folds
+    fold = generator(0, "verifier-folds").permutation(len(wanted)) % settings.folds
     for number in range(settings.folds):
         out = fold == number
         # With one column scikit-learn gives it without its axis.

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from emoloom.draws import seed_of_library
 from emoloom.models.causal_lm import CausalLM
 from emoloom.models.logits import ModelError, find_split
 from emoloom.sources.quiet import quiet_transformers
@@ -37,7 +38,8 @@ def add_adapter(lm: CausalLM, settings: FitSettings) -> Any:
     )
     try:
         with torch.random.fork_rng(), _quiet():
-            torch.manual_seed(settings.seed)
+            # peft draws from torch's own generator, whose state is given back.
+            torch.manual_seed(seed_of_library(settings.seed, "adapter"))  # noqa: TID251
             return get_peft_model(lm.model, config)
     except ValueError as error:  # an architecture that peft refuses
         raise ModelError(f"{lm.name} takes no LoRA adapter: {error}") from error

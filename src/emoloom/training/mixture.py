@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from emoloom.draws import generator
 from emoloom.records import Row
 from emoloom.supervision.valence_flip import SUFFIX
 from emoloom.training.label_chart import label_counts
@@ -88,10 +89,10 @@ class MixtureSampler:
         sizes = [sum(map(len, pool.values())) for pool in self.pools]
         natural = sizes[0] / sum(sizes)
         share_a = heat * 0.5 + (1 - heat) * natural if all(sizes) else float(sizes[0] > 0)
-        generator = np.random.default_rng([self.seed, at])
+        chance = generator(self.seed, "mixture", at)
         drawn = []
         for _ in range(left):
-            index, stratum = self._one(generator, share_a, tau, used)
+            index, stratum = self._one(chance, share_a, tau, used)
             used[index] += 1
             drawn.append((index, stratum))
         return Draw(
@@ -102,7 +103,7 @@ class MixtureSampler:
         )
 
     def _one(
-        self, generator: np.random.Generator, share_a: float, tau: float, used: Mapping[int, int]
+        self, chance: np.random.Generator, share_a: float, tau: float, used: Mapping[int, int]
     ) -> tuple[int, str]:
         """A row that may be drawn once more: pool, then stratum, then one of its least drawn."""
         most = self.settings.most_draws
@@ -110,16 +111,16 @@ class MixtureSampler:
             [name for name, rows in pool.items() if any(used[row] < most for row in rows)]
             for pool in self.pools
         ]
-        wanted = 0 if generator.random() < share_a else 1
+        wanted = 0 if chance.random() < share_a else 1
         pool = wanted if open_strata[wanted] else 1 - wanted
         names = open_strata[pool]
         sizes = np.array([len(self.pools[pool][name]) for name in names], dtype=np.float64)
         weights = sizes ** (1 / tau)
-        stratum = names[int(generator.choice(len(names), p=weights / weights.sum()))]
+        stratum = names[int(chance.choice(len(names), p=weights / weights.sum()))]
         rows = self.pools[pool][stratum]
         fewest = min(used[row] for row in rows)
         open_rows = [row for row in rows if used[row] == fewest]
-        return open_rows[int(generator.integers(len(open_rows)))], f"{'AB'[pool]}:{stratum}"
+        return open_rows[int(chance.integers(len(open_rows)))], f"{'AB'[pool]}:{stratum}"
 
 
 def make_pools(

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-import numpy as np
-
+from emoloom.draws import generator
 from emoloom.training.terms import Weights
 
 
@@ -140,10 +139,9 @@ def trunk_end(end: int, settings: FitSettings) -> int:
 
 def batches(count: int, settings: FitSettings) -> list[tuple[int, ...]]:
     """Row indices of every step: each epoch a new permutation, the last step may be smaller."""
-    generator = np.random.default_rng(settings.seed)
     steps: list[tuple[int, ...]] = []
-    for _ in range(settings.epochs):
-        order = generator.permutation(count).tolist()
+    for epoch in range(settings.epochs):
+        order = generator(settings.seed, "row-order", epoch).permutation(count).tolist()
         steps.extend(
             tuple(order[start : start + settings.batch_rows])
             for start in range(0, count, settings.batch_rows)
