@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from emoloom.corpora.check import check_data
 from emoloom.corpora.labels import load_space
+from emoloom.corpora.official import lies_beside_emotions
 from emoloom.corpora.registry import CORPORA, get_corpus, list_corpora, read_corpus
 from emoloom.errors import UserError
 
@@ -76,6 +78,38 @@ def test_another_file_than_the_official_one_is_read_and_reported(tmp_path):
         ("emotions.txt", True),
         ("dev.tsv", False),
     ]
+
+
+def test_the_list_of_labels_may_be_called_labels_txt(tmp_path):
+    labels = load_space("goemotions28").labels
+    folder = goemotions_folder(tmp_path, "\n".join(labels))
+    with pytest.raises(UserError, match=r"there is no file .*emotions\.txt.*`labels\.txt` is read"):
+        read_corpus("goemotions", "dev", tmp_path / "..")
+    (folder / "emotions.txt").rename(folder / "labels.txt")
+    assert [row.id for row in read_corpus("goemotions", "dev", folder).rows] == ["goemotions/x"]
+    for given in (folder, folder / "dev.tsv"):
+        assert check_data(given).corpus is CORPORA["goemotions"]
+    # Anybody's file may be called so: it says nothing of the files beside it.
+    (folder / "labels.txt").write_bytes(b"joy\n\xff")
+    assert not lies_beside_emotions(folder)
+
+
+def test_the_hub_copy_and_the_official_file_of_a_row_have_the_same_text(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    text = '"Never again" she said, and left'
+    labels = load_space("goemotions28").labels
+    folder = goemotions_folder(tmp_path, "\n".join(labels))
+    quoted = text.replace('"', '""')
+    (folder / "dev.tsv").write_text(f'"{quoted}"\t2,27\tx\n', encoding="utf-8")
+    copy = tmp_path / "hub/simplified"
+    copy.mkdir(parents=True)
+    table = pa.table({"text": [text], "labels": [[2, 27]], "id": ["x"]})
+    parquet.write_table(table, copy / "validation-00000-of-00001.parquet")
+    official, hub = (read_corpus("goemotions", "dev", path).rows for path in (folder, copy.parent))
+    assert official == hub
+    assert official[0].text == text
 
 
 def test_another_order_of_the_emotions_is_refused(tmp_path):

@@ -18,7 +18,7 @@ from emoloom.corpora.dialogues import (
 from emoloom.corpora.guess import best_space, guess_mapping, guess_space, is_row_file
 from emoloom.corpora.labels import load_space
 from emoloom.corpora.lines import check_file, read_lines
-from emoloom.corpora.official import guessed_split, hub_files
+from emoloom.corpora.official import guessed_split, hub_files, lies_beside_emotions
 from emoloom.corpora.own_rows import own_items
 from emoloom.corpora.parquet import parquet_columns
 from emoloom.corpora.readers import EMOBANK_COLUMNS, emobank_items, goemotions_items, row_items
@@ -76,7 +76,7 @@ def _known_text(path: Path) -> Detected | None:
         return _official(path, "emobank", emobank_items(path))
     if END_OF_TURN in first:
         return _daily(path)
-    if first.count("\t") == 2 and (path.parent / "emotions.txt").is_file():
+    if first.count("\t") == 2 and lies_beside_emotions(path.parent):
         own = load_space("goemotions28")
         return _official(path, "goemotions", goemotions_items(path, _split(path), space=own))
     return None
@@ -134,7 +134,7 @@ def _is_hub_copy(path: Path) -> bool:
 
 def _corpus_in(path: Path) -> str | None:
     """Registry name of the corpus whose layout a folder has."""
-    if (path / "emotions.txt").is_file():
+    if lies_beside_emotions(path):
         return "goemotions"
     if (path / "emobank.csv").is_file():
         return "emobank"

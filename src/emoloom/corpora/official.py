@@ -29,6 +29,8 @@ EMOBANK_NEEDS = "emobank.csv, or the folder that holds it"
 EMPATHETIC_NEEDS = "the folder with train.csv, valid.csv and test.csv"
 DAILY_NEEDS = "the folder with train/, validation/ and test/, dialogues_<split>.txt in each"
 
+_MOST_BYTES_OF_LIST = 10_000
+
 _Records = Iterator[tuple[int, Mapping[str, Any]]]
 _Read = tuple[Iterator[Item], tuple[Path, ...]]
 
@@ -36,12 +38,18 @@ _Read = tuple[Iterator[Item], tuple[Path, ...]]
 def read_goemotions_folder(path: Path, split: str) -> _Read:
     """GoEmotions: the official folder, or the hub's copy (`simplified`)."""
     space = load_space("goemotions28")
-    names, rows = path / "emotions.txt", path / f"{split}.tsv"
+    names, rows = emotions_file(path), path / f"{split}.tsv"
     if path.is_dir() and not names.exists() and (files := hub_files(path, split)):
         columns = ("text", "labels", "id")
         return _goemotions_records(_records(files, columns), split, space), files
     if not path.is_dir():
         raise UserError(f"{path} is no folder", allowed=GOEMOTIONS_NEEDS)
+    if not names.exists():
+        raise UserError(
+            f"there is no file {names}",
+            allowed=GOEMOTIONS_NEEDS,
+            do="put the official list of labels there; `labels.txt` is read too",
+        )
     _check_emotions(names, space)
     return goemotions_items(rows, split, space=space), (names, rows)
 
@@ -135,8 +143,31 @@ def _goemotions_record(record: Mapping[str, Any], split: str, space: LabelSpace)
     return make_row(f"goemotions/{key}", text, Answer(labels, None, ""), "goemotions", split)
 
 
+def emotions_file(folder: Path) -> Path:
+    """The list of GoEmotions' labels: `emotions.txt`, or `labels.txt` where that alone is there."""
+    official, other = folder / "emotions.txt", folder / "labels.txt"
+    return other if other.is_file() and not official.exists() else official
+
+
+def lies_beside_emotions(folder: Path) -> bool:
+    """Whether a folder tells by its list of labels that its files are GoEmotions'.
+
+    A file called `emotions.txt` does; one called `labels.txt`, which may be anybody's, must be the
+    official list.
+    """
+    names = emotions_file(folder)
+    if names.name == "emotions.txt":
+        return names.is_file()
+    try:
+        with names.open("rb") as stream:
+            listed = stream.read(_MOST_BYTES_OF_LIST).decode("utf-8", "replace").split()
+    except OSError:
+        return False
+    return tuple(listed) == load_space("goemotions28").labels
+
+
 def _check_emotions(path: Path, space: LabelSpace) -> None:
-    """The files' label indices count in emotions.txt: another order is another meaning."""
+    """The files' label indices count in the list: another order is another meaning."""
     listed = tuple(line.strip() for _, line in read_lines(path) if line.strip())
     if listed != space.labels:
         differing = next(

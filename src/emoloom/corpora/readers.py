@@ -1,7 +1,7 @@
 """Readers of official corpus files, one record at a time, and of dataset rows."""
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from emoloom.corpora.lines import (
@@ -55,7 +55,10 @@ def read_goemotions(
 def goemotions_items(
     path: Path, split: str, *, space: LabelSpace, source: str = "goemotions"
 ) -> Iterator[Item]:
-    """Read one official GoEmotions file (Demszky et al. 2020): TSV, no header, no quoting.
+    """Read one official GoEmotions file (Demszky et al. 2020): TSV, no header, quoted as CSV.
+
+    A text with a double quote stands in double quotes with its own doubled, as the authors' code
+    and the hub's copy read it.
 
     Args:
         path: `train.tsv`, `dev.tsv` or `test.tsv`.
@@ -64,17 +67,22 @@ def goemotions_items(
         source: Registry name; also the prefix of the ids.
 
     Yields:
-        Rows without VAD and rationale, texts exactly as the file has them; or rejections.
+        Rows without VAD and rationale, texts as they were before quoting; or rejections.
 
     Raises:
         UserError: the file cannot be read as UTF-8 text.
     """
-
-    def parse(line: str) -> Row:
-        text, labels, key = _goemotions_fields(line, space)
-        return make_row(f"{source}/{key}", text, Answer(labels, None, ""), source, split)
-
-    return _line_items(path, source, split, parse)
+    seen = Seen()
+    for number, record in csv_records(path, delimiter="\t"):
+        fields = [] if isinstance(record, BadLineError) else record
+        try:
+            text, labels, key = _goemotions_fields(record, space)
+            row = make_row(f"{source}/{key}", text, Answer(labels, None, ""), source, split)
+            check_new(row.id, seen)
+        except BadLineError as error:
+            yield Item(split, rejected(source, number, error, "\t".join(fields)))
+        else:
+            yield Item(split, row)
 
 
 def read_emobank(path: Path, split: str, *, source: str = "emobank") -> ReadResult:
@@ -136,35 +144,28 @@ def row_items(path: Path, space: LabelSpace, *, need_answer: bool = True) -> Ite
     Raises:
         UserError: the file cannot be read as UTF-8 text.
     """
-
-    def parse(line: str) -> Row:
-        return parse_row(line, space, default_source=path.stem, need_answer=need_answer)
-
-    return _line_items(path, path.name, None, parse)
-
-
-def _line_items(
-    path: Path, source: str, split: str | None, parse: Callable[[str], Row]
-) -> Iterator[Item]:
-    """One row or one rejection for each line; `source` names the file in rejections."""
     seen = Seen()
     for number, line in read_lines(path):
         try:
             check_line(line)
-            row = parse(line)
+            row = parse_row(line, space, default_source=path.stem, need_answer=need_answer)
             check_new(row.id, seen)
         except BadLineError as error:
-            yield Item(split, rejected(source, number, error, line))
+            yield Item(None, rejected(path.name, number, error, line))
         else:
             yield Item(row.split, row)
 
 
-def _goemotions_fields(line: str, space: LabelSpace) -> tuple[str, tuple[str, ...], str]:
+def _goemotions_fields(
+    record: list[str] | BadLineError, space: LabelSpace
+) -> tuple[str, tuple[str, ...], str]:
     """(text, labels in the order of the space, id)."""
-    fields = line.split("\t")
-    if len(fields) != 3:
-        raise BadLineError(columns_counted(len(fields)), "3: text, label indices, id")
-    text, indices, key = fields
+    if isinstance(record, BadLineError):
+        raise record
+    if len(record) != 3:
+        got = columns_counted(len(record)) if record else "an empty line"
+        raise BadLineError(got, "3: text, label indices, id")
+    text, indices, key = record
     check_id_and_text(key, text)
     last = len(space.labels) - 1
     numbers: set[int] = set()
