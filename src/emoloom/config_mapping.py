@@ -23,12 +23,14 @@ class MappingConfig(Settings):
     )
     quotes: bool | None = Field(
         None,
-        description="Whether fields may stand in double quotes; in CSV they may, in TSV not, "
-        "when left out.",
+        description="Whether fields may stand in double quotes; when left out, in CSV they may, "
+        "and in TSV they do where the file shows it.",
     )
     text: str = Field(min_length=1, description="Column of the text.")
     id: str | None = Field(None, description="Column of the id; the record's number if left out.")
-    labels: str | None = Field(None, description="Column of the labels: text, or a list.")
+    labels: str | None = Field(
+        None, description="Column of the labels: text, or a list, also one printed as text."
+    )
     label_separator: str = Field(
         ",", min_length=1, description="Between the labels of one row, where they are text."
     )

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import yaml
 from emoloom.config_mapping import MappingConfig
 from emoloom.corpora.corpus import Corpus
 from emoloom.corpora.detect import Detected, detect
+from emoloom.corpora.own_rows import ReadAs
 from emoloom.corpora.reading import FileRead, Item
 from emoloom.errors import UserError
 from emoloom.records import LabelSpace, Rejected, Row
@@ -69,6 +70,8 @@ class FileCheck:
     """Rows by label."""
     reasons: tuple[Reason, ...]
     """Of the rejected, the commonest first."""
+    read_as: ReadAs
+    """What is read as something else than a user's file says."""
 
     @property
     def rejected(self) -> int:
@@ -94,6 +97,7 @@ class FileCheck:
             "rated": self.rated,
             "splits": dict(self.splits),
             "labels": dict(self.labels),
+            "read_as": asdict(self.read_as),
             "reasons": [
                 {"reason": one.text, "count": one.count, "line": one.line, "example": one.example}
                 for one in self.reasons
@@ -132,6 +136,7 @@ def check_data(path: Path, space: LabelSpace | None = None) -> FileCheck:
         },
         labels=_in_order(tally.labels, found.space),
         reasons=tally.in_order(),
+        read_as=found.read_as,
     )
 
 

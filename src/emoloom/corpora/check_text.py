@@ -22,7 +22,10 @@ def describe(path: Path, found: FileCheck) -> Iterator[str]:
     if found.mapping is not None:
         yield "guessed mapping; check it and paste it into data.train or data.select:"
         yield from (f"    {line}" for line in mapping_yaml(path, found.mapping).splitlines())
+        if found.mapping.quotes:
+            yield "its fields stand in double quotes, as CSV writes them, and are read so"
     yield from _counts(found)
+    yield from found.read_as.words()
     yield from _rejected(found)
 
 
@@ -39,7 +42,10 @@ def _counts(found: FileCheck) -> Iterator[str]:
         utterances = found.rows + found.continued
         yield f"{utterances:,} utterances in {found.groups:,} conversations"
     yield f"{found.records:,} records = {found.rows:,} rows + {found.rejected:,} rejected"
-    yield "by split: " + ", ".join(f"{name} {count:,}" for name, count in found.splits.items())
+    if found.mapping is None or found.mapping.split or found.mapping.split_shares:
+        yield "by split: " + ", ".join(f"{name} {count:,}" for name, count in found.splits.items())
+    else:
+        yield "by split: none stated; a row set that names the file takes all of it"
     if found.rated:
         yield f"with VAD: {found.rated:,}"
     if found.labels:

@@ -1,7 +1,7 @@
 """What a file or folder is: a corpus that the registry knows, dataset rows, or a user's table."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from emoloom.corpora.guess import best_space, guess_mapping, guess_space, is_row
 from emoloom.corpora.labels import load_space
 from emoloom.corpora.lines import check_file, read_lines
 from emoloom.corpora.official import guessed_split, hub_files, lies_beside_emotions
-from emoloom.corpora.own_rows import own_items
+from emoloom.corpora.own_rows import ReadAs, own_items
 from emoloom.corpora.parquet import parquet_columns
 from emoloom.corpora.readers import EMOBANK_COLUMNS, emobank_items, goemotions_items, row_items
 from emoloom.corpora.reading import SPLITS, Item
@@ -45,6 +45,8 @@ class Detected:
     """The space that its labels are held against; None takes them as they are."""
     mapping: MappingConfig | None = None
     """What was guessed of a user's file."""
+    read_as: ReadAs = field(default_factory=ReadAs)
+    """What of it is read as something else, counted while it is read."""
 
 
 def detect(path: Path, space: LabelSpace | None = None) -> Detected:
@@ -164,6 +166,7 @@ def _table(path: Path, space: LabelSpace | None) -> Detected:
     mapping = guess_mapping(path, space)
     found = space or guess_space(path, mapping)
     kind = {"jsonl": "JSON Lines", "csv": "CSV", "tsv": "TSV", "parquet": "Parquet"}
-    items = own_items(path, mapping, _split(path), found)
+    read_as = ReadAs()
+    items = own_items(path, mapping, _split(path), found, read_as)
     words = f"{kind[str(mapping.format)]} of your own"
-    return Detected(words, items, (path,), None, found, mapping)
+    return Detected(words, items, (path,), None, found, mapping, read_as)

@@ -11,17 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from emoloom.config_mapping import MappingConfig
+from emoloom.corpora.label_cells import cell_labels, is_number
 from emoloom.corpora.labels import known_spaces, load_space
+from emoloom.corpora.layouts import advice
 from emoloom.corpora.lines import BadLineError, shown
 from emoloom.corpora.own_rows import COLUMN_ROLES, SPLIT_NAMES
-from emoloom.corpora.tables import Format, columns_of, format_of, table_records
+from emoloom.corpora.tables import Format, columns_of, format_of, has_quotes, table_records
 from emoloom.errors import UserError
 from emoloom.records import LabelSpace
 
 _NAMES: Mapping[str, tuple[str, ...]] = {
     "text": ("text", "sentence", "utterance", "comment", "tweet", "message", "content", "body"),
     "id": ("id", "row_id", "comment_id", "tweet_id", "uid", "key"),
-    "labels": ("labels", "label", "emotions", "emotion", "categories", "category", "class"),
+    "labels": (
+        *("labels", "label", "emotions", "emotion", "categories", "category", "class"),
+        *("label_text", "label_name", "label_names", "emotion_name", "emotion_label"),
+    ),
     "valence": ("valence", "v"),
     "arousal": ("arousal", "a"),
     "dominance": ("dominance", "d"),
@@ -53,22 +58,25 @@ def guess_mapping(path: Path, space: LabelSpace | None) -> MappingConfig:
         UserError: the file cannot be read, or no column of texts, or of labels or VAD, is found.
     """
     kind = format_of(path)
-    columns = columns_of(path, kind)
-    sample = sample_records(path, kind)
-    found = _roles(columns, sample)
+    quotes = has_quotes(path, kind, None)
+    columns = columns_of(path, kind, quotes)
+    sample = sample_records(path, kind, quotes)
+    found = _roles(columns, sample, space)
     if "text" not in found or not ({"labels", "valence"} & found.keys()):
         missing = "texts" if "text" not in found else "labels, or of valence, arousal, dominance"
         raise UserError(
             f"{path}: no column of {missing} is found",
-            got=shown(", ".join(columns), 120),
+            got=shown(", ".join(filter(None, columns)), 120),
             allowed=", ".join(f"{role} ({', '.join(_NAMES[role][:3])})" for role in _NAMES),
-            do="name the columns in `mapping`",
+            do=advice(columns, sample),
         )
     settings: dict[str, Any] = dict(found)
     if "labels" in found:
         settings["label_separator"] = _separator(_texts(sample, found["labels"]), space)
     if "valence" in found:
         settings["vad_scale"] = _scale([found[role] for role in _VAD], sample)
+    if kind == "tsv" and quotes:
+        settings["quotes"] = True
     return MappingConfig(format=kind, **settings)
 
 
@@ -112,24 +120,46 @@ def mapping_in_words(mapping: MappingConfig) -> str:
     return ", ".join(f"{role} = {name}" for role, name in named if name)
 
 
-def _roles(columns: Sequence[str], sample: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def _roles(
+    columns: Sequence[str], sample: Sequence[Mapping[str, Any]], space: LabelSpace | None
+) -> dict[str, str]:
     by_name = {name.casefold().strip(): name for name in reversed(columns)}
     found = {}
     for role, names in _NAMES.items():
         name = next((by_name[name] for name in names if name in by_name), None)
         if name is not None:
             found[role] = name
+    if "labels" in found:
+        named = [by_name[name] for name in _NAMES["labels"] if name in by_name]
+        found["labels"] = _column_of_names(named, sample, space)
     if not set(_VAD) <= found.keys():
         for role in _VAD:
             found.pop(role, None)
     if "split" in found and not _tells_splits(_texts(sample, found["split"])):
         del found["split"]
     if "text" not in found:
-        free = [name for name in columns if name not in found.values()]
+        free = [name for name in columns if name and name not in found.values()]
         longest = max(free, key=lambda name: _mean_length(sample, name), default=None)
         if longest is not None and _mean_length(sample, longest) >= 10:
             found["text"] = longest
     return {role: found[role] for role in COLUMN_ROLES if role in found}
+
+
+def _column_of_names(
+    columns: Sequence[str], sample: Sequence[Mapping[str, Any]], space: LabelSpace | None
+) -> str:
+    """The first column, or where it holds numbers the first whose labels a space holds whole."""
+    first = columns[0]
+    given = [value for record in sample if (value := record.get(first)) is not None]
+    labels = set(_labels(sample, first, ","))
+    if not all(type(value) is int for value in given) and not all(map(is_number, labels)):
+        return first
+    spaces = [space] if space else [load_space(name) for name in known_spaces()]
+    for name in columns[1:]:
+        found = set(_labels(sample, name, ","))
+        if found and any(_held(found, one) == len(found) for one in spaces):
+            return name
+    return first
 
 
 def _texts(sample: Sequence[Mapping[str, Any]], column: str) -> list[str]:
@@ -149,11 +179,11 @@ def _mean_length(sample: Sequence[Mapping[str, Any]], column: str) -> float:
 
 def _labels(sample: Sequence[Mapping[str, Any]], column: str, separator: str) -> Iterable[str]:
     for record in sample:
-        value = record.get(column)
-        parts = value.split(separator) if isinstance(value, str) else value
-        for part in parts if isinstance(parts, list) else ():
-            if isinstance(part, str) and part.strip():
-                yield part.strip().casefold()
+        try:
+            cell = cell_labels(record.get(column), separator)
+        except BadLineError:
+            continue
+        yield from (label.casefold() for label in (cell.labels if cell else ()))
 
 
 def _held(labels: Iterable[str], space: LabelSpace) -> int:

@@ -30,6 +30,9 @@ _ARCHIVES = {
     b"\xfd7zXZ\x00": "xz",
     b"\x28\xb5\x2f\xfd": "zstandard",
 }
+_WORKBOOK = "an Excel workbook"
+_OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_LOOKED_AT = 1 << 16
 _WORD = re.compile(r"\w+")
 # Lower case, and blanks for what `_WORD` leaves out: faster, and most texts are ASCII.
 _ASCII_WORDS = bytes(ord(chr(k).lower()) if _WORD.match(chr(k)) else 32 for k in range(128)) * 2
@@ -68,6 +71,13 @@ def check_file(path: Path, *, archive: bool = False) -> None:
 
 def _check_is_no_archive(path: Path, head: bytes) -> None:
     """Archives are never unpacked here: what they hold is for the user to look at."""
+    workbook = _workbook(path, head)
+    if workbook:
+        raise UserError(
+            f"{path} is {workbook}",
+            allowed="a text file",
+            do="save the sheet as CSV UTF-8 and give that",
+        )
     for magic, kind in _ARCHIVES.items():
         if head.startswith(magic):
             raise UserError(
@@ -76,6 +86,21 @@ def _check_is_no_archive(path: Path, head: bytes) -> None:
                 allowed="the file itself",
                 do="unpack it and give what it holds",
             )
+
+
+def _workbook(path: Path, head: bytes) -> str:
+    """What kind of workbook a file is, or "": told by a name that stands plainly in such a zip."""
+    if head.startswith(_OLD_OFFICE):
+        return f"{_WORKBOOK} or another file of old Office"
+    if not head.startswith(b"PK\x03\x04"):
+        return ""
+    with path.open("rb") as stream:
+        seen = stream.read(_LOOKED_AT)
+        stream.seek(max(0, path.stat().st_size - _LOOKED_AT))
+        seen += stream.read(_LOOKED_AT)
+    if b"opendocument.spreadsheet" in seen:
+        return "an OpenDocument spreadsheet"
+    return _WORKBOOK if b"xl/workbook." in seen else ""
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:

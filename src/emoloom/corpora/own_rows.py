@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from emoloom.config_mapping import MappingConfig
+from emoloom.corpora.label_cells import cell_labels
 from emoloom.corpora.lines import (
     MAX_NAME_CHARS,
     BadLineError,
@@ -18,7 +19,14 @@ from emoloom.corpora.lines import (
 )
 from emoloom.corpora.reading import Item, Seen, check_new
 from emoloom.corpora.rows import is_encodable
-from emoloom.corpora.tables import columns_of, excerpt_of, format_of, table_records
+from emoloom.corpora.tables import (
+    Format,
+    columns_of,
+    excerpt_of,
+    format_of,
+    has_quotes,
+    table_records,
+)
 from emoloom.errors import UserError
 from emoloom.records import VAD, Answer, LabelSpace, Row, VadSource
 
@@ -35,32 +43,65 @@ COLUMN_ROLES = ("text", "id", "labels", "valence", "arousal", "dominance", "spli
 _DECIMALS = 6
 
 
+NEUTRAL = "neutral"
+"""The label of rows whose annotators found none, in a label space that has it."""
+
+
+@dataclass(slots=True)
+class ReadAs:
+    """What was read as something else than the file says: counted, never silent."""
+
+    neutral: int = 0
+    """Rows annotated with an empty list of labels, read as `neutral`."""
+    other_case: int = 0
+    """Labels written in another case than in the label space."""
+
+    def words(self) -> list[str]:
+        """A line for each kind that was met."""
+        said = []
+        if self.neutral:
+            said.append(f"rows annotated with no label, read as {NEUTRAL!r}: {self.neutral:,}")
+        if self.other_case:
+            said.append(
+                f"labels in another case, read as the label space has them: {self.other_case:,}"
+            )
+        return said
+
+
 def own_items(
-    path: Path, mapping: MappingConfig, split: str, space: LabelSpace | None
+    path: Path,
+    mapping: MappingConfig,
+    split: str,
+    space: LabelSpace | None,
+    read_as: ReadAs | None = None,
 ) -> Iterator[Item]:
     """Read a file of the user's own.
 
     Ids are `<file's stem>/<id>`, without a column of ids the line's number. A record without any
-    label has null labels, one without any rating null VAD; one with neither is rejected.
+    label has null labels, one without any rating null VAD; one with neither is rejected. An empty
+    list of labels means that annotators found none: `neutral`, or rejected in a space without it.
 
     Args:
         path: JSON Lines, CSV, TSV or Parquet.
         mapping: What its columns mean.
         split: Of every row, where the mapping tells none.
         space: Labels must be its names, in any case; None takes them as they are.
+        read_as: Counts what is read as something else, over all splits; None counts nothing.
 
     Raises:
-        UserError: the file cannot be read, or lacks a column that the mapping names.
+        UserError: the file cannot be read, lacks a column that the mapping names, or it cannot be
+            told whether its quotes are CSV quoting.
     """
     kind = mapping.format or format_of(path)
-    _check_columns(path, mapping, columns_of(path, kind, mapping.quotes))
-    reader = _RowMaker(path.stem, mapping, split, space)
-    return _items(path, kind, reader)
+    quotes = has_quotes(path, kind, mapping.quotes)
+    _check_columns(path, mapping, columns_of(path, kind, quotes))
+    reader = _RowMaker(path.stem, mapping, split, space, read_as or ReadAs())
+    return _items(path, kind, quotes, reader)
 
 
-def _items(path: Path, kind: Any, reader: "_RowMaker") -> Iterator[Item]:
+def _items(path: Path, kind: Format, quotes: bool, reader: "_RowMaker") -> Iterator[Item]:
     seen = Seen()
-    for number, record, text in table_records(path, kind, reader.mapping.quotes):
+    for number, record, text in table_records(path, kind, quotes):
         split: str | None = None
         try:
             if isinstance(record, BadLineError):
@@ -95,6 +136,7 @@ class _RowMaker:
     mapping: MappingConfig
     split: str
     space: LabelSpace | None
+    read_as: ReadAs
     names: Mapping[str, str] = field(init=False)
     """Label in lower case -> its name in the space."""
     order: Mapping[str, int] = field(init=False)
@@ -136,17 +178,20 @@ class _RowMaker:
         if self.mapping.labels is None:
             return None
         value = record.get(self.mapping.labels)
-        if value is None:
-            return None
         if isinstance(value, str) and value.casefold() in self.names:  # the commonest case
-            return (self.names[value.casefold()],)
-        given = value.split(self.mapping.label_separator) if isinstance(value, str) else value
-        if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
-            raise BadLineError(f"labels = {shown(value)}", "names, as text or as a list")
-        stripped = [label.strip() for label in given if label.strip()]
-        if not stripped:
+            return (self._label(value),)
+        cell = cell_labels(value, self.mapping.label_separator)
+        if cell is None:
             return None
-        found = [self._label(label) for label in stripped]
+        if not cell.labels:
+            return (self._neutral(value),)
+        if cell.ids and not all(label in self.names for label in cell.labels):
+            of = "a label space" if self.space is None else self.space.name
+            raise BadLineError(
+                f"labels = {shown(value)}, a list of numbers",
+                f"the names of {of}; write names for the numbers first",
+            )
+        found = [self._label(label) for label in cell.labels]
         if len(set(found)) < len(found):
             raise BadLineError(f"labels = {shown(value)}", "each label once")
         return tuple(sorted(found, key=self.order.__getitem__) if self.order else found)
@@ -157,7 +202,19 @@ class _RowMaker:
         known = self.names.get(label.casefold())
         if known is None:
             raise BadLineError(f"the label {shown(label)}", f"the names of {self.space.name}")
+        self.read_as.other_case += known != label
         return known
+
+    def _neutral(self, value: object) -> str:
+        """What a row is labelled whose annotators found no label."""
+        if NEUTRAL not in self.names:
+            of = "a label space" if self.space is None else self.space.name
+            raise BadLineError(
+                f"labels = {shown(value)}, an annotated row without any",
+                f"at least one of {of}; with {NEUTRAL!r} in it such a row is that",
+            )
+        self.read_as.neutral += 1
+        return self.names[NEUTRAL]
 
     def _vad(self, record: Mapping[str, Any]) -> VAD | None:
         mapping = self.mapping

@@ -69,6 +69,7 @@ def row_line(row: Row) -> bytes:
 
 
 _PLAIN = json.JSONDecoder()
+_ONE_A_LINE = "one JSON object a line"
 
 
 def row_of_line(line: bytes) -> Row:
@@ -92,8 +93,11 @@ def decode_json(line: str) -> Any:
     except BadLineError:
         raise
     # A number of thousands of digits is a ValueError, a deep nest a RecursionError.
-    except (ValueError, RecursionError):
-        raise BadLineError(f"no JSON: {shown(line)}", "one JSON object a line") from None
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, json.JSONDecodeError) and error.msg == "Extra data":
+            rest = shown(line[error.pos :].lstrip())
+            raise BadLineError(f"{rest} behind the line's object", _ONE_A_LINE) from None
+        raise BadLineError(f"no JSON: {shown(line)}", _ONE_A_LINE) from None
 
 
 def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import Any, get_args
 from emoloom.config_sections import DataConfig, RowsConfig
 from emoloom.corpora.near_duplicates import NEAR_DUPLICATE
 from emoloom.corpora.overlap import OtherSets, Twin
+from emoloom.corpora.own_rows import ReadAs
 from emoloom.corpora.reading import Seen
 from emoloom.corpora.rows import row_line, row_of_line
 from emoloom.draws import DrawName, generator
@@ -130,6 +131,7 @@ class _Build:
         threshold = NEAR_DUPLICATE if drawing.data.near_duplicates else None
         self._others, self._pairs = (OtherSets(threshold=threshold) for _ in range(2))
         self._untested: list[str] = []
+        self._read_as: dict[str, ReadAs] = {}
         self._ids, self._conflicts = Seen(), Conflicts()
         self._cross = CrossCount()
         self._sources: dict[str, Counter[str]] = {"train": Counter(), "select": Counter()}
@@ -186,7 +188,9 @@ class _Build:
         return self._maps.mapped(part, name, self._read(part, _SPLITS[name]))
 
     def _read(self, part: RowsConfig, split: str) -> Iterator[Row]:
-        for found, record in open_part(part, split, self.space).items:
+        opened = open_part(part, split, self.space)
+        self._read_as[opened.origin] = opened.read_as
+        for found, record in opened.items:
             if record is None or found not in (None, split):
                 continue
             self._rows_read += 1
@@ -274,7 +278,11 @@ class _Build:
                 *rare_label_warning("select", self._positives_of("select")),
                 *rare_label_warning("train", self._positives_of("train")),
             ],
-            "notices": notices(self.drawing.data, self.space),
+            "read_as": {name: asdict(one) for name, one in self._read_as.items() if one.words()},
+            "notices": [
+                *notices(self.drawing.data, self.space),
+                *(f"{name}: {said}" for name, one in self._read_as.items() for said in one.words()),
+            ],
             "guessed_mappings": guessed_mappings(self.drawing.data, self.space),
         }
 

@@ -1,7 +1,7 @@
 """One item of a row set in the config: where its rows come from, opened as a stream."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,10 +11,11 @@ from emoloom.config_sections import DataConfig, RowsConfig
 from emoloom.corpora.guess import guess_mapping, is_row_file, mapping_in_words
 from emoloom.corpora.labels import load_space
 from emoloom.corpora.lines import check_file
-from emoloom.corpora.own_rows import own_items
+from emoloom.corpora.own_rows import ReadAs, own_items
 from emoloom.corpora.readers import row_items
 from emoloom.corpora.reading import FileRead, Item
 from emoloom.corpora.registry import Opened, corpus_on_hub, get_corpus, open_corpus
+from emoloom.corpora.tables import quotes_are_told
 from emoloom.errors import UserError
 from emoloom.records import LabelSpace, Row
 from emoloom.runs.directory import sha256_file
@@ -39,6 +40,8 @@ class OpenPart:
     """Registry name, `hf:org/name@commit`, or the file's name: what the manifest calls it."""
     guessed: MappingConfig | None = None
     """The mapping, where the config gives none for a file."""
+    read_as: ReadAs = field(default_factory=ReadAs)
+    """What of a user's file is read as something else, counted while it is read."""
 
 
 def part_name(part: RowsConfig) -> str:
@@ -108,8 +111,9 @@ def _open_file(
     if mapping is None and space is not None and is_row_file(path):
         return OpenPart(row_items(path, space), opened, path.name)
     guessed = guess_mapping(path, space) if mapping is None else None
-    items = own_items(path, mapping or cast(MappingConfig, guessed), split, space)
-    return OpenPart(items, opened, path.name, guessed)
+    read_as = ReadAs()
+    items = own_items(path, mapping or cast(MappingConfig, guessed), split, space, read_as)
+    return OpenPart(items, opened, path.name, guessed, read_as)
 
 
 def part_files(part: RowsConfig, split: str) -> tuple[str, tuple[FileRead, ...]]:
@@ -234,6 +238,11 @@ def notices(data: DataConfig, space: LabelSpace) -> list[str]:
                 said.append(
                     f"the columns of {part.file.name} are guessed: {columns}; freeze them with "
                     f"`emoloom data check {part.file.name}`"
+                )
+            elif part.mapping is not None and quotes_are_told(part.file, part.mapping):
+                said.append(
+                    f"fields of {part.file.name} stand in double quotes, as CSV writes them, and "
+                    "are read so; freeze it with `quotes: true` in its `mapping`"
                 )
             continue
         for file in part_files(part, split)[1]:
