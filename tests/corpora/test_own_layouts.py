@@ -48,7 +48,7 @@ def test_an_index_column_is_read_and_means_nothing(tmp_path, header):
 
 @pytest.mark.parametrize("header", [",text,", "text,,labels", ",", ""])
 def test_no_other_column_may_go_without_a_name(tmp_path, header):
-    with pytest.raises(UserError, match="no line of column names.*but the first one's, an index"):
+    with pytest.raises(UserError, match=r"no line of column names.*but the first one's, an index"):
         check_data(write(tmp_path, f"{header}\na,b,joy\n"))
 
 
@@ -239,7 +239,7 @@ def test_a_workbook_is_no_archive(tmp_path):
     with pytest.raises(UserError, match="is an OpenDocument spreadsheet"):
         check_file(tmp_path / "mine.ods")
     (tmp_path / "mine.xls").write_bytes(bytes.fromhex("d0cf11e0a1b11ae1") + b"x" * 600)
-    with pytest.raises(UserError, match="Excel workbook or another file of old Office.*as CSV"):
+    with pytest.raises(UserError, match=r"Excel workbook or another file of old Office.*as CSV"):
         check_data(tmp_path / "mine.xls")
 
 

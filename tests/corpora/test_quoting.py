@@ -129,13 +129,13 @@ def test_whatever_the_csv_module_writes_is_read_whole_or_refused(tmp_path_factor
     csv.writer(stream, delimiter="\t", lineterminator="\n").writerows([("text", "label"), *rows])
     path = write(tmp_path_factory.mktemp("any"), stream.getvalue())
     mapping = MappingConfig(text="text", labels="label")
-    try:
-        result = collect(own_items(path, mapping, "train", load_space("ekman7")))
-    except UserError as error:
-        # A text with a tab and a line end can be cut into rows that are as sound.
-        assert "closed on a later line" in str(error)
-        assert any("\t" in text and "\n" in text for text, _ in rows)
-        return
+    if any("\t" in text and "\n" in text for text, _ in rows):
+        # Such a text can be cut into rows that are as sound.
+        try:
+            are_quoted(path, "\t")
+        except UserError:
+            return
+    result = collect(own_items(path, mapping, "train", load_space("ekman7")))
     assert [(row.text, row.answer.labels) for row in result.rows] == [(t, (x,)) for t, x in rows]
 
 

@@ -263,3 +263,29 @@ def test_the_scale_is_fitted_on_the_first_human_rows_drawn(lexicon, monkeypatch)
     assert sets.scale == wanted
     assert weak_vad(first[0].text, lexicon).tokens > 0
     assert first[0].answer.vad != VAD(0, 0, 0)
+
+
+def test_what_a_file_is_read_as_is_counted_and_said(tmp_path):
+    texts = [f'"the ""{n}""th\n text of it"\tJoy' for n in range(8)]
+    lines = ["text\temotion", *texts, "at nine\t[]", "at ten\t[]"]
+    (tmp_path / "mine.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    mapping = {"text": "text", "labels": "emotion", "split_shares": [50, 50, 0]}
+    item = {"file": str(tmp_path / "mine.tsv"), "mapping": mapping}
+    config = write_config(tmp_path / "as.yaml", data={"train": [item], "select": [item]})
+    called = call("data", "build", config, "--out", tmp_path / "out")
+    assert called.code == ExitCode.DONE, called.err
+    counts = json.loads((tmp_path / "out/counts.json").read_text("utf-8"))
+    assert counts["read_as"] == {"mine.tsv": {"neutral": 2, "other_case": 8}}
+    assert counts["notices"] == [
+        "fields of mine.tsv stand in double quotes, as CSV writes them, and are read so; freeze it "
+        "with `quotes: true` in its `mapping`",
+        "mine.tsv: rows annotated with no label, read as 'neutral': 2",
+        "mine.tsv: labels in another case, read as the label space has them: 8",
+    ]
+    assert (
+        counts["rejected"],
+        counts["sets"]["train"]["all"] + counts["sets"]["select"]["all"],
+    ) == (
+        0,
+        10,
+    )
