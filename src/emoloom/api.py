@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from emoloom.engines.progress import Progress
     from emoloom.prediction.inputs import Item
     from emoloom.prediction.predictor import Predictor
-    from emoloom.prediction.results import Answered, Failed, RowId
+    from emoloom.prediction.results import Answered, Failed
 
 __all__ = ["load_predictor", "load_run", "predict", "screen"]
 
@@ -82,7 +82,8 @@ def predict(
     Args:
         source: folder of an export, any model source, or what `load_predictor` gave.
         texts: texts, or mappings with `text` and, if you like, `id`; a text without an id is known
-            by its place, from 0.
+            by its place, from 1 as `emoloom predict` counts. Where there is nothing to answer (an
+            empty text, None, a mapping without `text`) the model is not asked.
 
     Yields:
         `Answered` with labels, VAD and rationale, or `Failed` with its reason, one for each text.
@@ -102,17 +103,10 @@ def predict(
 
 
 def _items(texts: Iterable[str | Mapping[str, object]]) -> "Iterator[Item]":
-    from emoloom.prediction.inputs import BadLine, read_text
+    from emoloom.prediction.inputs import record_item, text_item
 
-    for place, given in enumerate(texts):
-        if isinstance(given, str):
-            yield read_text(place, given)
-        elif isinstance(given, Mapping):
-            yield read_text(_own_id(given, place), given.get("text"))
+    for place, given in enumerate(texts, start=1):
+        if isinstance(given, Mapping):
+            yield record_item(given, place)
         else:
-            yield BadLine(place, f"no text but {type(given).__name__}")
-
-
-def _own_id(given: Mapping[str, object], place: int) -> "RowId":
-    own = given.get("id", place)
-    return own if isinstance(own, str | int) else place
+            yield text_item(place, given, "the text")

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from emoloom.cli_parts import AllowLarge, TrustRemoteCode
+from emoloom.errors import UserError
 
 if TYPE_CHECKING:
-    from emoloom.prediction.inputs import Form, Item
+    from emoloom.prediction.inputs import Item
     from emoloom.prediction.results import Result
+    from emoloom.prediction.texts_in import Reading
 
 
 def export(
@@ -47,12 +49,16 @@ def predict(
     ],
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="FILE", help="Files of texts; stdin if left out."),
+        typer.Argument(metavar="FILE", help="Files of texts or records; stdin if left out."),
     ] = None,
     form: Annotated[
-        Literal["auto", "text", "jsonl"],
-        typer.Option("--format", help="A text a line, or JSON Lines with `text` (and `id`)."),
+        Literal["auto", "text", "jsonl", "csv", "tsv"],
+        typer.Option("--format", help="A text a line, or records; auto: by name or first line."),
     ] = "auto",
+    column: Annotated[
+        str | None,
+        typer.Option("--column", metavar="NAME", help="Column or key of the texts of records."),
+    ] = None,
     labels: Annotated[
         str | None,
         typer.Option("--labels", metavar="SPACE", help="Label space, where F is no export."),
@@ -61,19 +67,21 @@ def predict(
         int | None,
         typer.Option("--max-new-tokens", min=1, max=1024, help="Longest answer, likewise."),
     ] = None,
+    *,
     decoder: Annotated[
         Literal["canonical", "verified"], typer.Option(help="Same answers; canonical is slow.")
     ] = "verified",
-    *,
     allow_large: AllowLarge = False,
     trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Answer texts as they come, in their order: one line of JSON each."""
-    from emoloom.engines.progress import show_progress
+    from emoloom.engines.progress import printable, show_progress
     from emoloom.prediction.predictor import PredictSettings, open_predictor
+    from emoloom.prediction.texts_in import Reading
 
     settings = PredictSettings(labels, max_new_tokens, decoder, allow_large, trust_remote_code)
-    items = _items(files or [], form)
+    reading = Reading(form, column, lambda text: typer.echo(printable(text), err=True))
+    items = _items(files or [], reading)
     with show_progress() as progress:
         predictor = open_predictor(source, settings, progress.say)
     _print(predictor.answer(items))
@@ -84,20 +92,29 @@ def _print(results: "Iterator[Result]") -> None:
     from emoloom.prediction.results import Tally
 
     tally = Tally()
+    first = ""
     try:
         for result in results:
             tally.add(result)
+            first = first or getattr(result, "error", "")
             typer.echo(result.to_line())
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(tally.says()) from stop
     typer.echo(tally.says(), err=True)
+    if tally.unread and tally.unread == tally.lines:
+        raise UserError(
+            "no line holds a text to answer",
+            got=f"first: {first}",
+            do="name the column or key of the texts with --column, or what they are with --format",
+        )
 
 
-def _items(files: list[Path], form: "Form") -> "Iterator[Item]":
-    from emoloom.prediction.inputs import read_files, read_items, ready_lines
+def _items(files: list[Path], reading: "Reading") -> "Iterator[Item]":
+    from emoloom.prediction.inputs import ready_lines
+    from emoloom.prediction.texts_in import read_files, read_items
 
     if files:
-        return read_files(files, form)
+        return read_files(files, reading)
     if sys.stdin.isatty():
         typer.echo("reading texts from the terminal, one a line; Ctrl-D ends", err=True)
-    return read_items(ready_lines(sys.stdin.buffer), form)
+    return read_items(ready_lines(sys.stdin.buffer), reading)

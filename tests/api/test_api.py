@@ -153,10 +153,13 @@ def test_screen_is_the_screen_of_the_command_line(finished_run, tmp_path):
 def test_predict_yields_one_typed_result_for_each_text():
     predictor = load_predictor("random:tiny@1", max_new_tokens=4)
     texts = ["I love it", {"id": "own", "text": "no"}, {"text": 5}, {"id": 9}, 7, "\ud800"]
+    texts += ["", " \n", None, {"id": True, "text": "x"}, {"id": "e", "text": None}]
     found = list(predict(predictor, texts))
-    assert [one.id for one in found] == [0, "own", 2, 9, 4, 5]
+    # As `emoloom predict` counts: from 1.
+    assert [one.id for one in found] == [1, "own", 3, 9, 5, 6, 7, 8, 9, 10, "e"]
     assert all(isinstance(one, Answered | Failed) for one in found)
-    assert [one.output is None for one in found] == [False, False, True, True, True, True]
+    assert [one.output is None for one in found] == [False, False, *[True] * 9]
+    assert [one.error for one in found[6:9]] == ["the text is empty"] * 2 + ["the text is null"]
     again = list(predict("random:tiny@1", ["I love it"]))
     assert again[0].output.startswith(found[0].output)
     assert "zero-shot" in predictor._repr_html_()
@@ -172,7 +175,7 @@ def test_texts_are_read_as_they_are_needed():
 
     found = predict(load_predictor("random:tiny@1", max_new_tokens=1), texts())
     assert taken == []
-    assert next(found).id == 0
+    assert next(found).id == 1
     assert len(taken) < 300
 
 

@@ -16,6 +16,7 @@ from tiny_screen import Called, assert_user_error, call
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
+ASKED = {"id", "error", "output"}
 MAIN = "from emoloom.cli import main; main()"
 SOURCE = ("random:tiny@1", "--max-new-tokens", 4)
 
@@ -30,10 +31,11 @@ def test_a_plain_source_is_asked_zero_shot_and_says_what_it_is():
     called = predict(stdin=b"I love it\n\nthree")
     lines = [json.loads(line) for line in called.out.splitlines()]
     assert [line["id"] for line in lines] == [1, 2, 3]
-    assert all(set(line) >= {"id", "error", "output"} for line in lines)
+    assert [set(line) - {"cut"} for line in lines] == [ASKED, {"id", "error"}, ASKED]
+    assert "stdin: plain texts, one a line (--format says otherwise)" in called.err
     assert "random" in called.err
     assert "no export of emoloom: asked zero-shot, goemotions28" in called.err
-    assert "3 lines: 0 answered, 3 outputs no answer, 0 lines not read; 0 texts cut" in called.err
+    assert "3 lines: 0 answered, 2 outputs no answer, 1 lines not read; 0 texts cut" in called.err
 
 
 def test_the_answers_are_those_of_decode(tmp_path):
@@ -62,6 +64,49 @@ def test_bad_lines_are_answered_and_the_rest_goes_on():
     lines = [json.loads(line) for line in predict(stdin=data).out.splitlines()]
     assert [line["id"] for line in lines] == ["a", "b", 3, "c", 5]
     assert [sorted(line) for line in lines if "output" not in line] == [["error", "id"]] * 3
+
+
+def test_a_table_is_answered_by_its_column_and_ids(tmp_path):
+    table = tmp_path / "few.csv"
+    table.write_text('id,message,emotions\nx-1,"I love it, really",joy\nx-2,,joy\n', "utf-8")
+    called = predict(table)
+    lines = [json.loads(line) for line in called.out.splitlines()]
+    assert [(line["id"], set(line)) for line in lines] == [
+        ("x-1", ASKED),
+        ("x-2", {"id", "error"}),
+    ]
+    assert "few.csv: CSV with a header, texts from column 'message'" in called.err
+    as_text = predict("--format", "text", stdin=b"I love it, really\n")
+    assert json.loads(as_text.out)["output"] == lines[0]["output"]
+    named = predict("--column", "emotions", table)
+    assert [json.loads(line)["id"] for line in named.out.splitlines()] == ["x-1", "x-2"]
+    assert "texts from column 'emotions'" in named.err
+    wrong = call("predict", *SOURCE, "--column", "body", table)
+    assert_user_error(wrong, "few.csv has no column 'body'", "id, message, emotions")
+    assert "zero-shot" not in wrong.err  # said before the model is loaded
+
+
+@pytest.mark.parametrize(
+    ("data", "first"),
+    [
+        (b'{"id": "a", "body": "x"}\n{"id": "b"}\n', "no key `text`"),
+        (b"\n \n", "an empty line"),
+        (b'{\n"text": "x"\n}\n', "no JSON"),
+    ],
+)
+def test_where_nothing_can_be_answered_the_code_is_2(data, first):
+    called = call("predict", *SOURCE, stdin=data)
+    assert called.code == 2
+    said = called.err.splitlines()[-1]
+    assert said.startswith("error: no line holds a text to answer; got: first: ")
+    assert first in said
+    assert "--column" in said
+    lines = called.out.splitlines()
+    assert len(lines) == len(data.splitlines())
+    assert all(set(json.loads(line)) == {"id", "error"} for line in lines)
+    body = call("predict", *SOURCE, "--column", "body", stdin=data)
+    assert (body.code == 0) == (b"body" in data)
+    assert predict(stdin=b"").out == ""
 
 
 def test_a_text_that_is_cut_is_flagged():

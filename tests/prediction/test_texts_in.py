@@ -7,19 +7,15 @@ from pathlib import Path
 import pytest
 
 from emoloom.errors import UserError
-from emoloom.prediction.inputs import (
-    MOST_BYTES,
-    BadLine,
-    Item,
-    Text,
-    read_files,
-    read_items,
-    ready_lines,
-)
+from emoloom.prediction.inputs import MOST_BYTES, BadLine, Item, Text, ready_lines
+from emoloom.prediction.texts_in import Reading, read_files, read_items
+
+EMPTY = "an empty line"
+FILES = Reading()
 
 
-def items(data: bytes, form: str = "auto", place: str = "") -> list[Item]:
-    return list(read_items(ready_lines(io.BytesIO(data)), form, place))
+def items(data: bytes, form: str = "auto", name: str = "stdin") -> list[Item]:
+    return list(read_items(ready_lines(io.BytesIO(data)), Reading(form), name))
 
 
 class Pipe:
@@ -77,8 +73,11 @@ def test_an_endless_line_is_not_held():
     ("data", "texts"),
     [
         (b"", []),
-        (b"\n", [""]),
-        (b"a\n\nb", ["a", "", "b"]),
+        (b"\n", [EMPTY]),
+        (b"\n\n\ta\n", [EMPTY, EMPTY, "\ta"]),
+        (b"a\n\nb\n \t\r\n", ["a", EMPTY, "b", EMPTY]),
+        ("\ufeff\n\u200b\u00a0\n\u2028\n\x00\x1b\n".encode(), [EMPTY] * 4),
+        ("\U0001fae9\n\u2764\ufe0f\n".encode(), ["\U0001fae9", "\u2764\ufe0f"]),
         (b"a\r\nb\r\n", ["a", "b"]),
         ("a\u2028b\x0cc\x85\n".encode(), ["a\u2028b\x0cc\x85"]),
         (b"\xef\xbb\xbfa\n\xef\xbb\xbfb\n", ["a", "\ufeffb"]),
@@ -86,7 +85,10 @@ def test_an_endless_line_is_not_held():
     ],
 )
 def test_lines_in_are_texts_out_and_numbered_from_1(data, texts):
-    assert items(data) == [Text(number, text) for number, text in enumerate(texts, start=1)]
+    assert items(data) == [
+        BadLine(number, text) if text is EMPTY else Text(number, text)
+        for number, text in enumerate(texts, start=1)
+    ]
 
 
 def test_json_lines_keep_their_ids_and_a_bad_line_says_why():
@@ -102,25 +104,47 @@ def test_json_lines_keep_their_ids_and_a_bad_line_says_why():
         {"id": "d", "text": "\ud800"},
         {"id": "\ud800", "text": "x"},
         {"id": 1 << 70, "text": "x"},
+        {"id": "e", "text": None},
+        {"id": "f", "text": ""},
+        {"id": "g", "text": " \n\u200b"},
+        {"id": "", "text": "x"},
         "no object",
     ]
     data = b"".join(json.dumps(row).encode() + b"\n" for row in rows) + b"\n{\n" + b"[" * 100_000
     found = items(data)
     assert found[:3] == [Text("a", "one"), Text(7, "two"), Text(3, "three")]
     assert all(isinstance(one, BadLine) for one in found[3:])
-    assert [one.id for one in found[3:]] == ["b", "c", 6, 7, 8, "d", 10, 11, 12, 13, 14, 15]
-    assert found[3].error == "no text `text`"
+    assert [one.id for one in found[3:]] == [
+        *("b", "c", 6, 7, 8, "d", 10, 11, "e", "f", "g"),
+        *(15, 16, 17, 18, 19),
+    ]
+    assert [one.error for one in found[3:5]] == ["`text` is no text but 5", "no key `text`"]
     assert "lone surrogate" in found[8].error
-    assert found[-1].error.startswith("no JSON")
+    assert [one.error for one in found[11:14]] == [
+        "`text` is null",
+        "`text` is empty",
+        "`text` is empty",
+    ]
+    assert all("`id`" in found[at].error for at in (5, 6, 7, 9, 10, 14))
+    assert "no JSON object" in found[15].error
+    assert found[16].error == EMPTY
+    assert all("no JSON:" in one.error for one in found[17:])
+    (twice,) = items(b'{"text": "a", "text": "b"}')
+    assert "the key 'text' twice" in twice.error
 
 
 @pytest.mark.parametrize(
     ("data", "form", "first"),
     [
-        (b'\n{"text": "a"}', "auto", Text(1, "")),
+        (b'\n{"text": "a"}', "auto", BadLine(1, EMPTY)),
         (b'{"text": "a"}', "text", Text(1, '{"text": "a"}')),
-        (b"plain", "jsonl", BadLine(1, "no JSON; allowed: an object")),
+        (b"plain", "jsonl", BadLine(1, "no JSON")),
         (b'plain\n{"text": "a"}', "auto", Text(1, "plain")),
+        (b"{sigh} what a day\nplain", "auto", Text(1, "{sigh} what a day")),
+        (b"[deleted]\nplain", "auto", Text(1, "[deleted]")),
+        (b'{"text": "cut off', "auto", BadLine(1, "no JSON")),
+        (b'{\n  "text": "a"\n}', "auto", BadLine(1, "no JSON")),
+        (b'["a", "b"]', "auto", BadLine(1, "no object")),
     ],
 )
 def test_the_form_is_that_of_the_first_line_with_anything_in_it(data, form, first):
@@ -145,14 +169,14 @@ def test_lines_of_several_files_are_told_apart(tmp_path):
     one, two = tmp_path / "one.txt", tmp_path / "two.jsonl"
     one.write_text("a\nb\n", encoding="utf-8")
     two.write_text('{"id": "own", "text": "c"}\n{"text": "d"}\n', encoding="utf-8")
-    read = [item for item in read_files([one, two], "auto") if item is not None]
+    read = [item for item in read_files([one, two], FILES) if item is not None]
     assert read == [
         Text(f"{one}:1", "a"),
         Text(f"{one}:2", "b"),
         Text("own", "c"),
         Text(f"{two}:2", "d"),
     ]
-    assert list(read_files([one], "auto")) == [Text(1, "a"), Text(2, "b")]
+    assert list(read_files([one], FILES)) == [Text(1, "a"), Text(2, "b")]
 
 
 @pytest.mark.parametrize("name", ["none.txt", "."])
@@ -160,4 +184,4 @@ def test_a_file_that_cannot_be_read_is_named_at_once(tmp_path, name):
     there = tmp_path / "there.txt"
     there.write_text("a\n", encoding="utf-8")
     with pytest.raises(UserError, match="cannot read texts from"):
-        read_files([there, Path(tmp_path / name)], "auto")
+        read_files([there, Path(tmp_path / name)], FILES)

@@ -80,6 +80,16 @@ def guess_mapping(path: Path, space: LabelSpace | None) -> MappingConfig:
     return MappingConfig(format=kind, **settings)
 
 
+def guess_text_column(columns: Sequence[str], sample: Sequence[Mapping[str, Any]]) -> str | None:
+    """The column of texts, as `guess_mapping` finds it; None where there is none.
+
+    Args:
+        columns: Their names.
+        sample: The first records; without any, names alone tell.
+    """
+    return _roles(columns, sample).get("text")
+
+
 def guess_space(path: Path, mapping: MappingConfig) -> LabelSpace | None:
     """The smallest label space that ships and holds most labels of the first records.
 

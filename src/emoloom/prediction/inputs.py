@@ -1,24 +1,25 @@
-"""Texts as they arrive: lines of a stream, each a text or a JSON object that holds one.
+"""What arrives: lines of a stream, and texts, or why a line or record holds none.
 
 A reader says not only what came but also when nothing more is there yet, so that what is there can
 be answered at once. One line is held at a time, whatever the length of the stream.
 """
 
 import io
-import json
 import os
 import select
-from collections.abc import Iterable, Iterator, Sequence
+import unicodedata
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO
 
-from emoloom.errors import UserError
+from emoloom.corpora.lines import shown
 from emoloom.prediction.results import RowId
 
-Form = Literal["auto", "text", "jsonl"]
-"""How a line is read; `auto` takes JSON Lines where the first line with anything in it begins
-with a brace, and plain texts elsewhere."""
+TEXT = "text"
+"""The key of a record's text where none is named."""
+
+EMPTY_LINE = "an empty line"
+"""What is wrong with a line in which nothing can be seen."""
 
 MOST_BYTES = 1 << 20
 """A longer line is not held, and answered with an error."""
@@ -86,90 +87,67 @@ def _hold(held: bytearray, more: bytes) -> None:
     held += more[: max(0, MOST_BYTES + 2 - len(held))]
 
 
-def read_items(lines: Iterable[bytes | None], form: Form, place: str = "") -> Iterator[Item]:
-    """Each line as a text or as what is wrong with it.
+def decoded(line: bytes) -> tuple[str, str]:
+    """(The line as text, what is wrong with it or "")."""
+    if len(line) > MOST_BYTES:
+        return "", f"a line of over {MOST_BYTES} bytes"
+    try:
+        return line.decode("utf-8"), ""
+    except UnicodeDecodeError as error:
+        text = line.decode("utf-8", errors="replace")
+        return text, f"not UTF-8: byte 0x{line[error.start]:02x}"
+
+
+def record_item(record: Mapping[str, object], number: RowId, column: str = TEXT) -> Text | BadLine:
+    """The text of a record with its own `id`, or what is wrong.
 
     Args:
-        lines: from `ready_lines`.
-        form: how a line is read.
-        place: stands before the number of a line that has no id of its own, as `place:7`.
+        record: Values by key.
+        number: What it is known by where it has no id that can be used.
+        column: The key of the text.
     """
-    number = 0
-    for raw in lines:
-        if raw is None:
-            yield None
-            continue
-        number += 1
-        line = raw.removeprefix(_BOM) if number == 1 else raw
-        if form == "auto" and line.strip():
-            form = "jsonl" if line.lstrip().startswith(b"{") else "text"
-        own: RowId = f"{place}:{number}" if place else number
-        yield _read(line, own, as_json=form == "jsonl")
+    row_id = record.get("id", number)
+    if not isinstance(row_id, str | int) or not _is_id(row_id):
+        allowed = f"allowed: a text of 1 to {_LONGEST_ID} characters, or a whole number"
+        return BadLine(number, f"an `id` that cannot be used; {allowed}")
+    if column not in record:
+        return BadLine(row_id, f"no key `{column}`")
+    value = record[column]
+    return text_item(row_id, value, f"`{column}`")
 
 
-def _read(line: bytes, number: RowId, *, as_json: bool) -> Text | BadLine:
-    if len(line) > MOST_BYTES:
-        return BadLine(number, f"a line of over {MOST_BYTES} bytes")
-    try:
-        text = line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return BadLine(number, f"not UTF-8: byte 0x{line[error.start]:02x}")
-    return _read_object(text, number) if as_json else Text(number, text)
+def text_item(row_id: RowId, text: object, what: str) -> Text | BadLine:
+    """The text as an item, if there is something to answer and it can be encoded.
 
-
-def _read_object(line: str, number: RowId) -> Text | BadLine:
-    allowed = "allowed: an object with a text `text` and, if you like, an `id`"
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return BadLine(number, f"no JSON; {allowed}")
-    if not isinstance(value, dict):
-        return BadLine(number, f"no JSON object; {allowed}")
-    row_id = value.get("id", number)
-    if not _is_id(row_id):
-        return BadLine(number, "an `id` that is no text and no whole number")
-    return read_text(row_id, value.get("text"))
-
-
-def read_text(row_id: RowId, text: object) -> Text | BadLine:
-    """The text as an item, if it is one that can be encoded."""
+    Args:
+        row_id: What it is known by.
+        text: Anything.
+        what: What it is, for the error.
+    """
     if not isinstance(text, str):
-        return BadLine(row_id, "no text `text`")
+        kind = "null" if text is None else f"no text but {shown(text)}"
+        return BadLine(row_id, f"{what} is {kind}")
     if not _is_whole(text):
         return BadLine(row_id, "half a character (a lone surrogate) in the text")
-    return Text(row_id, text)
+    return BadLine(row_id, f"{what} is empty") if is_blank(text) else Text(row_id, text)
 
 
-def _is_id(value: Any) -> bool:
-    if isinstance(value, str):
-        return len(value) <= _LONGEST_ID and _is_whole(value)
-    return type(value) is int and abs(value) < 1 << 63
+def is_blank(text: str) -> bool:
+    """Whether nothing of a text can be seen: spaces, controls and marks without width alone."""
+    return all(unicodedata.category(char) in _UNSEEN for char in text)
 
+
+_UNSEEN = frozenset(("Cc", "Cf", "Zs", "Zl", "Zp"))
+# No `Cn`: a newer emoji than this Python knows is one.
 
 _LONGEST_ID = 1000
 
 
+def _is_id(value: str | int) -> bool:
+    if isinstance(value, str):
+        return 0 < len(value) <= _LONGEST_ID and _is_whole(value)
+    return type(value) is int and abs(value) < 1 << 63
+
+
 def _is_whole(text: str) -> bool:
     return not any("\ud800" <= char <= "\udfff" for char in text)
-
-
-def read_files(paths: Sequence[Path], form: Form) -> Iterator[Item]:
-    """The lines of several files, one after the other; those of each are numbered from 1.
-
-    Raises:
-        UserError: at once, where one cannot be read.
-    """
-    for path in paths:
-        fault = "a folder" if path.is_dir() else "" if path.exists() else "no such file"
-        if not fault and not os.access(path, os.R_OK):
-            fault = "not readable"
-        if fault:
-            raise UserError(f"cannot read texts from {path}", got=fault, do="check the path")
-    return _files(paths, form)
-
-
-def _files(paths: Sequence[Path], form: Form) -> Iterator[Item]:
-    for path in paths:
-        with path.open("rb", buffering=0) as stream:
-            place = str(path) if len(paths) > 1 else ""
-            yield from read_items(ready_lines(stream), form, place)
