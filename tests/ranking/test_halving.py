@@ -118,16 +118,35 @@ def test_a_separable_one_ends_the_tie_group():
     ("keep", "cap", "count", "expected"),
     [
         (0.5, 0.75, 8, (4, 6)),
-        (0.5, 0.75, 5, (3, 3)),
-        (0.5, 0.75, 2, (1, 1)),
-        (0.5, 0.75, 1, (1, 1)),
         (0.5, 1.0, 4, (2, 4)),
         (0.3, 0.2, 10, (3, 3)),
-        (0.1, 0.5, 3, (1, 1)),
+        (0.1, 0.5, 3, (1, 3)),
+        (0.25, 0.25, 4, (1, 1)),
+        (0.55, 0.55, 20, (11, 11)),
+        *(
+            (0.5, 0.75, count, expected)
+            for count, expected in enumerate(
+                [(1, 1), (1, 2), (2, 3), (2, 3), (3, 4), (3, 5), (4, 6), (4, 6), (5, 7), (5, 8)]
+                + [(6, 9), (6, 9)],
+                start=1,
+            )
+        ),
     ],
 )
 def test_counts_worked_out_by_hand(keep, cap, count, expected):
     assert promoted_counts(HalvingConfig(keep=keep, cap=cap), count) == expected
+
+
+@pytest.mark.parametrize("count", range(2, 13))
+def test_the_one_behind_the_cut_goes_on_where_it_ties(count):
+    """As shipped: with a cap rounded down nobody ever did among 2, 3 or 5."""
+    scores = {f"c{place:02}": 1.0 - place / 100 for place in range(count)}
+    keep, cap = promoted_counts(HalvingConfig(), count)
+    found = promote(scores, keep, cap, lambda cut, other: False)
+    assert len(found.promoted) == cap > keep
+    assert (cap == count) == (count <= 3)
+    apart = promote(scores, keep, cap, lambda cut, other: True)
+    assert (len(apart.promoted), apart.tied) == (keep, ()), "separable ones are dropped"
 
 
 @given(keep=st.floats(0.01, 0.99), cap=st.floats(0.01, 1.0), count=st.integers(1, 500))

@@ -19,6 +19,13 @@ from emoloom.records import LabelSpace, Row
 RUNGS = "rungs.json"
 """What every rung decided, in the run folder."""
 
+WHOLE = 3
+"""Of so few candidates a tie group goes on whole, whatever the cap (ours): any share of them that
+is below 1 would drop one on a rung's few rows."""
+
+_DECIMALS = 9
+"""0.55 of 20 are 11, and not 11.000000000000002 rounded up."""
+
 Separable = Callable[[str, str], bool]
 """Whether the scores of two candidates can be told apart on the rows of the rung."""
 
@@ -41,9 +48,16 @@ class Promotion:
 
 
 def promoted_counts(settings: HalvingConfig, count: int) -> tuple[int, int]:
-    """How many of `count` candidates a rung promotes: without a tie, and with one at most."""
-    keep = min(count, max(1, math.ceil(settings.keep * count)))
-    return keep, max(keep, math.floor(settings.cap * count))
+    """How many of `count` candidates a rung promotes: without a tie, and with one at most.
+
+    Both shares are rounded up, and of `WHOLE` candidates or fewer a tie may promote all.
+    """
+    keep = min(count, max(1, _share(settings.keep, count)))
+    return keep, count if count <= WHOLE else max(keep, _share(settings.cap, count))
+
+
+def _share(share: float, count: int) -> int:
+    return math.ceil(round(share * count, _DECIMALS))
 
 
 def promote(
