@@ -10,7 +10,7 @@ from typing import Any
 from emoloom.contract.schema import CONTRACT_VERSION
 from emoloom.metrics.signature import Signature
 from emoloom.ranking.ablation import Ablation, ablations
-from emoloom.ranking.entries import Entry, ScoredCandidate, ScoredEntry, score_entries
+from emoloom.ranking.entries import UNCUT, Entry, ScoredCandidate, ScoredEntry, score_entries
 from emoloom.ranking.pooling import pool_trainings
 from emoloom.ranking.rule import RankingRule
 from emoloom.ranking.standing import (
@@ -54,8 +54,8 @@ class Leaderboard:
     ablations: tuple[Ablation, ...]
     """Each recipe less plain fine-tuning; empty where there is one recipe."""
     entries: tuple[Entry, ...]
-    """Ranked candidates by rank, then floors by score, then shown, then trainings that are pooled
-    in a candidate, then failed or not done."""
+    """Ranked candidates by rank, then floors by score (of equal ones by the uncut score), then
+    shown, then trainings that are pooled in a candidate, then failed or not done."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, keys in fixed order, floats unrounded."""
@@ -133,11 +133,13 @@ def _comparable(
         {name: e.score_draws for name, e in found.items()},
         n_rows,
         {name: e.by_seed["score"] for name, e in found.items() if e.by_seed},
+        {name: round(e.estimates[UNCUT].value or 0.0, TIE_DECIMALS) for name, e in found.items()},
+        {name: e.draws[UNCUT].draws_B for name, e in found.items()},
     )
     alone = {name: e.source.kind for name, e in found.items() if not e.source.pooled}
     names = [name for name, kind in alone.items() if kind == "candidate"]
     floors = [name for name, kind in alone.items() if kind == "floor"]
-    floors.sort(key=lambda name: (-ranked.scores[name], name))
+    floors.sort(key=lambda name: (ranked.falling(name), name))
     return ranked, names, floors
 
 
@@ -151,13 +153,13 @@ def _floors_above(
     return tuple(floor for floor in floors if scores[floor] > scores[name])
 
 
-def _place(entry: Entry) -> tuple[int, float, str]:
-    """Group, then rank or falling score, then name."""
-    source, score = entry.scored.source, entry.scored.score
-    falling = 0.0 if score is None else -score
+def _place(entry: Entry) -> tuple[int, float, float, str]:
+    """Group, then rank or falling score (of equal ones the uncut), then name."""
+    source, estimates = entry.scored.source, entry.scored.estimates
     if source.status != "scored":
-        return (4, 0.0, source.name)
+        return (4, 0.0, 0.0, source.name)
     if entry.rank is not None:
-        return (0, float(entry.rank), source.name)
+        return (0, float(entry.rank), 0.0, source.name)
     group = 3 if source.pooled else {"floor": 1, "shown": 2, "candidate": 3}[source.kind]
-    return (group, falling, source.name)
+    score, uncut = (-round(estimates[key].value or 0.0, TIE_DECIMALS) for key in ("score", UNCUT))
+    return (group, score, uncut, source.name)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from emoloom.metrics.classification import FloatArray
 from emoloom.metrics.intervals import Interval, Resampled
 from emoloom.metrics.resampling import holm, probability_of_best, rows_to_separate
 from emoloom.metrics.seeds import (
@@ -32,7 +33,8 @@ class Comparison:
     interval: Interval | None
     """Of the difference, over the draws."""
     p: float
-    """Two-sided p of "no difference": of the bootstrap, or from 3 trainings on of its t."""
+    """Two-sided p of "no difference": of the bootstrap, or from 3 trainings on of its t; 1 where
+    none is seen."""
     p_holm: float
     """The same, adjusted for all comparisons of the family."""
     separable: bool
@@ -67,6 +69,15 @@ class RankedScores:
     by_seed: Mapping[str, SeedScores] = field(default_factory=dict)
     """By name, where it is the mean of several trainings. All that have them have the same
     seeds in the same order; one without (a floor) is the same for every seed."""
+    uncut: Mapping[str, float] = field(default_factory=dict)
+    """By name: the scores with skill below 0 counted, rounded alike; they break ties of `scores`.
+    Empty where nothing does."""
+    uncut_draws: Mapping[str, FloatArray] = field(default_factory=dict)
+    """By name, as `uncut`: in the same draws, shape (B,)."""
+
+    def falling(self, name: str) -> tuple[float, float]:
+        """Sorts from the best down; two that share it are tied."""
+        return -self.scores[name], -self.uncut.get(name, 0.0)
 
     @property
     def seeds(self) -> int:
@@ -87,16 +98,17 @@ class Standing:
     """Who leads, and who cannot be told apart from the leader."""
 
     ranks: Mapping[str, int]
-    """From 1, best first; equal scores share a rank and the next one is skipped."""
+    """From 1, best first, of equal scores the better uncut one; where both are equal they share a
+    rank and the next one is skipped."""
     leader: str | None
-    """The best score seen, of equal ones the first by name; None where nobody was ranked.
+    """The first of that order, of tied ones the first by name; None where nobody was ranked.
 
     It is what the others are compared with; where `tied` is not empty, it leads nobody.
     """
     best_set: tuple[str, ...]
     """The leader and all that are not separable from it, best first."""
     p_best: Mapping[str, float]
-    """Share of the draws in which each has the best score; ties share."""
+    """Share of the draws in which each comes first, in the order of `ranks`; ties share."""
     comparisons: tuple[Comparison, ...]
     """The leader against each other candidate, best first."""
     seeds: int = 1
@@ -104,7 +116,10 @@ class Standing:
 
     @property
     def tied(self) -> tuple[str, ...]:
-        """All that share the best score, by name; empty where one has it alone."""
+        """All that share the first rank, by name; empty where one has it alone.
+
+        An equal score that the uncut one breaks is no tie, and not separable either.
+        """
         first = tuple(name for name, rank in self.ranks.items() if rank == 1)
         return first if len(first) > 1 else ()
 
@@ -116,16 +131,19 @@ def stand(ranked: RankedScores, names: Sequence[str], rule: RankingRule) -> Stan
     leader is rejected by Holm's step-down procedure. Two-sided, since the leader is chosen on the
     same rows (ours; `docs/decisions/0003` has the simulated error rates).
     """
-    scores = ranked.scores
-    order = sorted(names, key=lambda name: (-scores[name], name))
+    place = {name: ranked.falling(name) for name in names}
+    order = sorted(names, key=lambda name: (place[name], name))
     if not order:
         return Standing({}, None, (), {}, ())
     leader, *others = order
     comparisons = compare(ranked, leader, others, rule)
     together = {c.name for c in comparisons if not c.separable} | {leader}
-    shares = probability_of_best(np.stack([ranked.draws[name].draws_B for name in order]))
+    shares = probability_of_best(
+        np.stack([ranked.draws[name].draws_B for name in order]),
+        np.stack([ranked.uncut_draws[name] for name in order]) if ranked.uncut_draws else None,
+    )
     return Standing(
-        ranks={name: 1 + sum(scores[other] > scores[name] for other in order) for name in order},
+        ranks={name: 1 + sum(place[other] < place[name] for other in order) for name in order},
         leader=leader,
         best_set=tuple(name for name in order if name in together),
         p_best={name: float(share) for name, share in zip(order, shares, strict=True)},
@@ -182,7 +200,8 @@ def _difference(
     if ranked.seeds >= LEAST_SEEDS:
         seeded = ranked.seeded(leader).less(ranked.seeded(name))
         rows = seed_rows_to_separate(n_rows, seeded, alpha) if value else None
-        return _Difference(name, value, seed_interval(seeded, level), seed_p(seeded), rows)
+        p = seed_p(seeded) if value else 1.0
+        return _Difference(name, value, seed_interval(seeded, level), p, rows)
     drawn = ranked.draws[leader].less(ranked.draws[name])
     rows = rows_to_separate(n_rows, value, drawn, alpha)
-    return _Difference(name, value, drawn.interval(level), drawn.p(), rows)
+    return _Difference(name, value, drawn.interval(level), drawn.p() if value else 1.0, rows)
