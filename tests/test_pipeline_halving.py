@@ -50,7 +50,7 @@ def test_a_rung_drops_all_but_those_it_keeps(halved):
     assert entries[name]["rank"] == 1
     for other in rung["dropped"]:
         assert entries[other]["status"] == "dropped"
-        assert entries[other]["reason"].startswith("dropped at rung 1: score 0.")
+        assert entries[other]["reason"].startswith("dropped at rung 1: score ")
         assert entries[other]["rank"] is None
         assert (folder / f"candidates/{other}/trunk").is_dir(), "it can be gone on with"
     assert not (folder / f"candidates/{name}/trunk").exists()

@@ -245,7 +245,7 @@ def test_tied_candidates_share_a_rank():
             "difference": 0.0,
             "interval": [0.0, 0.0],
             "p": 1.0,
-            "p_holm": 1.0,
+            "p_adjusted": 1.0,
             "separable": False,
             "rows_to_separate": None,
         }

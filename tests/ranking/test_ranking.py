@@ -240,7 +240,7 @@ def test_holm_makes_the_test_stricter_than_one_alone():
     many = ranked_of({"best": 0.4} | {f"next{i}": means["next"] for i in range(6)})
     family = stand(many, list(many.scores), RULE)
     assert "next0" in family.best_set
-    assert family.comparisons[0].p < 0.05 < family.comparisons[0].p_holm
+    assert family.comparisons[0].p < 0.05 < family.comparisons[0].p_adjusted
 
 
 def test_equal_scores_share_a_rank_and_the_name_decides_the_leader():

@@ -251,15 +251,15 @@ def _leaderboard(entries: list[Any]) -> dict[str, Any]:
 
 
 def _comparison(
-    name: str, difference: float, half: float, p_holm: float, rows: int | None
+    name: str, difference: float, half: float, p_adjusted: float, rows: int | None
 ) -> dict[str, Any]:
     return {
         "name": name,
         "difference": difference,
         "interval": [difference - half, difference + half],
-        "p": p_holm / 2,
-        "p_holm": p_holm,
-        "separable": p_holm < 0.05,
+        "p": p_adjusted / 2,
+        "p_adjusted": p_adjusted,
+        "separable": p_adjusted < 0.05,
         "rows_to_separate": rows,
     }
 

@@ -10,17 +10,11 @@ from typing import Any
 from emoloom.contract.schema import CONTRACT_VERSION
 from emoloom.metrics.signature import Signature
 from emoloom.ranking.ablation import Ablation, ablations
+from emoloom.ranking.against_floors import FloorFamily, against_floors
 from emoloom.ranking.entries import UNCUT, Entry, ScoredCandidate, ScoredEntry, score_entries
 from emoloom.ranking.pooling import pool_trainings
 from emoloom.ranking.rule import RankingRule
-from emoloom.ranking.standing import (
-    TIE_DECIMALS,
-    Comparison,
-    RankedScores,
-    Standing,
-    compare,
-    stand,
-)
+from emoloom.ranking.standing import TIE_DECIMALS, RankedScores, Standing, stand
 from emoloom.ranking.verdict import verdict_text
 from emoloom.records import LabelSpace, Row
 
@@ -47,8 +41,8 @@ class Leaderboard:
     """What ranks."""
     standing: Standing
     """The ranked candidates and the best set."""
-    floors: tuple[Comparison, ...]
-    """The leader against each floor, as a Holm family of its own."""
+    floors: FloorFamily
+    """The leader against each floor, adjusted for every candidate against every floor."""
     verdict: str
     """One sentence."""
     ablations: tuple[Ablation, ...]
@@ -73,7 +67,8 @@ class Leaderboard:
                 "seeds": self.standing.seeds,
                 "p_best": dict(self.standing.p_best),
                 "comparisons": [c.to_dict() for c in self.standing.comparisons],
-                "floor_comparisons": [c.to_dict() for c in self.floors],
+                "floor_comparisons": [c.to_dict() for c in self.floors.comparisons],
+                "floor_family": {"method": self.floors.method, "tests": self.floors.tests},
             },
             "ablations": [ablation.to_dict() for ablation in self.ablations],
             "entries": [entry.to_dict() for entry in self.entries],
@@ -105,7 +100,7 @@ def build_leaderboard(
     scored = pool_trainings(score_entries(candidates, rows, space, rule), rule)
     ranked, names, floors = _comparable(scored, len(rows))
     standing = stand(ranked, names, rule)
-    against = () if standing.leader is None else compare(ranked, standing.leader, floors, rule)
+    against = against_floors(ranked, names, standing.leader, floors, rule)
     entries = [
         Entry(e, standing.ranks.get(e.source.name), _floors_above(e, floors, ranked.scores))
         for e in scored
@@ -117,7 +112,7 @@ def build_leaderboard(
         rule=rule,
         standing=standing,
         floors=against,
-        verdict=verdict_text(scored, standing, against, rule, len(rows)),
+        verdict=verdict_text(scored, standing, against.comparisons, rule, len(rows)),
         ablations=ablations(scored, rule),
         entries=tuple(sorted(entries, key=_place)),
     )

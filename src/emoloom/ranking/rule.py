@@ -109,6 +109,7 @@ class RankingRule:
             ("seed", str(bootstrap.seed)),
             ("level", str(bootstrap.level)),
             ("best_set", f"holm,two-sided,{self.settings.alpha}"),
+            ("floors", f"max-t,holm-from-3-seeds,two-sided,{self.settings.alpha}"),
         )
 
 
@@ -170,7 +171,17 @@ def _shares(settings: RankingSettings, no_labels: str, no_vad: str) -> tuple[flo
 
 
 def rank_measure(rule: RankingRule, space: LabelSpace) -> Measure:
-    """Every score of `scoring.measure`; `score`, by which candidates rank; and what is behind it.
+    """Every score of `scoring.measure`, and those of `score_measure`."""
+    own = score_measure(rule, space)
+
+    def measure(totals: Totals) -> dict[str, FloatArray]:
+        return scoring.measure(totals) | dict(own(totals))
+
+    return measure
+
+
+def score_measure(rule: RankingRule, space: LabelSpace) -> Measure:
+    """`score`, by which candidates rank, and what is behind it.
 
     The labels' part is `rank.labels`, NaN where the rule has none; that of VAD is `strict.skill`.
     `rank.uncut` is the score with a skill below 0 counted as it is: it breaks ties of `score`.
@@ -180,12 +191,11 @@ def rank_measure(rule: RankingRule, space: LabelSpace) -> Measure:
     def measure(totals: Totals) -> dict[str, FloatArray]:
         labels = _labels_part(totals, rule, columns)
         skill = regression.skill(totals.strict.vad)
-        own = {
+        return {
             "rank.labels": labels,
             "rank.uncut": _weighted(rule, labels, skill),
             "score": _weighted(rule, labels, np.maximum(skill, 0.0)),
         }
-        return scoring.measure(totals) | own
 
     return measure
 

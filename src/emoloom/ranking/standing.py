@@ -35,7 +35,7 @@ class Comparison:
     p: float
     """Two-sided p of "no difference": of the bootstrap, or from 3 trainings on of its t; 1 where
     none is seen."""
-    p_holm: float
+    p_adjusted: float
     """The same, adjusted for all comparisons of the family."""
     separable: bool
     """Whether the adjusted p is at most alpha."""
@@ -50,7 +50,7 @@ class Comparison:
             "difference": self.difference,
             "interval": None if self.interval is None else list(self.interval),
             "p": self.p,
-            "p_holm": self.p_holm,
+            "p_adjusted": self.p_adjusted,
             "separable": self.separable,
             "rows_to_separate": self.rows_to_separate,
         }
@@ -155,53 +155,59 @@ def stand(ranked: RankedScores, names: Sequence[str], rule: RankingRule) -> Stan
 def compare(
     ranked: RankedScores, leader: str, others: Sequence[str], rule: RankingRule
 ) -> tuple[Comparison, ...]:
-    """The leader against each of the others, as one Holm family.
-
-    `rows_to_separate` takes the level of Holm's first step, alpha / (number of others).
-    """
-    alpha = rule.settings.alpha / max(1, len(others))
-    differences = [_difference(ranked, leader, name, rule, alpha) for name in others]
-    made = []
-    for one, p_holm in zip(differences, holm([one.p for one in differences]), strict=True):
-        separable, rows = p_holm <= rule.settings.alpha, one.rows
-        if rows is not None and not separable:
-            rows = max(rows, ranked.n_rows + 1)  # these rows were not enough
-        made.append(
-            Comparison(
-                name=one.name,
-                difference=one.value,
-                interval=one.interval,
-                p=one.p,
-                p_holm=p_holm,
-                separable=separable,
-                rows_to_separate=rows,
-            )
-        )
-    return tuple(made)
+    """The leader against each of the others, as one Holm family."""
+    adjusted = holm([p_of(ranked, leader, name) for name in others])
+    level = rule.settings.alpha / max(1, len(others))
+    return tuple(
+        comparison(ranked, (leader, name), p, level, rule)
+        for name, p in zip(others, adjusted, strict=True)
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class _Difference:
-    """What one comparison is made of, before Holm."""
-
-    name: str
-    value: float
-    interval: Interval | None
-    p: float
-    rows: int | None
-
-
-def _difference(
-    ranked: RankedScores, leader: str, name: str, rule: RankingRule, alpha: float
-) -> _Difference:
-    """Leader less other: over rows and trainings from 3 trainings on, else over rows alone."""
-    value = round(ranked.scores[leader] - ranked.scores[name], TIE_DECIMALS)
-    level, n_rows = rule.settings.bootstrap.level, ranked.n_rows
+def p_of(ranked: RankedScores, one: str, other: str) -> float:
+    """Two-sided p of "no difference": over rows and trainings from 3 trainings on, else of rows."""
+    if _difference(ranked, one, other) == 0.0:
+        return 1.0
     if ranked.seeds >= LEAST_SEEDS:
-        seeded = ranked.seeded(leader).less(ranked.seeded(name))
-        rows = seed_rows_to_separate(n_rows, seeded, alpha) if value else None
-        p = seed_p(seeded) if value else 1.0
-        return _Difference(name, value, seed_interval(seeded, level), p, rows)
-    drawn = ranked.draws[leader].less(ranked.draws[name])
-    rows = rows_to_separate(n_rows, value, drawn, alpha)
-    return _Difference(name, value, drawn.interval(level), drawn.p() if value else 1.0, rows)
+        return seed_p(ranked.seeded(one).less(ranked.seeded(other)))
+    return ranked.draws[one].less(ranked.draws[other]).p()
+
+
+def comparison(
+    ranked: RankedScores, pair: tuple[str, str], adjusted: float, level: float, rule: RankingRule
+) -> Comparison:
+    """One less another, as the family that it belongs to finds it.
+
+    Args:
+        ranked: scores of both.
+        pair: the one, and the other that it is compared with.
+        adjusted: p adjusted for the family.
+        level: at which the family's first step rejects a single p; `rows_to_separate` takes it.
+        rule: the rule in force.
+    """
+    value, p = _difference(ranked, *pair), p_of(ranked, *pair)
+    adjusted = adjusted if value else 1.0
+    separable = adjusted <= rule.settings.alpha
+    interval, rows = _interval_and_rows(ranked, pair, level, rule)
+    if rows is not None and not separable:
+        rows = max(rows, ranked.n_rows + 1)  # these rows were not enough
+    return Comparison(pair[1], value, interval, p, adjusted, separable, rows)
+
+
+def _difference(ranked: RankedScores, one: str, other: str) -> float:
+    return round(ranked.scores[one] - ranked.scores[other], TIE_DECIMALS)
+
+
+def _interval_and_rows(
+    ranked: RankedScores, pair: tuple[str, str], level: float, rule: RankingRule
+) -> tuple[Interval | None, int | None]:
+    """Of the difference: over rows and trainings from 3 trainings on, else over rows alone."""
+    one, other = pair
+    n_rows, nominal = ranked.n_rows, rule.settings.bootstrap.level
+    value = _difference(ranked, one, other)
+    if ranked.seeds >= LEAST_SEEDS:
+        seeded = ranked.seeded(one).less(ranked.seeded(other))
+        rows = seed_rows_to_separate(n_rows, seeded, level) if value else None
+        return seed_interval(seeded, nominal), rows
+    drawn = ranked.draws[one].less(ranked.draws[other])
+    return drawn.interval(nominal), rows_to_separate(n_rows, value, drawn, level)
