@@ -1,6 +1,6 @@
 """How often the best of k candidates "beats" a floor that is as good: simulated, seeded.
 
-    python benchmarks/coverage_floors.py [--reps 300] [--json FILE] [--out FILE.md]
+    python benchmarks/coverage_floors.py [--reps 180] [--json FILE] [--out FILE.md]
 
 Candidates and floors of one ability answer the rows of `superpopulation.py`. Each repetition draws
 n rows and deals the answers to every row anew among them: all then have the very same true score,
@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from coverage_table import LEVEL, _head, _row
+from coverage_table import LEVEL, head, row
 from superpopulation import Ability, Population, Shape, population
 
 from emoloom.metrics.intervals import Resampled, normal_below
@@ -155,12 +155,12 @@ def counted(name: str, n: int, reps: int, draws: int) -> dict[str, Any]:
 def to_markdown(parts: Sequence[dict[str, Any]]) -> str:
     """False "beats" and power, in percent, with standard errors."""
     heads = ["scene", "n", "of", "k", *WAYS]
-    lines = _head(heads)
+    lines = head(heads)
     for part in parts:
         for line in part["found"]:
             shares = [f"{100 * line[way][0]:.1f} ± {100 * line[way][1]:.1f}" for way in WAYS]
             lines.append(
-                _row([part["scene"], f"{part['n']:,}", line["of"], str(line["k"]), *shares])
+                row([part["scene"], f"{part['n']:,}", line["of"], str(line["k"]), *shares])
             )
     return "\n".join(lines) + "\n"
 
@@ -181,7 +181,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--n", type=int, nargs="*", default=[1000])
     parser.add_argument("--scenes", nargs="*", choices=list(SCENES), default=list(SCENES))
-    parser.add_argument("--reps", type=int, default=300)
+    parser.add_argument("--reps", type=int, default=180)
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--json", type=Path, help="kept as it grows")
     parser.add_argument("--out", type=Path, help="the table in Markdown")
