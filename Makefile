@@ -47,6 +47,7 @@ kill: $(VENV)/installed
 
 coverage: $(VENV)/installed
 	$(BIN)/python benchmarks/coverage.py --json runs/coverage.json --out runs/coverage.md
+	$(BIN)/python benchmarks/coverage_floors.py --json runs/floors.json --out runs/floors.md
 
 docs: $(VENV)/installed
 	$(BIN)/python scripts/make_reference.py --check

@@ -75,7 +75,7 @@ def to_markdown(parts: Sequence[Part], methods: Sequence[str], required: Sequenc
     sizes = sorted({part["n"] for part in rows})
     for what, title in (("A", "One candidate"), ("A-B", "Paired difference")):
         heads = ["scene", "score", *(f"n = {n:,}" for n in sizes)]
-        lines = [f"{title}: coverage in percent, {METHOD}", "", *_head(heads)]
+        lines = [f"{title}: coverage in percent, {METHOD}", "", *head(heads)]
         for scene in dict.fromkeys(part["scene"] for part in rows):
             for key in dict.fromkeys(one["key"] for part in rows for one in part["found"]):
                 cells = [
@@ -83,7 +83,7 @@ def to_markdown(parts: Sequence[Part], methods: Sequence[str], required: Sequenc
                     for n in sizes
                 ]
                 if set(cells) - {"100.0", "-"}:  # else nothing varies: no failure to parse
-                    lines.append(_row([scene, key, *cells]))
+                    lines.append(row([scene, key, *cells]))
         blocks.append("\n".join(lines))
     blocks.append(_by_method(rows, methods, required))
     blocks.append(_best_sets(rows))
@@ -95,7 +95,7 @@ def _by_method(rows: Sequence[Part], methods: Sequence[str], required: Sequence[
     """Least and largest coverage over scenes, from `ENOUGH` rows on."""
     lines = ["By method: lowest to highest coverage over the scenes and A, B, A-B", ""]
     sizes = sorted({part["n"] for part in rows if part["n"] >= ENOUGH})
-    lines += _head(["score", "n", *methods])
+    lines += head(["score", "n", *methods])
     for key in (*required, "rank.labels", "strict.macro_f1"):
         for n in sizes:
             cells = []
@@ -107,28 +107,28 @@ def _by_method(rows: Sequence[Part], methods: Sequence[str], required: Sequence[
                     if part["n"] == n and (one["key"], one["method"]) == (key, method)
                 ]
                 cells.append(f"{100 * min(shares):.1f} to {100 * max(shares):.1f}")
-            lines.append(_row([key, f"{n:,}", *cells]))
+            lines.append(row([key, f"{n:,}", *cells]))
     return "\n".join(lines) if rows else ""
 
 
 def _best_sets(rows: Sequence[Part]) -> str:
     lines = ["The best set: how often the better of the two is lost, and the worse one told apart"]
-    lines += ["", *_head(["scene", "n", "better lost", "worse told apart"])]
+    lines += ["", *head(["scene", "n", "better lost", "worse told apart"])]
     for part in rows:
         shares = (f"{100 * part[key]:.1f}%" for key in ("better_lost", "worse_told"))
-        lines.append(_row([part["scene"], f"{part['n']:,}", *shares]))
+        lines.append(row([part["scene"], f"{part['n']:,}", *shares]))
     return "\n".join(lines) if rows else ""
 
 
 def _seeds(parts: Sequence[Part]) -> str:
     lines = ["Several trainings: coverage in percent of the mean over seeds, n = 1,000", ""]
     methods = list(dict.fromkeys(one["method"] for part in parts for one in part["found"]))
-    lines += _head(["trainings vary", "seeds", "of", "score", *methods])
+    lines += head(["trainings vary", "seeds", "of", "score", *methods])
     for part in parts:
         by = {(one["of"], one["key"], one["method"]): one for one in part["found"]}
         for of, key in dict.fromkeys(key[:2] for key in by):
             cells = [_percent(by[of, key, method], required=False) for method in methods]
-            lines.append(_row([part["scene"], str(part["seeds"]), of, key, *cells]))
+            lines.append(row([part["scene"], str(part["seeds"]), of, key, *cells]))
     return "\n".join(lines) if parts else ""
 
 
@@ -150,9 +150,11 @@ def _percent(one: Part | None, required: bool) -> str:
     return f"**{text}**" if required and not LEAST <= one["coverage"] <= MOST else text
 
 
-def _head(cells: Sequence[str]) -> list[str]:
-    return [_row(cells), _row(["---"] * len(cells))]
+def head(cells: Sequence[str]) -> list[str]:
+    """The first two lines of a table."""
+    return [row(cells), row(["---"] * len(cells))]
 
 
-def _row(cells: Sequence[str]) -> str:
+def row(cells: Sequence[str]) -> str:
+    """One line of a table."""
     return f"| {' | '.join(cells)} |"

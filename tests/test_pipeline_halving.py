@@ -22,9 +22,9 @@ from tiny_screen import (
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
-MODELS = [{"source": f"random:tiny@{seed}", "name": f"m{seed}"} for seed in (1, 2, 3)]
-RUNGS = {"rungs": 2, "keep": 0.3, "cap": 0.4, "rows": 4}
-"""Of three candidates one goes on, whatever ties."""
+MODELS = [{"source": f"random:tiny@{seed}", "name": f"m{seed}"} for seed in (1, 2, 3, 4)]
+RUNGS = {"rungs": 2, "keep": 0.25, "cap": 0.25, "rows": 4}
+"""Of four candidates one goes on, whatever ties."""
 HALVED = {"models": MODELS, "halving": RUNGS}
 
 
@@ -44,21 +44,21 @@ def test_a_rung_drops_all_but_those_it_keeps(halved):
     _, folder, watch = halved
     (rung,) = json.loads((folder / "rungs.json").read_text(encoding="utf-8"))["rungs"]
     (name,) = rung["promoted"]
-    assert len(rung["dropped"]) == 2
+    assert len(rung["dropped"]) == 3
     assert (rung["rung"], rung["rows"], rung["keep"], rung["cap"]) == (1, 4, 1, 1)
     entries = entries_of(folder)
     assert entries[name]["rank"] == 1
     for other in rung["dropped"]:
         assert entries[other]["status"] == "dropped"
-        assert entries[other]["reason"].startswith("dropped at rung 1: score 0.")
+        assert entries[other]["reason"].startswith("dropped at rung 1: score ")
         assert entries[other]["rank"] is None
         assert (folder / f"candidates/{other}/trunk").is_dir(), "it can be gone on with"
     assert not (folder / f"candidates/{name}/trunk").exists()
-    shown = [f"m{n}.zero-shot" for n in (1, 2, 3)]
+    shown = [f"m{n}.zero-shot" for n in (1, 2, 3, 4)]
     assert all(entries[one]["status"] == "scored" for one in shown), "zero-shot stands outside"
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "dropped at rung 1" in page
-    competing = [f"m{n}.sft" for n in (1, 2, 3)]
+    competing = [f"m{n}.sft" for n in (1, 2, 3, 4)]
     titles = [t for t in watch.titles if not t.startswith(("probe", "data", "polarity -"))]
     assert titles == [
         *(f"select {floor}" for floor in ("constant", "lexicon", "tf-idf")),
@@ -75,7 +75,7 @@ def test_the_plan_holds_the_rungs_before_any_work(halved):
     _, folder, _ = halved
     plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
     assert plan["rungs"] == [
-        {"rung": 1, "candidates": 3, "steps": 2, "rows": 4, "keep": 1, "cap": 1}
+        {"rung": 1, "candidates": 4, "steps": 2, "rows": 4, "keep": 1, "cap": 1}
     ]
     stages = {(s["stage"], s["candidate"]): s for s in plan["stages"]}
     first = {"stage": "train-1", "candidate": "m1.sft", "units": 2, "train_rows": 8}
@@ -123,7 +123,7 @@ def test_what_is_too_dear_for_its_first_rung_is_dropped_before_it(halved, tmp_pa
     small = write_config(tmp_path / "small.yaml", **HALVED, budget={"tokens": limit})
     folder = tmp_path / "run"
     assert run_screen(small, folder).code is ExitCode.BUDGET
-    reasons = {entries_of(folder)[f"m{n}.sft"]["reason"] for n in (1, 2, 3)}
+    reasons = {entries_of(folder)[f"m{n}.sft"]["reason"] for n in (1, 2, 3, 4)}
     (reason,) = reasons
     assert reason.startswith("dropped at rung 0: its first rung alone was forecast to need more")
     assert f"{limit:,} tokens" in reason
@@ -132,7 +132,7 @@ def test_what_is_too_dear_for_its_first_rung_is_dropped_before_it(halved, tmp_pa
     assert len([e for e in before if e["event"] == "rung_0"]) == 1
     (folder / "costs.json").unlink()
     run_screen(small, folder)
-    assert {entries_of(folder)[f"m{n}.sft"]["reason"] for n in (1, 2, 3)} == reasons, "replayed"
+    assert {entries_of(folder)[f"m{n}.sft"]["reason"] for n in (1, 2, 3, 4)} == reasons, "replayed"
     assert run_screen(config, folder).code is ExitCode.DONE
     assert_same_results(folder, reference)
 
@@ -143,14 +143,14 @@ def test_a_rung_that_the_budget_stops_decides_nothing(halved, tmp_path):
     # Enough for all of the rung but its last answers.
     limit = tokens_of(costs, "probe", "preflight", "train-1", "select-1")
     limit -= tokens_of(
-        {"stages": [e for e in costs["stages"] if e["candidate"] == "m3.sft"]}, "select-1"
+        {"stages": [e for e in costs["stages"] if e["candidate"] == "m4.sft"]}, "select-1"
     )
     small = write_config(tmp_path / "small.yaml", **HALVED, budget={"tokens": limit})
     folder = tmp_path / "run"
     assert run_screen(small, folder).code is ExitCode.BUDGET
     assert json.loads((folder / "rungs.json").read_text(encoding="utf-8")) == {"rungs": []}
     entries = entries_of(folder)
-    assert {entries[f"m{n}.sft"]["status"] for n in (1, 2, 3)} == {"not_done"}
+    assert {entries[f"m{n}.sft"]["status"] for n in (1, 2, 3, 4)} == {"not_done"}
     stops = [e for e in lines_of(folder / "events.jsonl") if e["event"] == "budget_stop"]
     assert [stop["resource"] for stop in stops] == ["tokens"]
     assert run_screen(config, folder).code is ExitCode.DONE
@@ -224,7 +224,7 @@ def test_the_manifest_says_which_adapter_answered_a_rung(halved):
     _, folder, _ = halved
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     answers = {one["file"]: one for one in manifest["predicate"]["answers"]}
-    for name in ("m1.sft", "m2.sft", "m3.sft"):
+    for name in ("m1.sft", "m2.sft", "m3.sft", "m4.sft"):
         found = answers[f"candidates/{name}/rows/select-1.jsonl"]
         checkpoint = folder / f"candidates/{name}/rungs/1/checkpoint"
         assert found["adapter"] == {

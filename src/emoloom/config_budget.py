@@ -29,7 +29,11 @@ class HalvingConfig(Settings):
         0.5, gt=0, lt=1, description="Share of a rung's candidates that is promoted, rounded up."
     )
     cap: float = Field(
-        0.75, gt=0, le=1, description="Share that a tie group at the cut may raise it to."
+        0.75,
+        gt=0,
+        le=1,
+        description="Share that a tie group at the cut may raise it to, rounded up; of up to three "
+        "candidates the whole group goes on.",
     )
     rows: int = Field(
         64, ge=2, description="Rows of `select` that a rung is scored on, from its corpora in turn."

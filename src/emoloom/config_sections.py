@@ -237,7 +237,10 @@ class RankingConfig(Settings):
     labels_weight: float = Field(0.5, ge=0, le=1, description="Weight of strict macro-F1.")
     vad_weight: float = Field(0.5, ge=0, le=1, description="Weight of strict skill on human VAD.")
     min_positives: int = Field(
-        20, ge=1, description="Labels with fewer positives in `select` do not rank."
+        20,
+        ge=1,
+        description="Labels with fewer positives in `select` do not rank; where under 5 labels or "
+        "under half of those in gold have so many, those with 3 stand in.",
     )
     bootstrap: int = Field(2000, ge=100, le=100_000, description="Paired bootstrap draws.")
 

@@ -97,9 +97,9 @@ def test_every_file_of_a_real_run_is_described(finished_run) -> None:
 def test_every_file_of_a_run_with_every_part_is_described(tmp_path: Path) -> None:
     config = cross_config(
         tmp_path / "rungs.yaml",
-        models=[{"source": f"random:tiny@{n}", "name": f"m{n}"} for n in (1, 2)],
+        models=[{"source": f"random:tiny@{n}", "name": f"m{n}"} for n in (1, 2, 3, 4)],
         recipes=["full-recipe"],
-        halving={"rungs": 2, "keep": 0.5, "rows": 4},
+        halving={"rungs": 2, "keep": 0.25, "cap": 0.25, "rows": 4},
         trials={"learning_rates": [1e-3, 3e-3]},
         decoding={"max_new_tokens": 12, "dtype": "bfloat16"},
     )

@@ -15,9 +15,9 @@ SCREENS: dict[str, dict[str, Any]] = {
     "full recipe": {"seed": 5, "recipes": ["full-recipe"]},
     "rungs and trials": {
         "seed": 6,
-        "models": [{"source": f"random:tiny@{n}", "name": f"m{n}"} for n in (1, 2)],
+        "models": [{"source": f"random:tiny@{n}", "name": f"m{n}"} for n in (1, 2, 3, 4)],
         "recipes": ["sft"],
-        "halving": {"rungs": 2, "keep": 0.5, "cap": 0.5, "rows": 4},
+        "halving": {"rungs": 2, "keep": 0.25, "cap": 0.25, "rows": 4},
         "trials": {"learning_rates": [1e-3, 3e-3], "share": 0.9, "rows": 4},
     },
     "seeds": {"seeds": [7, 8], "recipes": ["sft"]},

@@ -35,6 +35,14 @@ def exact_shares() -> np.ndarray:
     return won / 4**4
 
 
+def test_of_equal_scores_in_a_draw_the_higher_second_value_has_it():
+    scores = np.array([[1.0, 1.0, 0.0, np.nan], [1.0, 0.5, 0.0, np.nan], [0.0, 1.0, 0.0, 1.0]])
+    ties = np.array([[0.2, 0.1, 0.3, 9.0], [0.1, 9.0, 0.3, 9.0], [9.0, 0.2, np.nan, 0.0]])
+    alone = probability_of_best(scores)
+    assert alone == pytest.approx([(0.5 + 0.5 + 1 / 3) / 4, (0.5 + 1 / 3) / 4, (1.5 + 1 / 3) / 4])
+    assert probability_of_best(scores, ties) == pytest.approx([1.5 / 4, 0.5 / 4, 2 / 4])
+
+
 def test_over_all_draws_it_is_the_exact_share():
     tenths = np.round(every_draw(), 9)
     assert probability_of_best(tenths) == pytest.approx(exact_shares(), abs=1e-12)

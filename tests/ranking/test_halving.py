@@ -1,5 +1,7 @@
 """Who goes on after a rung: counts, ties and order, for any scores."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -118,16 +120,37 @@ def test_a_separable_one_ends_the_tie_group():
     ("keep", "cap", "count", "expected"),
     [
         (0.5, 0.75, 8, (4, 6)),
-        (0.5, 0.75, 5, (3, 3)),
-        (0.5, 0.75, 2, (1, 1)),
-        (0.5, 0.75, 1, (1, 1)),
         (0.5, 1.0, 4, (2, 4)),
         (0.3, 0.2, 10, (3, 3)),
-        (0.1, 0.5, 3, (1, 1)),
+        (0.1, 0.5, 3, (1, 3)),
+        (0.25, 0.25, 4, (1, 1)),
+        (0.55, 0.55, 20, (11, 11)),
+        *(
+            (0.5, 0.75, count, expected)
+            for count, expected in enumerate(
+                [
+                    *((1, 1), (1, 2), (2, 3), (2, 3), (3, 4), (3, 5)),
+                    *((4, 6), (4, 6), (5, 7), (5, 8), (6, 9), (6, 9)),
+                ],
+                start=1,
+            )
+        ),
     ],
 )
 def test_counts_worked_out_by_hand(keep, cap, count, expected):
     assert promoted_counts(HalvingConfig(keep=keep, cap=cap), count) == expected
+
+
+@pytest.mark.parametrize("count", range(2, 13))
+def test_the_one_behind_the_cut_goes_on_where_it_ties(count):
+    """As shipped: with a cap rounded down nobody ever did among 2, 3 or 5."""
+    scores = {f"c{place:02}": 1.0 - place / 100 for place in range(count)}
+    keep, cap = promoted_counts(HalvingConfig(), count)
+    found = promote(scores, keep, cap, lambda cut, other: False)
+    assert len(found.promoted) == cap > keep
+    assert (cap == count) == (count <= 3)
+    apart = promote(scores, keep, cap, lambda cut, other: True)
+    assert (len(apart.promoted), apart.tied) == (keep, ()), "separable ones are dropped"
 
 
 @given(keep=st.floats(0.01, 0.99), cap=st.floats(0.01, 1.0), count=st.integers(1, 500))
@@ -148,6 +171,44 @@ def entrant(name: str, right: int, rows) -> ScoredCandidate:
     return ScoredCandidate(
         name, "candidate", "m", "sft", "scored", "", answers, tuple(r.id for r in rows)
     )
+
+
+def below_zero(name: str, right: int, off: float, rows) -> ScoredCandidate:
+    """As `entrant`, with every VAD off by so much."""
+    one = entrant(name, right, rows)
+    vad = VAD(0.5 + off, 0.4 + off, 0.3 + off)
+    return replace(one, answers=tuple(replace(said, vad=vad) for said in one.answers))
+
+
+def test_where_no_skill_is_above_zero_a_rung_is_decided_by_skill_below_it():
+    rows = [row(number) for number in range(40)]
+    rule = ranking_rule(rows, SPACE, RankingSettings(), vad_reference=VAD(0.51, 0.41, 0.31))
+    settings = HalvingConfig(rungs=2, keep=0.25, cap=0.25)
+    said = {"a": (20, 0.3), "b": (19, 0.1), "c": (18, 0.3), "d": (17, 0.3)}
+    answered = [below_zero(name, *given, rows) for name, given in said.items()]
+    found = decide(1, answered, rows, (SPACE, rule), settings)
+    assert (found.promotion.promoted, found.decided_by) == (("b",), "uncut")
+    assert found.scores["a"] < found.scores["b"] < 0
+    assert "skill below 0 counted on 40 rows, place 2 of 4" in found.why_dropped("a")
+    assert found.to_dict()["decided_by"] == "uncut"
+    above = below_zero("e", 1, 0.0, rows)
+    found = decide(1, [*answered, above], rows, (SPACE, rule), settings)
+    assert found.decided_by == "score", "one has skill above 0: the score can tell"
+
+
+def test_equal_scores_at_a_rung_are_ordered_by_skill_below_zero():
+    rows = [row(number) for number in range(40)]
+    rule = ranking_rule(rows, SPACE, RankingSettings(), vad_reference=VAD(0.51, 0.41, 0.31))
+    settings = HalvingConfig(rungs=2, keep=0.25, cap=0.25)
+    answered = [
+        below_zero(name, 20, off, rows) for name, off in (("a", 0.3), ("b", 0.2), ("c", 0.1))
+    ]
+    answered.append(below_zero("d", 0, 0.0, rows))
+    found = decide(1, answered, rows, (SPACE, rule), settings)
+    assert found.decided_by == "score"
+    order = [*found.promotion.promoted, *found.promotion.dropped]
+    assert [name for name in order if name != "d"] == ["c", "b", "a"]
+    assert len({found.scores[name] for name in "abc"}) == 1
 
 
 def test_those_that_their_rows_cannot_tell_apart_go_on_together():

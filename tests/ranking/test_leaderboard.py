@@ -10,7 +10,7 @@ from emoloom.metrics.scoring import HUMAN_VAD, score
 from emoloom.ranking.leaderboard import ScoredCandidate
 from emoloom.ranking.leaderboard_texts import to_json
 from emoloom.ranking.rule import RankingSettings, ranking_rule
-from emoloom.records import ParseFailure
+from emoloom.records import VAD, ParseFailure, Prediction
 from leaderboard_cases import (
     MEAN,
     ROWS,
@@ -146,6 +146,29 @@ def test_candidates_of_one_score_have_no_leader():
     )
 
 
+def test_an_equal_score_that_skill_below_zero_orders_is_neither_tied_nor_separable():
+    def wrong(vad):
+        return tuple(Prediction(("d",), vad, "") for _ in ROWS)
+
+    board = shown_json(
+        [
+            entrant("a", wrong(VAD(0.9, 0.9, 0.9))),
+            entrant("b", wrong(VAD(0.6, 0.6, 0.6))),
+            entrant("bad floor", wrong(VAD(1.0, 1.0, 1.0)), kind="floor"),
+            entrant("floor", wrong(VAD(0.7, 0.7, 0.7)), kind="floor"),
+        ]
+    )
+    found = [(e["name"], e["rank"], e["score"]["value"]) for e in board["entries"]]
+    assert found == [("b", 1, 0.0), ("a", 2, 0.0), ("floor", None, 0.0), ("bad floor", None, 0.0)]
+    verdict = board["verdict"]
+    assert (verdict["leader"], verdict["tied"], verdict["best_set"]) == ("b", [], ["b", "a"])
+    assert not verdict["comparisons"][0]["separable"]
+    assert "b leads on these 120 rows, this seed" in verdict["text"]
+    said = "; a has the same score as b, which only skill below 0 puts first: not separable; "
+    assert said in verdict["text"]
+    assert all(entry["below_floors"] == [] for entry in board["entries"])
+
+
 def test_a_single_candidate():
     verdict = shown_json(
         [
@@ -222,7 +245,7 @@ def test_tied_candidates_share_a_rank():
             "difference": 0.0,
             "interval": [0.0, 0.0],
             "p": 1.0,
-            "p_holm": 1.0,
+            "p_adjusted": 1.0,
             "separable": False,
             "rows_to_separate": None,
         }

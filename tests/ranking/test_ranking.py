@@ -42,30 +42,42 @@ def said(*labels, vad=(0.5, 0.5, 0.5)):
     return Prediction(labels, VAD(*vad), "")
 
 
-def test_the_list_has_the_labels_with_enough_gold_rows():
-    rows = labelled(a=20, b=19, c=25) + human()
+def test_the_rule_in_words():
+    rows = labelled(a=20, b=21, c=25) + human()
     rule = ranking_rule(rows, SPACE, vad_reference=MEAN)
     assert rule.labels_metric == "strict_macro_f1"
-    assert rule.labels == ("a", "c")
+    assert (rule.labels, rule.least_positives) == (("a", "b", "c"), 20)
     assert rule.indicative
     assert rule.note == (
-        "Score = 0.5 x strict macro-F1 over 2 labels + 0.5 x max(strict skill, 0) on human VAD."
+        "Score = 0.5 x strict macro-F1 over 3 labels with at least 20 gold rows"
+        " + 0.5 x max(strict skill, 0) on human VAD."
+        " Of equal scores the one with its skill less far below 0 is first."
         " Indicative only: fewer than 1000 rows."
     )
 
 
 def test_a_large_select_is_not_indicative():
-    rule = ranking_rule(labelled(a=500, b=498) + human(), SPACE, vad_reference=MEAN)
+    rule = ranking_rule(labelled(a=500, b=478, c=20) + human(), SPACE, vad_reference=MEAN)
     assert not rule.indicative
     assert "ndicative" not in rule.note
 
 
-def test_micro_f1_stands_in_where_no_label_has_enough():
+def test_what_stands_in_is_said_and_indicative():
     settings = RankingSettings(min_rows=1)
-    rule = ranking_rule(labelled(a=19, b=19) + human(), SPACE, settings, vad_reference=MEAN)
-    assert (rule.labels_metric, rule.labels) == ("strict_micro_f1", ())
+    rows = labelled(a=19, b=3, c=2) + human()
+    rule = ranking_rule(rows, SPACE, settings, vad_reference=MEAN)
+    assert (rule.labels_metric, rule.labels) == ("strict_macro_f1", ("a", "b"))
     assert rule.indicative
-    assert "no label has 20 gold rows, so micro-F1 stands in" in rule.note
+    assert rule.note.startswith("Score = 0.5 x strict macro-F1 over 2 labels with at least 3 gold")
+    assert rule.note.endswith(
+        "Indicative only: 0 of 3 labels in gold have 20 gold rows, so those with at least 3 stand"
+        " in."
+    )
+    assert rule.rank_by()["least_positives"] == 3
+    assert dict(rule.signature_pairs())["least_positives"] == "3"
+    # Answering the commonest label alone pays for that label alone.
+    constant = [said("a", vad=(0, 1, 1))] * len(rows)
+    assert score_of(rows, constant, rule) == pytest.approx(0.5 * (2 * 19 / (24 + 19)) / 2)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +163,7 @@ def test_weak_vad_does_not_rank():
 
 
 def test_the_rule_is_in_the_signature():
-    rows = labelled(a=20, b=20) + human()
+    rows = labelled(a=20, b=20, c=20) + human()
     rule = ranking_rule(rows, SPACE, vad_reference=MEAN)
     pairs = dict(rule.signature_pairs())
     assert Signature.parse(Signature(rule.signature_pairs()).format()).pairs == tuple(pairs.items())
@@ -228,7 +240,7 @@ def test_holm_makes_the_test_stricter_than_one_alone():
     many = ranked_of({"best": 0.4} | {f"next{i}": means["next"] for i in range(6)})
     family = stand(many, list(many.scores), RULE)
     assert "next0" in family.best_set
-    assert family.comparisons[0].p < 0.05 < family.comparisons[0].p_holm
+    assert family.comparisons[0].p < 0.05 < family.comparisons[0].p_adjusted
 
 
 def test_equal_scores_share_a_rank_and_the_name_decides_the_leader():
@@ -241,6 +253,34 @@ def test_equal_scores_share_a_rank_and_the_name_decides_the_leader():
     assert (standing.p_best["a"], standing.p_best["b"]) == (0.5, 0.5)
     tied = standing.comparisons[0]
     assert (tied.name, tied.p, tied.separable, tied.rows_to_separate) == ("b", 1.0, False, None)
+
+
+def test_of_equal_scores_skill_below_zero_gives_the_order_and_nothing_more():
+    generator = np.random.default_rng(0)
+    below_B = np.minimum(0.0, generator.normal(-0.1, 0.1, 200))
+    scores = {"a": 0.3, "b": 0.3, "c": 0.3, "d": 0.2}
+    draws = {name: as_drawn(np.full(200, score)) for name, score in scores.items()}
+    uncut = {"a": 0.0, "b": 0.2, "c": 0.2, "d": 0.19}
+    ranked = RankedScores(scores, draws, 50, uncut=uncut)
+    ranked = replace(
+        ranked, uncut_draws={name: uncut[name] + below_B * (name == "a") for name in uncut}
+    )
+    standing = stand(ranked, list(scores), RULE)
+    assert standing.ranks == {"b": 1, "c": 1, "a": 3, "d": 4}
+    assert (standing.leader, standing.tied) == ("b", ("b", "c"))
+    assert standing.best_set == ("b", "c", "a")
+    assert standing.p_best == {"b": 0.5, "c": 0.5, "a": 0.0, "d": 0.0}
+    alone = stand(ranked, ["a", "b", "d"], RULE)
+    assert (alone.leader, alone.tied, alone.best_set) == ("b", (), ("b", "a"))
+    (broken, _) = alone.comparisons
+    assert (broken.name, broken.difference, broken.separable) == ("a", 0.0, False)
+
+
+def test_an_equal_score_is_never_separable_whatever_its_draws_say():
+    one, other = np.full(200, 0.3), np.full(200, 0.2)
+    draws = {"a": as_drawn(one), "b": as_drawn(other)}
+    (found,) = stand(RankedScores({"a": 0.3, "b": 0.3}, draws, 50), ["a", "b"], RULE).comparisons
+    assert (found.p, found.separable) == (1.0, False)
 
 
 def test_nobody_and_one():

@@ -36,7 +36,7 @@ def test_page_says_verdict_and_why_it_is_indicative(run: Path) -> None:
     page = page_of(run)
     head = page.text("head")
     assert "Invest in smollm2-360m-sft or smollm2-135m-sft" in head
-    assert "Indicative ranking. No label has 20 positives" in head
+    assert "Indicative ranking. 0 of 4 labels in gold have 20 gold rows, so" in head
     assert "missing or damaged" not in head
     assert "3 of 4 scored" in head
     assert "36 min 53 s" in head  # the sum of the seconds in costs.json
@@ -49,7 +49,7 @@ def test_leaderboard_has_all_kinds_with_intervals_and_the_constant(run: Path) ->
     assert "below floor: tfidf" in board
     assert "constant 0.912" in board
     assert f"{REFUSED} Gemma-3-270M-it failed: the output changes with padding" in board
-    assert "Score = 0.5 × micro-F1 + 0.5 × max(VAD skill, 0)" in board
+    assert "Score = 0.5 × strict macro-F1 + 0.5 × max(VAD skill, 0)" in board
 
 
 def test_strict_is_shown_first_and_parsed_is_there(run: Path) -> None:

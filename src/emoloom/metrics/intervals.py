@@ -46,6 +46,10 @@ class Resampled:
         """See `two_sided_p`."""
         return two_sided_p(self.draws_B, self.freedom)
 
+    def z(self) -> float:
+        """See `normal_place`."""
+        return normal_place(self.draws_B, self.freedom)
+
 
 def degrees_of_freedom(influence_N: FloatArray) -> float:
     """Degrees of freedom of a bootstrap variance, from the rows' influence y (Satterthwaite 1946).
@@ -101,16 +105,29 @@ def two_sided_p(differences_B: FloatArray, freedom: float = math.inf) -> float:
     the mean of the draws over their spread if that is farther, so that p may be as small as
     2 / (B + 1) whatever the degrees of freedom (ours).
     """
-    draws = len(differences_B)
+    tail = _tail(differences_B, freedom)
+    return max(2.0 * tail, 2.0 / (len(differences_B) + 1.0))
+
+
+def normal_place(differences_B: FloatArray, freedom: float = math.inf) -> float:
+    """Where `two_sided_p` lies on a normal scale, at least 0: the z of which it is the tail.
+
+    Beyond all draws it is not bounded by their number; infinite where they do not vary.
+    """
+    return max(0.0, -_normal_quantile(_tail(differences_B, freedom)))
+
+
+def _tail(differences_B: FloatArray, freedom: float) -> float:
+    """One-sided, in [0, 1/2]; see `two_sided_p`."""
     count = float(min(np.sum(~(differences_B > 0)), np.sum(~(differences_B < 0))))
-    tail = min(0.5, (1.0 + count) / (draws + 1.0))
-    if freedom > _MANY:
-        return 2.0 * tail
+    tail = min(0.5, (1.0 + count) / (len(differences_B) + 1.0))
     z = -_normal_quantile(tail)
     if count == 0:
         spread = float(np.std(differences_B, ddof=1))
         z = max(z, abs(float(np.mean(differences_B))) / spread) if spread > 0.0 else math.inf
-    return max(2.0 * t_tail(z, freedom), 2.0 / (draws + 1.0))
+    elif freedom > _MANY:
+        return tail
+    return t_tail(z, freedom)
 
 
 def t_quantile(share: float, freedom: float) -> float:

@@ -170,15 +170,27 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def probability_of_best(scores_CB: FloatArray) -> FloatArray:
+def probability_of_best(scores_CB: FloatArray, ties_CB: FloatArray | None = None) -> FloatArray:
     """Share of the draws in which each candidate has the highest score, shape (C,).
 
     The shares add up to 1; candidates tied in a draw share it. An undefined score is below all.
+
+    Args:
+        scores_CB: the scores.
+        ties_CB: of equal scores in a draw, the one with the higher value here has it.
     """
-    comparable_CB = np.where(np.isnan(scores_CB), -np.inf, scores_CB)
-    best_CB = comparable_CB == comparable_CB.max(axis=0)
+    best_CB = _highest(scores_CB)
+    if ties_CB is not None:
+        best_CB &= _highest(np.where(best_CB, ties_CB, np.nan))
     share_C: FloatArray = (best_CB / best_CB.sum(axis=0)).mean(axis=1)
     return share_C
+
+
+def _highest(values_CB: FloatArray) -> npt.NDArray[np.bool_]:
+    """Which candidates have the highest value of each draw."""
+    comparable_CB = np.where(np.isnan(values_CB), -np.inf, values_CB)
+    best_CB: npt.NDArray[np.bool_] = comparable_CB == comparable_CB.max(axis=0)
+    return best_CB
 
 
 def rows_to_separate(n_rows: int, difference: float, drawn: Resampled, alpha: float) -> int | None:

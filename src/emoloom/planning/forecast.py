@@ -4,7 +4,6 @@ Every stage that runs a model is a number of tokens (positions computed in forwa
 was measured, and a load (`stage_costs`); here they are added up.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from emoloom.config import Config
 from emoloom.planning.plan import PlannedStage
 from emoloom.planning.probe_record import Probe
 from emoloom.planning.stage_costs import OPEN, StageForecast, adapter_mb, forecast_stage
+from emoloom.ranking.halving import promoted_counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def _expected(
     reach = {0: count}
     for rung in range(1, config.halving.rungs):
         reach[rung] = count
-        count = max(1, math.ceil(config.halving.keep * count)) if count else 0
+        count = promoted_counts(config.halving, count)[0]
     reach[0] = count
     groups: dict[str, list[int]] = {}
     for index, stage in enumerate(known):

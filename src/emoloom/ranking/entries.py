@@ -27,6 +27,9 @@ from emoloom.records import LabelSpace, ParseFailure, Prediction, Row
 Kind = Literal["candidate", "floor", "shown"]
 Status = Literal["scored", "failed", "not_done", "dropped"]
 
+UNCUT = "rank.uncut"
+"""Key of `ranking.rank_measure`: what breaks ties of the ranking score."""
+
 RANKED = ("score", "rank.labels", "strict.skill")
 """Keys of `ranking.rank_measure`: the ranking score and its two parts."""
 

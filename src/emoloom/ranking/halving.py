@@ -8,16 +8,25 @@ a rung's few rows must not decide between candidates that they cannot tell apart
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from emoloom.config_budget import HalvingConfig
-from emoloom.ranking.entries import ScoredCandidate, score_entries
+from emoloom.ranking.entries import UNCUT, ScoredCandidate, ScoredEntry, score_entries
 from emoloom.ranking.rule import RankingRule
 from emoloom.ranking.standing import TIE_DECIMALS
 from emoloom.records import LabelSpace, Row
 
 RUNGS = "rungs.json"
 """What every rung decided, in the run folder."""
+
+WHOLE = 3
+"""Of so few candidates a tie group goes on whole, whatever the cap (ours): any share of them that
+is below 1 would drop one on a rung's few rows."""
+
+_DECIMALS = 9
+"""0.55 of 20 are 11, and not 11.000000000000002 rounded up."""
+
+DecidedBy = Literal["score", "uncut"]
 
 Separable = Callable[[str, str], bool]
 """Whether the scores of two candidates can be told apart on the rows of the rung."""
@@ -41,26 +50,39 @@ class Promotion:
 
 
 def promoted_counts(settings: HalvingConfig, count: int) -> tuple[int, int]:
-    """How many of `count` candidates a rung promotes: without a tie, and with one at most."""
-    keep = min(count, max(1, math.ceil(settings.keep * count)))
-    return keep, max(keep, math.floor(settings.cap * count))
+    """How many of `count` candidates a rung promotes: without a tie, and with one at most.
+
+    Both shares are rounded up, and of `WHOLE` candidates or fewer a tie may promote all.
+    """
+    keep = min(count, max(1, _share(settings.keep, count)))
+    return keep, count if count <= WHOLE else max(keep, _share(settings.cap, count))
+
+
+def _share(share: float, count: int) -> int:
+    return math.ceil(round(share * count, _DECIMALS))
 
 
 def promote(
-    scores: Mapping[str, float | None], keep: int, cap: int, separable: Separable
+    scores: Mapping[str, float | None],
+    keep: int,
+    cap: int,
+    separable: Separable,
+    uncut: Mapping[str, float | None] | None = None,
 ) -> Promotion:
     """The best `keep` candidates, and the tie group at the cut as far as the cap allows.
 
     Args:
         scores: by name; None where undefined, which is below every score. Of equal scores the
-            first comes first.
+            one with the better of `uncut` comes first, then the first.
         keep: candidates that go on, at least 1.
         cap: candidates that go on at most, at least `keep`.
         separable: asked of the candidate at the cut and of those below it, the best first, until
             one is separable: no candidate goes on before a better one.
+        uncut: by name; None for the order given.
     """
     assert 1 <= keep <= cap, (keep, cap)
-    order = sorted(scores, key=lambda name: _falling(scores[name]))
+    broken = uncut or dict.fromkeys(scores, 0.0)
+    order = sorted(scores, key=lambda name: (_falling(scores[name]), _falling(broken[name])))
     tied: list[str] = []
     for name in order[keep:]:
         if scores[name] is None or separable(order[keep - 1], name):
@@ -87,9 +109,11 @@ class RungResult:
     cap: int
     """Candidates that go on at most."""
     scores: Mapping[str, float | None]
-    """The ranking score on those rows."""
+    """What decided, on those rows."""
     promotion: Promotion
     """Who goes on."""
+    decided_by: DecidedBy = "score"
+    """The ranking score; or `uncut`, where nobody's skill is above 0: skill below it counts."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, keys in fixed order."""
@@ -99,6 +123,7 @@ class RungResult:
             "rows": self.rows,
             "keep": self.keep,
             "cap": self.cap,
+            "decided_by": self.decided_by,
             "scores": dict(self.scores),
             "promoted": list(found.promoted),
             "dropped": list(found.dropped),
@@ -111,8 +136,9 @@ class RungResult:
         order = [*self.promotion.promoted, *self.promotion.dropped]
         score = self.scores[name]
         said = "no defined score" if score is None else f"score {score:.3f}"
+        below = ", skill below 0 counted" if self.decided_by == "uncut" else ""
         return (
-            f"dropped at rung {self.rung}: {said} on {self.rows} rows, place "
+            f"dropped at rung {self.rung}: {said}{below} on {self.rows} rows, place "
             f"{order.index(name) + 1} of {len(order)}; {len(self.promotion.promoted)} went on"
         )
 
@@ -135,14 +161,25 @@ def decide(
     """
     space, rule = scoring
     entries = {one.source.name: one for one in score_entries(answered, rows, space, rule)}
-    scores = {name: entry.score for name, entry in entries.items()}
+    decided_by: DecidedBy = "uncut" if _all_cut(list(entries.values()), rule) else "score"
+    key = UNCUT if decided_by == "uncut" else "score"
+    scores, uncut = (
+        {name: entry.estimates[one].value for name, entry in entries.items()}
+        for one in (key, UNCUT)
+    )
     keep, cap = promoted_counts(settings, len(scores))
 
     def separable(cut: str, other: str) -> bool:
-        if scores[cut] is None:
+        if scores[cut] is None or _falling(scores[cut]) == _falling(scores[other]):
             return False
-        drawn = entries[cut].score_draws.less(entries[other].score_draws)
+        drawn = entries[cut].draws[key].less(entries[other].draws[key])
         return drawn.p() <= rule.settings.alpha
 
-    promotion = promote(scores, keep, cap, separable)
-    return RungResult(rung, len(rows), keep, cap, scores, promotion)
+    promotion = promote(scores, keep, cap, separable, uncut)
+    return RungResult(rung, len(rows), keep, cap, scores, promotion, decided_by)
+
+
+def _all_cut(entries: Sequence[ScoredEntry], rule: RankingRule) -> bool:
+    """Whether max(skill, 0) is 0 for every one of them, and so says nothing of their order."""
+    skills = [entry.estimates["strict.skill"].value for entry in entries]
+    return rule.weight_vad > 0.0 and all(skill is None or skill <= 0.0 for skill in skills)

@@ -10,17 +10,11 @@ from typing import Any
 from emoloom.contract.schema import CONTRACT_VERSION
 from emoloom.metrics.signature import Signature
 from emoloom.ranking.ablation import Ablation, ablations
-from emoloom.ranking.entries import Entry, ScoredCandidate, ScoredEntry, score_entries
+from emoloom.ranking.against_floors import FloorFamily, against_floors
+from emoloom.ranking.entries import UNCUT, Entry, ScoredCandidate, ScoredEntry, score_entries
 from emoloom.ranking.pooling import pool_trainings
 from emoloom.ranking.rule import RankingRule
-from emoloom.ranking.standing import (
-    TIE_DECIMALS,
-    Comparison,
-    RankedScores,
-    Standing,
-    compare,
-    stand,
-)
+from emoloom.ranking.standing import TIE_DECIMALS, RankedScores, Standing, stand
 from emoloom.ranking.verdict import verdict_text
 from emoloom.records import LabelSpace, Row
 
@@ -47,15 +41,15 @@ class Leaderboard:
     """What ranks."""
     standing: Standing
     """The ranked candidates and the best set."""
-    floors: tuple[Comparison, ...]
-    """The leader against each floor, as a Holm family of its own."""
+    floors: FloorFamily
+    """The leader against each floor, adjusted for every candidate against every floor."""
     verdict: str
     """One sentence."""
     ablations: tuple[Ablation, ...]
     """Each recipe less plain fine-tuning; empty where there is one recipe."""
     entries: tuple[Entry, ...]
-    """Ranked candidates by rank, then floors by score, then shown, then trainings that are pooled
-    in a candidate, then failed or not done."""
+    """Ranked candidates by rank, then floors by score (of equal ones by the uncut score), then
+    shown, then trainings that are pooled in a candidate, then failed or not done."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, keys in fixed order, floats unrounded."""
@@ -73,7 +67,8 @@ class Leaderboard:
                 "seeds": self.standing.seeds,
                 "p_best": dict(self.standing.p_best),
                 "comparisons": [c.to_dict() for c in self.standing.comparisons],
-                "floor_comparisons": [c.to_dict() for c in self.floors],
+                "floor_comparisons": [c.to_dict() for c in self.floors.comparisons],
+                "floor_family": {"method": self.floors.method, "tests": self.floors.tests},
             },
             "ablations": [ablation.to_dict() for ablation in self.ablations],
             "entries": [entry.to_dict() for entry in self.entries],
@@ -105,7 +100,7 @@ def build_leaderboard(
     scored = pool_trainings(score_entries(candidates, rows, space, rule), rule)
     ranked, names, floors = _comparable(scored, len(rows))
     standing = stand(ranked, names, rule)
-    against = () if standing.leader is None else compare(ranked, standing.leader, floors, rule)
+    against = against_floors(ranked, names, standing.leader, floors, rule)
     entries = [
         Entry(e, standing.ranks.get(e.source.name), _floors_above(e, floors, ranked.scores))
         for e in scored
@@ -117,7 +112,7 @@ def build_leaderboard(
         rule=rule,
         standing=standing,
         floors=against,
-        verdict=verdict_text(scored, standing, against, rule, len(rows)),
+        verdict=verdict_text(scored, standing, against.comparisons, rule, len(rows)),
         ablations=ablations(scored, rule),
         entries=tuple(sorted(entries, key=_place)),
     )
@@ -133,11 +128,13 @@ def _comparable(
         {name: e.score_draws for name, e in found.items()},
         n_rows,
         {name: e.by_seed["score"] for name, e in found.items() if e.by_seed},
+        {name: round(e.estimates[UNCUT].value or 0.0, TIE_DECIMALS) for name, e in found.items()},
+        {name: e.draws[UNCUT].draws_B for name, e in found.items()},
     )
     alone = {name: e.source.kind for name, e in found.items() if not e.source.pooled}
     names = [name for name, kind in alone.items() if kind == "candidate"]
     floors = [name for name, kind in alone.items() if kind == "floor"]
-    floors.sort(key=lambda name: (-ranked.scores[name], name))
+    floors.sort(key=lambda name: (ranked.falling(name), name))
     return ranked, names, floors
 
 
@@ -151,13 +148,13 @@ def _floors_above(
     return tuple(floor for floor in floors if scores[floor] > scores[name])
 
 
-def _place(entry: Entry) -> tuple[int, float, str]:
-    """Group, then rank or falling score, then name."""
-    source, score = entry.scored.source, entry.scored.score
-    falling = 0.0 if score is None else -score
+def _place(entry: Entry) -> tuple[int, float, float, str]:
+    """Group, then rank or falling score (of equal ones the uncut), then name."""
+    source, estimates = entry.scored.source, entry.scored.estimates
     if source.status != "scored":
-        return (4, 0.0, source.name)
+        return (4, 0.0, 0.0, source.name)
     if entry.rank is not None:
-        return (0, float(entry.rank), source.name)
+        return (0, float(entry.rank), 0.0, source.name)
     group = 3 if source.pooled else {"floor": 1, "shown": 2, "candidate": 3}[source.kind]
-    return (group, falling, source.name)
+    score, uncut = (-round(estimates[key].value or 0.0, TIE_DECIMALS) for key in ("score", UNCUT))
+    return (group, score, uncut, source.name)

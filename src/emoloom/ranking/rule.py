@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -14,9 +13,10 @@ from emoloom.metrics import classification, regression, scoring
 from emoloom.metrics.classification import FloatArray
 from emoloom.metrics.resampling import Bootstrap, Measure
 from emoloom.metrics.row_table import HUMAN_VAD, Totals, VadScoring
+from emoloom.ranking.ranked_labels import ranked_labels
 from emoloom.records import VAD, LabelSpace, Row
 
-LabelsMetric = Literal["strict_macro_f1", "strict_micro_f1"]
+LabelsMetric = Literal["strict_macro_f1"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class RankingSettings:
     weight_vad: float = 0.5
     """Of max(strict skill, 0) on human VAD, at least 0."""
     min_positives: int = 20
-    """A label with fewer gold rows in `select` does not rank."""
+    """A label with fewer gold rows in `select` does not rank, unless too few have so many."""
     min_rows: int = 1000
     """With fewer rows in `select` the ranking is indicative only."""
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
@@ -57,9 +57,11 @@ class RankingRule:
     """The rule in force for one `select`; the same for every candidate."""
 
     labels_metric: LabelsMetric | None
-    """What stands for the labels; None where `select` has no gold labels."""
+    """What stands for the labels; None where `select` has none in gold, or they have no weight."""
     labels: tuple[str, ...]
-    """Labels over which strict macro-F1 goes, in the order of the space; empty for micro-F1."""
+    """Labels over which strict macro-F1 goes, in the order of the space; empty without a metric."""
+    least_positives: int
+    """Gold rows that each of these labels has at least; 0 without a metric."""
     weight_labels: float
     """In [0, 1]; 0 where the part is dropped."""
     weight_vad: float
@@ -83,6 +85,7 @@ class RankingRule:
         return {
             "labels_metric": self.labels_metric,
             "labels": list(self.labels),
+            "least_positives": self.least_positives,
             "weights": {"labels": self.weight_labels, "vad": self.weight_vad},
             "indicative": self.indicative,
             "note": self.note,
@@ -100,10 +103,13 @@ class RankingRule:
             ("vad", "human"),
             ("vad_reference", reference),
             ("min_positives", str(self.settings.min_positives)),
+            ("least_positives", str(self.least_positives)),
+            ("ties", "uncut-skill"),
             ("bootstrap", f"paired,stratified,expanded,{bootstrap.draws}"),
             ("seed", str(bootstrap.seed)),
             ("level", str(bootstrap.level)),
             ("best_set", f"holm,two-sided,{self.settings.alpha}"),
+            ("floors", f"max-t,holm-from-3-seeds,two-sided,{self.settings.alpha}"),
         )
 
 
@@ -129,16 +135,16 @@ def ranking_rule(
         UserError: Nothing is left to rank by.
     """
     settings = settings or RankingSettings()
-    positives = Counter(label for row in select_rows for label in row.answer.labels or ())
-    labels = tuple(label for label in space.labels if positives[label] >= settings.min_positives)
-    no_labels = "" if positives else "select has no gold labels"
+    found = ranked_labels(select_rows, space, settings.min_positives)
+    no_labels = "" if found.labels else "select has no gold labels"
     no_vad = _why_no_vad(select_rows, vad_reference)
     weight_labels, weight_vad = _shares(settings, no_labels, no_vad)
-    metric = _labels_metric(weight_labels, labels)
-    small = _why_indicative(len(select_rows), metric, settings)
+    ranks = weight_labels > 0.0
+    small = _why_indicative(len(select_rows), found.stands_in if ranks else "", settings)
     rule = RankingRule(
-        labels_metric=metric,
-        labels=labels if metric == "strict_macro_f1" else (),
+        labels_metric="strict_macro_f1" if ranks else None,
+        labels=found.labels if ranks else (),
+        least_positives=found.least_positives if ranks else 0,
         weight_labels=weight_labels,
         weight_vad=weight_vad,
         vad_reference=vad_reference,
@@ -165,16 +171,31 @@ def _shares(settings: RankingSettings, no_labels: str, no_vad: str) -> tuple[flo
 
 
 def rank_measure(rule: RankingRule, space: LabelSpace) -> Measure:
-    """Every score of `scoring.measure`; `score`, by which candidates rank; and its labels' part.
+    """Every score of `scoring.measure`, and those of `score_measure`."""
+    own = score_measure(rule, space)
+
+    def measure(totals: Totals) -> dict[str, FloatArray]:
+        return scoring.measure(totals) | dict(own(totals))
+
+    return measure
+
+
+def score_measure(rule: RankingRule, space: LabelSpace) -> Measure:
+    """`score`, by which candidates rank, and what is behind it.
 
     The labels' part is `rank.labels`, NaN where the rule has none; that of VAD is `strict.skill`.
+    `rank.uncut` is the score with a skill below 0 counted as it is: it breaks ties of `score`.
     """
     columns = [space.labels.index(label) for label in rule.labels]
 
     def measure(totals: Totals) -> dict[str, FloatArray]:
         labels = _labels_part(totals, rule, columns)
-        own = {"rank.labels": labels, "score": _ranking_score(totals, rule, labels)}
-        return scoring.measure(totals) | own
+        skill = regression.skill(totals.strict.vad)
+        return {
+            "rank.labels": labels,
+            "rank.uncut": _weighted(rule, labels, skill),
+            "score": _weighted(rule, labels, np.maximum(skill, 0.0)),
+        }
 
     return measure
 
@@ -184,21 +205,18 @@ def _labels_part(totals: Totals, rule: RankingRule, columns: list[int]) -> Float
 
     In a draw, a label that is drawn nowhere is left out of the mean, as in any set of rows.
     """
-    counts = totals.strict.labels
-    if rule.labels_metric == "strict_macro_f1":
-        return classification.macro_f1(counts.select(columns))
-    if rule.labels_metric == "strict_micro_f1":
-        return classification.micro_f1(counts)
-    return np.full_like(totals.rows, np.nan)
+    if rule.labels_metric is None:
+        return np.full_like(totals.rows, np.nan)
+    return classification.macro_f1(totals.strict.labels.select(columns))
 
 
-def _ranking_score(totals: Totals, rule: RankingRule, labels: FloatArray) -> FloatArray:
-    """Weighted sum of the rule's parts, shape (...), in [0, 1]; NaN where a part is undefined."""
-    score = np.zeros_like(totals.rows)
+def _weighted(rule: RankingRule, labels: FloatArray, skill: FloatArray) -> FloatArray:
+    """Weighted sum of the rule's parts, shape (...), at most 1; NaN where a part is undefined."""
+    score = np.zeros_like(labels)
     if rule.labels_metric is not None:
         score = score + rule.weight_labels * labels
     if rule.weight_vad:
-        score = score + rule.weight_vad * np.maximum(regression.skill(totals.strict.vad), 0.0)
+        score = score + rule.weight_vad * skill
     return score
 
 
@@ -213,31 +231,24 @@ def _why_no_vad(rows: Sequence[Row], reference: VAD | None) -> str:
     return "all human VAD equals the train mean" if set(human) == {reference} else ""
 
 
-def _labels_metric(weight: float, labels: Sequence[str]) -> LabelsMetric | None:
-    if weight == 0.0:
-        return None
-    return "strict_macro_f1" if labels else "strict_micro_f1"
-
-
-def _why_indicative(n_rows: int, metric: LabelsMetric | None, settings: RankingSettings) -> str:
+def _why_indicative(n_rows: int, stands_in: str, settings: RankingSettings) -> str:
     """Why these rows are too few to rank by; empty where they are enough."""
-    reasons = []
-    if n_rows < settings.min_rows:
-        reasons.append(f"fewer than {settings.min_rows} rows")
-    if metric == "strict_micro_f1":
-        reasons.append(f"no label has {settings.min_positives} gold rows, so micro-F1 stands in")
-    return "; ".join(reasons)
+    few = f"fewer than {settings.min_rows} rows" if n_rows < settings.min_rows else ""
+    return "; ".join(filter(None, (few, stands_in)))
 
 
 def _note(rule: RankingRule, dropped: Sequence[str], small: str) -> str:
     parts = []
-    if rule.labels_metric == "strict_macro_f1":
-        parts.append(f"{rule.weight_labels:g} x strict macro-F1 over {len(rule.labels)} labels")
-    elif rule.labels_metric == "strict_micro_f1":
-        parts.append(f"{rule.weight_labels:g} x strict micro-F1")
+    if rule.labels_metric is not None:
+        over = f"{len(rule.labels)} label{'' if len(rule.labels) == 1 else 's'}"
+        least = rule.least_positives
+        rows = "a gold row" if least == 1 else f"at least {least} gold rows"
+        parts.append(f"{rule.weight_labels:g} x strict macro-F1 over {over} with {rows}")
     if rule.weight_vad:
         parts.append(f"{rule.weight_vad:g} x max(strict skill, 0) on human VAD")
     sentences = [f"Score = {' + '.join(parts)}."]
+    if rule.weight_vad:
+        sentences.append("Of equal scores the one with its skill less far below 0 is first.")
     sentences += [f"A part is dropped: {why}." for why in dropped]
     if small:
         sentences.append(f"Indicative only: {small}.")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from emoloom.metrics.classification import FloatArray
 from emoloom.metrics.intervals import Interval, Resampled
 from emoloom.metrics.resampling import holm, probability_of_best, rows_to_separate
 from emoloom.metrics.seeds import (
@@ -32,8 +33,9 @@ class Comparison:
     interval: Interval | None
     """Of the difference, over the draws."""
     p: float
-    """Two-sided p of "no difference": of the bootstrap, or from 3 trainings on of its t."""
-    p_holm: float
+    """Two-sided p of "no difference": of the bootstrap, or from 3 trainings on of its t; 1 where
+    none is seen."""
+    p_adjusted: float
     """The same, adjusted for all comparisons of the family."""
     separable: bool
     """Whether the adjusted p is at most alpha."""
@@ -48,7 +50,7 @@ class Comparison:
             "difference": self.difference,
             "interval": None if self.interval is None else list(self.interval),
             "p": self.p,
-            "p_holm": self.p_holm,
+            "p_adjusted": self.p_adjusted,
             "separable": self.separable,
             "rows_to_separate": self.rows_to_separate,
         }
@@ -67,6 +69,15 @@ class RankedScores:
     by_seed: Mapping[str, SeedScores] = field(default_factory=dict)
     """By name, where it is the mean of several trainings. All that have them have the same
     seeds in the same order; one without (a floor) is the same for every seed."""
+    uncut: Mapping[str, float] = field(default_factory=dict)
+    """By name: the scores with skill below 0 counted, rounded alike; they break ties of `scores`.
+    Empty where nothing does."""
+    uncut_draws: Mapping[str, FloatArray] = field(default_factory=dict)
+    """By name, as `uncut`: in the same draws, shape (B,)."""
+
+    def falling(self, name: str) -> tuple[float, float]:
+        """Sorts from the best down; two that share it are tied."""
+        return -self.scores[name], -self.uncut.get(name, 0.0)
 
     @property
     def seeds(self) -> int:
@@ -87,16 +98,17 @@ class Standing:
     """Who leads, and who cannot be told apart from the leader."""
 
     ranks: Mapping[str, int]
-    """From 1, best first; equal scores share a rank and the next one is skipped."""
+    """From 1, best first, of equal scores the better uncut one; where both are equal they share a
+    rank and the next one is skipped."""
     leader: str | None
-    """The best score seen, of equal ones the first by name; None where nobody was ranked.
+    """The first of that order, of tied ones the first by name; None where nobody was ranked.
 
     It is what the others are compared with; where `tied` is not empty, it leads nobody.
     """
     best_set: tuple[str, ...]
     """The leader and all that are not separable from it, best first."""
     p_best: Mapping[str, float]
-    """Share of the draws in which each has the best score; ties share."""
+    """Share of the draws in which each comes first, in the order of `ranks`; ties share."""
     comparisons: tuple[Comparison, ...]
     """The leader against each other candidate, best first."""
     seeds: int = 1
@@ -104,7 +116,10 @@ class Standing:
 
     @property
     def tied(self) -> tuple[str, ...]:
-        """All that share the best score, by name; empty where one has it alone."""
+        """All that share the first rank, by name; empty where one has it alone.
+
+        An equal score that the uncut one breaks is no tie, and not separable either.
+        """
         first = tuple(name for name, rank in self.ranks.items() if rank == 1)
         return first if len(first) > 1 else ()
 
@@ -116,16 +131,19 @@ def stand(ranked: RankedScores, names: Sequence[str], rule: RankingRule) -> Stan
     leader is rejected by Holm's step-down procedure. Two-sided, since the leader is chosen on the
     same rows (ours; `docs/decisions/0003` has the simulated error rates).
     """
-    scores = ranked.scores
-    order = sorted(names, key=lambda name: (-scores[name], name))
+    place = {name: ranked.falling(name) for name in names}
+    order = sorted(names, key=lambda name: (place[name], name))
     if not order:
         return Standing({}, None, (), {}, ())
     leader, *others = order
     comparisons = compare(ranked, leader, others, rule)
     together = {c.name for c in comparisons if not c.separable} | {leader}
-    shares = probability_of_best(np.stack([ranked.draws[name].draws_B for name in order]))
+    shares = probability_of_best(
+        np.stack([ranked.draws[name].draws_B for name in order]),
+        np.stack([ranked.uncut_draws[name] for name in order]) if ranked.uncut_draws else None,
+    )
     return Standing(
-        ranks={name: 1 + sum(scores[other] > scores[name] for other in order) for name in order},
+        ranks={name: 1 + sum(place[other] < place[name] for other in order) for name in order},
         leader=leader,
         best_set=tuple(name for name in order if name in together),
         p_best={name: float(share) for name, share in zip(order, shares, strict=True)},
@@ -137,52 +155,59 @@ def stand(ranked: RankedScores, names: Sequence[str], rule: RankingRule) -> Stan
 def compare(
     ranked: RankedScores, leader: str, others: Sequence[str], rule: RankingRule
 ) -> tuple[Comparison, ...]:
-    """The leader against each of the others, as one Holm family.
-
-    `rows_to_separate` takes the level of Holm's first step, alpha / (number of others).
-    """
-    alpha = rule.settings.alpha / max(1, len(others))
-    differences = [_difference(ranked, leader, name, rule, alpha) for name in others]
-    made = []
-    for one, p_holm in zip(differences, holm([one.p for one in differences]), strict=True):
-        separable, rows = p_holm <= rule.settings.alpha, one.rows
-        if rows is not None and not separable:
-            rows = max(rows, ranked.n_rows + 1)  # these rows were not enough
-        made.append(
-            Comparison(
-                name=one.name,
-                difference=one.value,
-                interval=one.interval,
-                p=one.p,
-                p_holm=p_holm,
-                separable=separable,
-                rows_to_separate=rows,
-            )
-        )
-    return tuple(made)
+    """The leader against each of the others, as one Holm family."""
+    adjusted = holm([p_of(ranked, leader, name) for name in others])
+    level = rule.settings.alpha / max(1, len(others))
+    return tuple(
+        comparison(ranked, (leader, name), p, level, rule)
+        for name, p in zip(others, adjusted, strict=True)
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class _Difference:
-    """What one comparison is made of, before Holm."""
-
-    name: str
-    value: float
-    interval: Interval | None
-    p: float
-    rows: int | None
-
-
-def _difference(
-    ranked: RankedScores, leader: str, name: str, rule: RankingRule, alpha: float
-) -> _Difference:
-    """Leader less other: over rows and trainings from 3 trainings on, else over rows alone."""
-    value = round(ranked.scores[leader] - ranked.scores[name], TIE_DECIMALS)
-    level, n_rows = rule.settings.bootstrap.level, ranked.n_rows
+def p_of(ranked: RankedScores, one: str, other: str) -> float:
+    """Two-sided p of "no difference": over rows and trainings from 3 trainings on, else of rows."""
+    if _difference(ranked, one, other) == 0.0:
+        return 1.0
     if ranked.seeds >= LEAST_SEEDS:
-        seeded = ranked.seeded(leader).less(ranked.seeded(name))
-        rows = seed_rows_to_separate(n_rows, seeded, alpha) if value else None
-        return _Difference(name, value, seed_interval(seeded, level), seed_p(seeded), rows)
-    drawn = ranked.draws[leader].less(ranked.draws[name])
-    rows = rows_to_separate(n_rows, value, drawn, alpha)
-    return _Difference(name, value, drawn.interval(level), drawn.p(), rows)
+        return seed_p(ranked.seeded(one).less(ranked.seeded(other)))
+    return ranked.draws[one].less(ranked.draws[other]).p()
+
+
+def comparison(
+    ranked: RankedScores, pair: tuple[str, str], adjusted: float, level: float, rule: RankingRule
+) -> Comparison:
+    """One less another, as the family that it belongs to finds it.
+
+    Args:
+        ranked: scores of both.
+        pair: the one, and the other that it is compared with.
+        adjusted: p adjusted for the family.
+        level: at which the family's first step rejects a single p; `rows_to_separate` takes it.
+        rule: the rule in force.
+    """
+    value, p = _difference(ranked, *pair), p_of(ranked, *pair)
+    adjusted = adjusted if value else 1.0
+    separable = adjusted <= rule.settings.alpha
+    interval, rows = _interval_and_rows(ranked, pair, level, rule)
+    if rows is not None and not separable:
+        rows = max(rows, ranked.n_rows + 1)  # these rows were not enough
+    return Comparison(pair[1], value, interval, p, adjusted, separable, rows)
+
+
+def _difference(ranked: RankedScores, one: str, other: str) -> float:
+    return round(ranked.scores[one] - ranked.scores[other], TIE_DECIMALS)
+
+
+def _interval_and_rows(
+    ranked: RankedScores, pair: tuple[str, str], level: float, rule: RankingRule
+) -> tuple[Interval | None, int | None]:
+    """Of the difference: over rows and trainings from 3 trainings on, else over rows alone."""
+    one, other = pair
+    n_rows, nominal = ranked.n_rows, rule.settings.bootstrap.level
+    value = _difference(ranked, one, other)
+    if ranked.seeds >= LEAST_SEEDS:
+        seeded = ranked.seeded(one).less(ranked.seeded(other))
+        rows = seed_rows_to_separate(n_rows, seeded, level) if value else None
+        return seed_interval(seeded, nominal), rows
+    drawn = ranked.draws[one].less(ranked.draws[other])
+    return drawn.interval(nominal), rows_to_separate(n_rows, value, drawn, level)

@@ -79,9 +79,14 @@ def _why_none(entries: Sequence[ScoredEntry]) -> str:
 def _rivals(leader: str, standing: Standing, rule: RankingRule) -> list[str]:
     """The clauses on the other candidates, but those that tie with the leader."""
     others = [c for c in standing.comparisons if c.name not in standing.tied]
-    equal = [c for c in others if not c.separable]
+    same = [c for c in others if c.difference == 0.0]
+    equal = [c for c in others if not c.separable and c not in same]
     apart = [c for c in others if c.separable]
     clauses = []
+    if same:
+        has = "has" if len(same) == 1 else "have"
+        why = f"the same score as {leader}, which only skill below 0 puts first: not separable"
+        clauses.append(f"{_join([_name(c.name) for c in same])} {has} {why}")
     if equal:
         what = f"not separable from {leader} at this budget{_needed(equal)}"
         clauses.append(f"{_names(equal)} {what}")

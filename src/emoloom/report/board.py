@@ -115,6 +115,7 @@ def board_view(leaderboard: Record, made: Sequence[Entry]) -> Record:
         "best_set": _names(best),
         "constant": _constant(scored),
         "rank_by": _rank_by(mapping(leaderboard.get("rank_by"))),
+        "floor_family": _floor_family(mapping(verdict.get("floor_family"))),
         "families": [
             ("Against the other candidates", _comparisons(verdict, "comparisons")),
             ("Against the floors", _comparisons(verdict, "floor_comparisons")),
@@ -232,8 +233,20 @@ def _rank_by(raw: Record) -> Record:
     }
 
 
+def _floor_family(raw: Record) -> str:
+    """How p of the floors was adjusted, in words; empty where the folder does not say."""
+    tests = _whole(raw.get("tests"))
+    ways = {"max-t": "by step-down max-T over the shared draws", "holm": "by Holm's method"}
+    way = ways.get(str(raw.get("method")))
+    return (
+        f"{way}, over all {tests:,} comparisons of a candidate with a floor"
+        if tests and way
+        else ""
+    )
+
+
 def _comparisons(verdict: Record, family: str) -> Record:
-    """One Holm family of paired differences, leader less other, with P(best) where it is known."""
+    """A family of paired differences, leader less other, with P(best) where it is known."""
     chances = mapping(verdict.get("p_best"))
     compared = listed(verdict.get(family))
     differences = [measure(raw.get("difference"), raw.get("interval")) for raw in compared]
@@ -242,7 +255,7 @@ def _comparisons(verdict: Record, family: str) -> Record:
             "name": str(raw.get("name") or "(no name)"),
             "difference": difference,
             "p": finite(raw.get("p")),
-            "p_holm": finite(raw.get("p_holm")),
+            "p_adjusted": finite(raw.get("p_adjusted")),
             "separable": raw.get("separable"),
             "rows": None if raw.get("separable") else finite(raw.get("rows_to_separate")),
             "p_best": finite(chances.get(str(raw.get("name")))),

@@ -82,8 +82,6 @@ def _parts(inputs: RunInputs, entry: Entry, rank_by: Record) -> Parts:
     scores = mapping(candidate.scores) if candidate else {}
     strict = mapping(scores.get("strict"))
     skill = _value(strict.get("skill"), entry.strict["skill"].value)
-    if rank_by.get("labels_metric") == "strict_micro_f1":
-        return Parts(_value(strict.get("micro_f1"), entry.strict["micro_f1"].value), skill)
     return Parts(_macro_f1(scores, rank_by.get("labels")), skill)
 
 

@@ -18,6 +18,8 @@ class Rung:
     """(candidate, score, what became of it), best first."""
     capped: bool
     """Whether a group that could not be told apart was cut all the same, at the cap."""
+    uncut: bool
+    """Whether the scores count skill below 0, since nobody's is above."""
 
 
 def rungs_view(found: Record) -> tuple[Rung, ...]:
@@ -41,6 +43,7 @@ def _rung(raw: Record) -> Rung:
         rows=None if rows is None else int(rows),
         places=tuple((name, finite(scores.get(name)), became(name)) for name in order),
         capped=raw.get("capped") is True,
+        uncut=raw.get("decided_by") == "uncut",
     )
 
 

@@ -20,11 +20,12 @@
     return number(dataset[view()] ?? dataset.value);
   }
 
-  // What has no value stands last, whichever way; equal ones stay as they were.
+  // What has no value stands last, whichever way; equal ones stay as they were, equal scores by rank.
   function compare(a, b, { head, down }) {
     const [x, y] = [value(a, head), value(b, head)];
     if (x === null || y === null) return Number(x === null) - Number(y === null);
-    const ahead = x < y ? -1 : Number(x > y);
+    const ranks = [b, a].map((row) => number(row.querySelector(".rank").textContent));
+    const ahead = x === y && head.dataset.sort === "score" ? ranks[0] - ranks[1] : x < y ? -1 : Number(x > y);
     return down ? -ahead : ahead;
   }
 
