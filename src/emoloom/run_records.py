@@ -32,6 +32,20 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
+class FreshScore:
+    """Scores on the row set `test`, answered once, after all that ranks: the ones to quote."""
+
+    rows: int
+    """Rows of the set."""
+    score: Score
+    """By the rule that ranks."""
+    parse_ok: Score
+    """Share of outputs that parse, in [0, 1]."""
+    strict: Mapping[str, Score]
+    """Scores where a failed parse counts as wrong, by name (`macro_f1`, `skill`, ...)."""
+
+
+@dataclass(frozen=True, slots=True)
 class LeaderboardEntry:
     """One line of the leaderboard."""
 
@@ -52,7 +66,7 @@ class LeaderboardEntry:
     rows: int
     """Rows that it answered."""
     score: Score
-    """What ranks."""
+    """What ranks: of the leader too good, as these rows chose it."""
     parse_ok: Score
     """Share of outputs that parse, in [0, 1]."""
     strict: Mapping[str, Score]
@@ -63,6 +77,8 @@ class LeaderboardEntry:
     """Floors with a higher score."""
     reasons: Mapping[str, int]
     """Failed parses by reason."""
+    test: FreshScore | None = None
+    """On rows that chose nobody: of the best set and the floors, where the run has such rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,13 +204,14 @@ def load_run(folder: str | Path) -> Run:
     inputs = read_run(path)
     record, board = inputs.objects["run.json"], inputs.objects["leaderboard.json"]
     listed_entries = [e for e in listed(board.get("entries")) if isinstance(e.get("name"), str)]
+    tested = {one.get("name"): one for one in listed(mapping(board.get("test")).get("entries"))}
     return Run(
         folder=path,
         name=str(record.get("name") or path.resolve().name),
         status=str(record.get("status") or "unknown"),
         label_space=_space(record),
         verdict=_verdict(board),
-        entries=tuple(map(_entry, listed_entries)),
+        entries=tuple(_entry(one, tested.get(one["name"], {})) for one in listed_entries),
         notes=inputs.notes,
         outputs=_outputs(inputs),
     )
@@ -223,7 +240,7 @@ def _verdict(board: Record) -> Verdict:
     )
 
 
-def _entry(record: Record) -> LeaderboardEntry:
+def _entry(record: Record, tested: Record) -> LeaderboardEntry:
     rank, rows = record.get("rank"), record.get("n")
     return LeaderboardEntry(
         **{key: str(record.get(key) or "") for key in _TEXTS},
@@ -239,7 +256,17 @@ def _entry(record: Record) -> LeaderboardEntry:
             for name, count in mapping(record.get("reasons")).items()
             if type(count) is int
         },
+        test=_test(tested),
     )
+
+
+def _test(record: Record) -> FreshScore | None:
+    """None where it did not answer, or not all."""
+    rows = record.get("n")
+    if record.get("status") != "scored" or type(rows) is not int:
+        return None
+    score, parse_ok = _score(record.get("score")), _score(record.get("parse_ok"))
+    return FreshScore(rows, score, parse_ok, _block(record.get("strict")))
 
 
 _TEXTS = ("name", "kind", "model", "recipe", "status", "reason")
@@ -268,6 +295,13 @@ def _flat(entry: LeaderboardEntry) -> dict[str, Any]:
     named |= {f"parsed_{key}": one for key, one in entry.parsed.items()}
     for key, one in named.items():
         line |= {key: one.value, f"{key}_low": one.low, f"{key}_high": one.high}
+    if entry.test is not None:
+        found = entry.test
+        named = {"test_score": found.score, "test_parse_ok": found.parse_ok}
+        named |= {f"test_strict_{key}": one for key, one in found.strict.items()}
+        line["test_rows"] = found.rows
+        for key, one in named.items():
+            line |= {key: one.value, f"{key}_low": one.low, f"{key}_high": one.high}
     line["below_floors"] = ", ".join(entry.below_floors)
     line["reasons"] = json.dumps(dict(entry.reasons))
     return line

@@ -53,7 +53,8 @@ def label_map_of(part: RowsConfig, space: LabelSpace) -> LabelMap | None:
 def check_label_maps(data: DataConfig, space: LabelSpace) -> list[str]:
     """Faults of the label maps that a config needs, each with its path."""
     faults: list[str] = []
-    for name, parts in (("train", data.train), ("select", data.select)):
+    sets = (("train", data.train), ("select", data.select), ("test", data.test))
+    for name, parts in sets:
         for index, part in enumerate(parts):
             try:
                 label_map_of(part, space)
@@ -73,7 +74,7 @@ class PartMaps:
         """
         self._space = space
         self._accounts: list[tuple[str, str, MapAccount]] = []
-        for part in (*data.train, *data.select):
+        for part in (*data.train, *data.select, *data.test):
             label_map_of(part, space)
         self.cross = tuple(cross_space(part, space) for part in data.cross)
         """How each part of `data.cross` is scored."""
@@ -111,8 +112,9 @@ def hold_out_tests(data: DataConfig, space: LabelSpace, others: OtherSets) -> li
     """Hold train against the test split of every part; a warning for each that cannot be read.
 
     A user's file that states no splits has no test split: the whole of it is the set it is named
-    in.
+    in. Where there is a set `test` these are another, as not all of their rows may be in it.
     """
+    name = "test_splits" if data.test else "test"
     warnings: list[str] = []
     seen: list[RowsConfig] = []
     for part in (*data.train, *data.select):
@@ -121,7 +123,7 @@ def hold_out_tests(data: DataConfig, space: LabelSpace, others: OtherSets) -> li
             continue
         seen.append(source)
         try:
-            others.add("test", _test_rows(part, space))
+            others.add(name, _test_rows(part, space))
         except UserError as error:
             warnings.append(
                 f"{part_name(part)}: its test split cannot be read ({error.what}), so its texts "
