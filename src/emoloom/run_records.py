@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from emoloom.contract.parse import parse_output
 from emoloom.corpora.readers import read_rows
@@ -127,6 +127,8 @@ class Run:
     """What is missing or damaged, one sentence each."""
     outputs: Mapping[str, Mapping[str, str]] = field(repr=False)
     """Raw outputs: name of an entry -> row id -> output."""
+    test_outputs: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    """The same of the rows `test`; empty where the run has none."""
 
     @property
     def candidates(self) -> tuple[LeaderboardEntry, ...]:
@@ -145,14 +147,22 @@ class Run:
         names = ", ".join(entry.name for entry in self.entries)
         raise UserError("no such entry in this run", got=repr(name)[:100], allowed=names or "none")
 
-    def rows(self, name: str) -> tuple[AnsweredRow, ...]:
-        """The rows that an entry answered, in the order of the run's select set.
+    def rows(
+        self, name: str, row_set: Literal["select", "test"] = "select"
+    ) -> tuple[AnsweredRow, ...]:
+        """The rows of a set that an entry answered, in the order of that set.
+
+        Args:
+            name: of the entry.
+            row_set: `select`, which ranks, or `test`, which chose nobody.
 
         Raises:
             UserError: there is no such entry, or the rows cannot be read.
         """
-        outputs = self.outputs.get(self.entry(name).name, {})
-        read = read_rows(self.folder / "data" / "select.jsonl", self.label_space).rows
+        answers = self.outputs if row_set == "select" else self.test_outputs
+        if not (outputs := answers.get(self.entry(name).name, {})):
+            return ()
+        read = read_rows(self.folder / "data" / f"{row_set}.jsonl", self.label_space).rows
         return tuple(
             AnsweredRow(row, outputs[row.id], parse_output(outputs[row.id], self.label_space))
             for row in read
@@ -214,6 +224,7 @@ def load_run(folder: str | Path) -> Run:
         entries=tuple(_entry(one, tested.get(one["name"], {})) for one in listed_entries),
         notes=inputs.notes,
         outputs=_outputs(inputs),
+        test_outputs={name: one.tested for name, one in inputs.candidates.items() if one.tested},
     )
 
 

@@ -215,7 +215,10 @@ def _write_papers(chosen: Chosen, tokens: Iterable[str], checked: Checked, folde
         if name != chosen.candidate.model.name
     ]
     licences = read_licences(chosen.record, others)
-    scores = score_by_corpus(chosen.rows, chosen.outputs, space)
+    quoted = (chosen.test_rows, chosen.test_outputs)
+    if not chosen.test_entry:
+        quoted = (chosen.rows, chosen.outputs)
+    scores = score_by_corpus(*quoted, space, fresh=bool(chosen.test_entry))
     facts = CardFacts(chosen, record, licences, scores, checked, tuple(tokens))
     write_text_atomic(folder / "README.md", write_card(facts))
     write_text_atomic(folder / LICENCES_FILE, licences_text(licences))

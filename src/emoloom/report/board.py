@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from emoloom.report.charts import Measure, domain, measure
+from emoloom.report.charts import Domain, Measure, domain, measure
 from emoloom.report.formats import NOTHING, cell, finite, flatten, number
 from emoloom.report.inputs import Record, listed, mapping
 
@@ -83,6 +83,16 @@ class Entry:
     """Metric -> strict and parsed, each as (value, interval) in text."""
 
 
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One Holm family of comparisons."""
+
+    rows: Sequence[Record]
+    """One object for each comparison."""
+    domain: Domain
+    """The scale that their bars share."""
+
+
 def entries(leaderboard: Record) -> list[Entry]:
     """The entries of a leaderboard: ranked ones first, then as the file has them."""
     made = [_entry(raw) for raw in listed(leaderboard.get("entries"))]
@@ -116,8 +126,8 @@ def board_view(leaderboard: Record, made: Sequence[Entry]) -> Record:
         "constant": _constant(scored),
         "rank_by": _rank_by(mapping(leaderboard.get("rank_by"))),
         "families": [
-            ("Against the other candidates", _comparisons(verdict, "comparisons")),
-            ("Against the floors", _comparisons(verdict, "floor_comparisons")),
+            ("Against the other candidates", comparisons(verdict, "comparisons")),
+            ("Against the floors", comparisons(verdict, "floor_comparisons")),
         ],
         "leader_p_best": finite(mapping(verdict.get("p_best")).get(str(verdict.get("leader")))),
         "signature": _text(leaderboard.get("signature")),
@@ -232,7 +242,7 @@ def _rank_by(raw: Record) -> Record:
     }
 
 
-def _comparisons(verdict: Record, family: str) -> Record:
+def comparisons(verdict: Record, family: str) -> Family:
     """One Holm family of paired differences, leader less other, with P(best) where it is known."""
     chances = mapping(verdict.get("p_best"))
     compared = listed(verdict.get(family))
@@ -250,7 +260,7 @@ def _comparisons(verdict: Record, family: str) -> Record:
         }
         for raw, difference in zip(compared, differences, strict=True)
     ]
-    return {"rows": rows, "domain": domain(differences)}
+    return Family(rows, domain(differences))
 
 
 def _tone(difference: Measure, separable: object) -> str:
