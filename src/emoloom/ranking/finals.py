@@ -29,10 +29,11 @@ class Finals:
     """Rows of `test`."""
     entries: tuple[ScoredEntry, ...]
     """The best set in its order, then floors by score, then trainings that are pooled."""
-    leader: str | None
-    """Whom the floors are compared with: that of the rows that rank."""
+    compared: str | None
+    """Whom the floors are compared with: the leader of the rows that rank, of tied ones the first
+    by name."""
     comparisons: tuple[Comparison, ...]
-    """The leader against each floor, as a Holm family of its own."""
+    """It against each floor, as a Holm family of its own."""
 
     def entry(self, name: str) -> ScoredEntry | None:
         """The entry of that name, if it was asked."""
@@ -48,7 +49,7 @@ class Finals:
         """The JSON object of the leaderboard, keys in fixed order."""
         return {
             "rows": self.n_rows,
-            "leader": self.leader,
+            "compared": self.compared,
             "floor_comparisons": [one.to_dict() for one in self.comparisons],
             "entries": [_json(one) for one in self.entries],
         }

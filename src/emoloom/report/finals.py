@@ -17,14 +17,14 @@ class FinalsView:
     entries: tuple[Entry, ...]
     """The best set, then floors by score; those without scores are not done."""
     against: Family
-    """The leader against each floor."""
-    leader: str
-    """Whom the floors are compared with."""
+    """It against each floor."""
+    compared: str
+    """Whom the floors are compared with: the leader, of tied ones the first by name."""
 
     @property
     def said(self) -> str:
-        """The leader's score and interval, for the head; empty where there is none."""
-        found = next((one for one in self.entries if one.name == self.leader), None)
+        """Its score and interval, for the head; empty where there is none."""
+        found = next((one for one in self.entries if one.name == self.compared), None)
         if found is None:
             return ""
         if found.score.value is None:
@@ -42,7 +42,7 @@ def finals_view(leaderboard: Record) -> FinalsView:
         rows=None if rows is None else int(rows),
         entries=tuple(one for one in entries(block) if one.kind != "training"),
         against=comparisons(block, "floor_comparisons"),
-        leader=str(block.get("leader") or ""),
+        compared=str(block.get("compared") or ""),
     )
 
 
