@@ -291,3 +291,34 @@ def test_markup_in_a_name_stays_text(exported: ExportedRun, tmp_path):
     assert "\n" not in shown
     assert "<" not in shown
     assert re.search(r"(?<!\\)[|`*\[\]#]", shown) is None
+
+
+# Rows that chose nobody
+
+
+def test_a_card_quotes_the_rows_that_chose_nobody(tested_run, tmp_path, own_cache):
+    request = ExportRequest(tested_run.folder, "one.sft", tmp_path / "out", "adapter", 1)
+    export(request, lambda _: None)
+    card = " ".join((tmp_path / "out/README.md").read_text(encoding="utf-8").split())
+    assert "On 9 rows of the run's `test` set, which chose nobody" in card
+    assert "On the 8 rows of `select`, which it was chosen on, the score is" in card
+    assert "chosen on these rows" not in card
+    board = json.loads((tested_run.folder / "leaderboard.json").read_text(encoding="utf-8"))
+    entry = next(one for one in board["test"]["entries"] if one["name"] == "one.sft")
+    assert f"score, by the rule that ranks | {entry['score']['value']:.3f} |" in card
+    note = "4 rows of test, drawn by emoloom, answered once after the ranking"
+    results = (tmp_path / "out/.eval_results/emoloom.yaml").read_text(encoding="utf-8")
+    assert note in " ".join(results.split())
+
+
+def test_a_card_without_such_rows_says_what_its_scores_are_of(exported: ExportedRun):
+    card = " ".join((exported.merged.folder / "README.md").read_text(encoding="utf-8").split())
+    assert "set. **It was chosen on these rows**" in card
+    assert "to rank candidates: chosen on these rows; not the official test split" in card
+
+
+def test_answers_to_them_that_were_altered_are_refused(a_tested_run, tmp_path):
+    path = a_tested_run.folder / "candidates/one.sft/rows/test.jsonl"
+    path.write_text(path.read_text(encoding="utf-8").replace("output", "Output"), encoding="utf-8")
+    with pytest.raises(UserError, match=r"rows/test\.jsonl is not as the run left it"):
+        export(ExportRequest(a_tested_run.folder, "one.sft", tmp_path / "out"), lambda _: None)
