@@ -67,8 +67,8 @@ def test_head_and_leaderboard_have_it(tmp_path: Path) -> None:
     assert "<dt>On fresh rows (test)</dt><dd><bdi>0.251 [0.151, 0.351] on 5 rows</bdi>" in whole
     board = page.text("leaderboard")
     assert "Test fresh rows ParseOK" in board
-    assert "of the leader chosen on these rows. Test: the same score on fresh rows" in board
-    assert f"on fresh rows (test) {LEADER}: 0.251" in page.text("glance")
+    assert "on which the leader was chosen. Test: the same score on fresh rows" in board
+    assert f"Chosen on these rows. On fresh rows (test) {LEADER}: 0.251" in page.text("glance")
 
 
 def test_the_browser_has_the_rows_and_no_count_of_the_page_is_of_them(tmp_path: Path) -> None:

@@ -104,6 +104,7 @@ def _of_the_run(chosen: Chosen) -> dict[str, Any]:
     return {
         "n": (chosen.test_entry or chosen.entry).get("n"),
         "fresh": bool(chosen.test_entry),
+        "among": chosen.among,
         "n_select": chosen.entry.get("n"),
         "score_select": _estimate(mapping(chosen.entry.get("score"))),
         "scores": _score_lines(chosen.test_entry or chosen.entry),

@@ -58,6 +58,11 @@ class Chosen:
     """What it wrote for them, by row id."""
 
     @property
+    def among(self) -> int:
+        """Candidates that were ranked; a score is too good where it is the best of several."""
+        return sum(entry.get("rank") is not None for entry in listed(self.board.get("entries")))
+
+    @property
     def folder(self) -> Path:
         """The candidate's folder."""
         return self.run / "candidates" / self.candidate.name

@@ -41,8 +41,8 @@ class CorpusScores:
     """Rows."""
     values: Mapping[str, float]
     """By the keys of `METRICS`; what is undefined is left out."""
-    fresh: bool = False
-    """Whether the rows chose nobody: those of `test`, answered once."""
+    among: int = 1
+    """Candidates that were ranked on these rows; 0 where they chose nobody, those of `test`."""
 
     @property
     def stem(self) -> str:
@@ -58,13 +58,14 @@ class CorpusScores:
     def note(self) -> str:
         """What the numbers are of."""
         rows = f"{self.rows} rows of {self.split}, drawn by emoloom"
-        if self.fresh:
+        if not self.among:
             return f"{rows}, answered once after the ranking; not the whole test split"
-        return f"{rows} to rank candidates: chosen on these rows; not the official test split"
+        chosen = f": the best of {self.among} on these rows" if self.among > 1 else ""
+        return f"{rows} to rank candidates{chosen}; not the official test split"
 
 
 def score_by_corpus(
-    rows: Sequence[Row], outputs: Mapping[str, str], space: LabelSpace, *, fresh: bool = False
+    rows: Sequence[Row], outputs: Mapping[str, str], space: LabelSpace, *, among: int = 1
 ) -> tuple[CorpusScores, ...]:
     """Score a candidate's outputs on each corpus apart, in the order of the rows.
 
@@ -72,7 +73,7 @@ def score_by_corpus(
         rows: that it answered.
         outputs: raw, by row id.
         space: in force.
-        fresh: whether the rows chose nobody.
+        among: candidates ranked on these rows; 0 where they chose nobody.
     """
     parts: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
@@ -84,7 +85,7 @@ def score_by_corpus(
         values = {**scores.strict.values, "parse_ok": scores.parse_ok}
         kept = {key: values[key] for key in METRICS}
         defined = {key: round(value, 6) for key, value in kept.items() if value is not None}
-        found.append(CorpusScores(corpus, split, len(own), defined, fresh))
+        found.append(CorpusScores(corpus, split, len(own), defined, among))
     return tuple(found)
 
 

@@ -1,8 +1,9 @@
 """The best set on rows that chose nobody: its scores on `test`, which never move a rank.
 
-The leader's score on the rows that chose it is too good, by about one standard error with ten
-equal candidates (the winner's curse; Cawley and Talbot 2010). Rows that nobody was chosen on give
-a score without that, and a comparison with the floors that needs no care for the choice.
+The leader's score on the rows that chose it is too good (the winner's curse; Cawley and Talbot
+2010): by 1.5 standard errors of the score where ten equal candidates err independently, by less
+where they fail on the same rows. Rows that nobody was chosen on give a score without that, and a
+comparison with the floors that needs no care for the choice.
 """
 
 from collections.abc import Sequence

@@ -141,7 +141,7 @@ def _test_line(board: Leaderboard) -> list[str]:
     if board.finals is None:
         return []
     return [
-        f"Score is of the rows that chose; Test is the same score on {board.finals.n_rows} rows "
+        f"Score is of the rows that rank; Test is the same score on {board.finals.n_rows} rows "
         "that chose nobody, answered once by the best set and the floors: quote that one."
     ]
 
