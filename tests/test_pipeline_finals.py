@@ -281,6 +281,17 @@ def test_parts_that_cannot_be_read_are_refused(tmp_path, part, said):
     assert_user_error(call("check", final_config(tmp_path / "c.yaml", [part])), said)
 
 
+def test_what_has_no_test_split_is_told_of_a_share(tmp_path):
+    path = tmp_path / "split.csv"
+    lines = [f"a text number {n},joy,{('train', 'dev')[n % 2]}" for n in range(40)]
+    path.write_text("text,emotion,set\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    part = {"file": str(path), "mapping": {"text": "text", "labels": "emotion", "split": "set"}}
+    called = call("check", final_config(tmp_path / "c.yaml", [part]))
+    assert_user_error(called, "too few rows in its test split; got: none", "or take a `dev_share`")
+    with_share = final_config(tmp_path / "d.yaml", [{**part, "dev_share": 40}])
+    assert call("check", with_share).code == 0
+
+
 def test_a_corpus_in_cross_too_is_refused_by_every_command(tmp_path):
     train = [{"corpus": "emobank-sample"}]
     data = {**SETTINGS["data"], "train": train, "test": TEST[:1], "cross": TEST[:1]}

@@ -49,8 +49,8 @@ def build_data(config_path: Path, out: Path) -> dict[str, int]:
         "polarity": check_pairs,
     }
     config = load_config(config_path, checks)
-    faults = check_cross(config.data, load_space(config.labels))
-    if faults := [*faults, *check_test(config.data)]:
+    space = load_space(config.labels)
+    if faults := [*check_cross(config.data, space), *check_test(config.data, space)]:
         raise ConfigError(str(config_path), faults, do=MEND)
     _check_folder(out)
     counts: dict[str, Any] = {}

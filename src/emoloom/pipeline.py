@@ -214,7 +214,7 @@ def check(config_path: Path) -> Config:
         raise ConfigError(str(config_path), [f"models: {error}"], do=MEND) from error
     space = load_space(config.labels)
     faults = [*check_label_maps(config.data, space), *check_cross(config.data, space)]
-    if faults := [*faults, *check_test(config.data), *check_recipes(config, space)]:
+    if faults := [*faults, *check_test(config.data, space), *check_recipes(config, space)]:
         raise ConfigError(str(config_path), faults, do=MEND)
     return config
 

@@ -1,7 +1,6 @@
 """The rows `test`: drawn from test splits or a share of dev, and in no other set."""
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -168,9 +167,24 @@ def test_rejected_lines_of_a_share_count_once(tmp_path, lexicon):
 def test_a_corpus_stands_once_and_not_in_cross_too(tmp_path):
     one = held(corpus="goemotions-sample")
     data = DataConfig(train=(EMOBANK,), select=(EMOBANK,), cross=(GOEMOTIONS,), test=(one, one))
-    faults = check_test(data)
+    faults = check_test(data, SPACE)
     assert [fault.partition(";")[0] for fault in faults] == [
         "data.test.0: goemotions-sample stands in data.cross already",
         "data.test.1: goemotions-sample stands in data.test already",
     ]
-    assert check_test(data_of(one, held(file=Path("a.csv")))) == []
+    assert check_test(data_of(one, held(file=own_csv(tmp_path))), SPACE) == []
+
+
+def test_a_file_without_splits_is_no_second_set(tmp_path):
+    path = own_csv(tmp_path)
+    guessed, told = held(file=path), held(file=path, mapping=RATED)
+    shares = held(file=path, mapping={**RATED, "split_shares": [60, 20, 20]})
+    for one in (guessed, told):
+        (fault,) = check_test(data_of(one, select=(one,), train=(one,)), SPACE)
+        assert fault.startswith(
+            "data.test.0: own states no splits, so the whole of it is test rows"
+        )
+        assert "of data.select and data.train too" in fault
+    share = held(file=path, mapping=RATED, dev_share=30)
+    assert check_test(data_of(share, select=(told,)), SPACE) == []
+    assert check_test(data_of(shares, select=(shares,)), SPACE) == []

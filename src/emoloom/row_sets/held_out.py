@@ -7,7 +7,7 @@ draw, as it leaves `train`.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, get_args
 
 from emoloom.config_sections import DataConfig, HeldOutRowsConfig, RowsConfig
@@ -15,9 +15,9 @@ from emoloom.corpora.lines import text_group
 from emoloom.corpora.overlap import OtherSets, Twin
 from emoloom.corpora.reading import Seen
 from emoloom.errors import UserError
-from emoloom.records import Rejected, Row
+from emoloom.records import LabelSpace, Rejected, Row
 from emoloom.row_sets.cross_spaces import part_identity
-from emoloom.row_sets.parts import part_name
+from emoloom.row_sets.parts import has_splits, part_name
 
 TEST = "test"
 """Name of the row set, of its stage, and of the files of rows."""
@@ -102,21 +102,44 @@ class HeldOut:
         }
 
 
-def check_test(data: DataConfig) -> list[str]:
+def check_test(data: DataConfig, space: LabelSpace) -> list[str]:
     """Faults of `data.test`, each with its path.
 
-    A corpus or file stands in it once, and not in `data.cross` too: its rows would stand twice.
+    A corpus or file stands in it once, and not in `data.cross` too: its rows would stand twice. A
+    file without splits is one set as a whole, unless it gives a `dev_share`.
     """
     faults, seen = list[str](), set[object]()
-    probed = {part_identity(part) for part in data.cross}
     for index, part in enumerate(data.test):
-        identity = part_identity(part)
-        if where := "data.test" if identity in seen else "data.cross" if identity in probed else "":
-            error = UserError(
-                f"{part_name(part)} stands in {where} already",
-                allowed="each corpus and file once in data.test, and not in data.cross too",
-                do="take one of the two out",
-            )
+        try:
+            _check_apart(part, data, seen, space)
+        except UserError as error:
             faults.append(f"data.test.{index}: {error}")
-        seen.add(identity)
+        seen.add(part_identity(part))
     return faults
+
+
+def _check_apart(
+    part: HeldOutRowsConfig, data: DataConfig, seen: Collection[object], space: LabelSpace
+) -> None:
+    """See that the rows of a part are of no other set.
+
+    Raises:
+        UserError: they are.
+    """
+    identity = part_identity(part)
+    sets = {"data.cross": data.cross, "data.train": data.train, "data.select": data.select}
+    where = {name for name, parts in sets.items() if identity in map(part_identity, parts)}
+    if identity in seen or "data.cross" in where:
+        first = "data.test" if identity in seen else "data.cross"
+        raise UserError(
+            f"{part_name(part)} stands in {first} already",
+            allowed="each corpus and file once in data.test, and not in data.cross too",
+            do="take one of the two out",
+        )
+    if where and part.dev_share is None and not has_splits(part, space):
+        raise UserError(
+            f"{part_name(part)} states no splits, so the whole of it is test rows, and of "
+            f"{' and '.join(sorted(where))} too",
+            allowed="a column of splits, `split_shares`, or a `dev_share`",
+            do="set `dev_share`, or `split_shares` in the file's `mapping` wherever it stands",
+        )

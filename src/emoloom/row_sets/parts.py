@@ -172,7 +172,11 @@ class PartChecks:
         try:
             count_rows(part, "test", self._space)
         except UserError as error:
-            raise UserError(f"{error} (or `dev_share`, where there is no test split)") from error
+            try:
+                count_rows(part, "dev", self._space)
+            except UserError:
+                raise error from None  # nor can dev give a share
+            raise UserError(f"{error}, or take a `dev_share` of its dev split") from error
 
 
 def count_rows(part: RowsConfig, split: str, space: LabelSpace | None = None) -> None:
@@ -199,6 +203,16 @@ def count_rows(part: RowsConfig, split: str, space: LabelSpace | None = None) ->
             allowed=f"at most {rows}{unread}",
             do="ask for fewer rows, or give more data",
         )
+
+
+def has_splits(part: RowsConfig, space: LabelSpace | None) -> bool:
+    """Whether a part tells splits apart; a user's file may not, and is one set as a whole.
+
+    Raises:
+        UserError: its files cannot be had.
+    """
+    mapping = part.mapping or open_part(part, "test", space).guessed
+    return mapping is None or bool(mapping.split or mapping.split_shares)
 
 
 def test_split(part: RowsConfig) -> str:

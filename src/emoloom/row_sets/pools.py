@@ -14,7 +14,7 @@ from emoloom.corpora.overlap import OtherSets
 from emoloom.errors import UserError
 from emoloom.records import LabelSpace, Row
 from emoloom.row_sets.cross_spaces import CROSS, cross_space
-from emoloom.row_sets.parts import label_space_of, open_part, part_name
+from emoloom.row_sets.parts import has_splits, label_space_of, open_part, part_name
 
 MIN_POSITIVES = 20
 """A label with fewer positive rows than this is warned of: it can hardly be learned or scored."""
@@ -133,11 +133,9 @@ def hold_out_tests(data: DataConfig, space: LabelSpace, others: OtherSets) -> li
 
 
 def _test_rows(part: RowsConfig, space: LabelSpace) -> Iterator[Row]:
-    opened = open_part(part, "test", space)
-    mapping = part.mapping or opened.guessed
-    if mapping is not None and not (mapping.split or mapping.split_shares):
+    if not has_splits(part, space):
         return
-    for split, record in opened.items:
+    for split, record in open_part(part, "test", space).items:
         if split == "test" and isinstance(record, Row):
             yield record
 
