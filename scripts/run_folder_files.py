@@ -26,6 +26,7 @@ _UNFINISHED = "training was cut short"
 _RUNGS = "`halving.rungs` is above 1"
 _TRIALS = "`trials.learning_rates` has rates"
 _CROSS = "`data.cross` has parts"
+_TEST = "`data.test` has parts"
 _HALF = "`decoding.dtype` is bfloat16"
 _HALF_RUNGS = "both that and rungs"
 _RANKED = "`emoloom rank` was called"
@@ -47,6 +48,7 @@ RUN_FILES = (
     RunFile("data/select.jsonl", "Dataset rows that rank, as annotated by people."),
     RunFile("data/polarity.jsonl", "Texts and their flips.", "`polarity.pairs` is above 0"),
     RunFile("data/cross.jsonl", "Dataset rows of corpora never trained on.", _CROSS),
+    RunFile("data/test.jsonl", "Dataset rows that chose nobody: the best set answers.", _TEST),
     RunFile("data/rejected.jsonl", "Lines of the corpora that could not become rows, and why."),
     RunFile("data/scale.json", "The affine map from weak to human VAD."),
     RunFile("data/counts.json", "Rows in, drawn, removed; positives; the lexicon's hit rate."),

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from cross_files import cross_config
+from final_files import final_config
 from tiny_screen import IN_BFLOAT16, run_screen, write_config
 
 
@@ -61,6 +62,19 @@ def crossed_run(tmp_path_factory: pytest.TempPathFactory, shared_cache: Path) ->
 def a_crossed_run(crossed_run: FinishedRun, own_cache: Path, tmp_path: Path) -> FinishedRun:
     """A copy of it that a test may alter; file times are kept."""
     return _copied(crossed_run, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def tested_run(tmp_path_factory: pytest.TempPathFactory, shared_cache: Path) -> FinishedRun:
+    """The small screen with rows that chose nobody. Shared: never write into it."""
+    config = final_config(tmp_path_factory.mktemp("tested") / "tested.yaml")
+    return _finished(config, shared_cache)
+
+
+@pytest.fixture
+def a_tested_run(tested_run: FinishedRun, own_cache: Path, tmp_path: Path) -> FinishedRun:
+    """A copy of it that a test may alter; file times are kept."""
+    return _copied(tested_run, tmp_path)
 
 
 def _finished(config: Path, cache: Path) -> FinishedRun:

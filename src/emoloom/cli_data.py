@@ -70,6 +70,8 @@ def data_build(
 
     built = build_data(config, out)
     typer.echo(f"{out}: {built['train']} train rows, {built['select']} select rows, ", nl=False)
-    if "cross" in built:
-        typer.echo(f"{built['cross']} cross rows, ", nl=False)
-    typer.echo(f"{built['rejected']} rejected")
+    for name in ("cross", "test"):
+        if name in built:
+            typer.echo(f"{built[name]} {name} rows, ", nl=False)
+    kept = f", {built['removed_from_select']} out of select" if "test" in built else ""
+    typer.echo(f"{built['rejected']} rejected{kept}")

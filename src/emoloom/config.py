@@ -37,7 +37,7 @@ from emoloom.settings_file import plain_values, read_mapping
 
 Checks = Mapping[str, Callable[[Any], object]]
 """What a value is held against beyond its form, by kind: `labels`, `lexicon`, `model`, `train`,
-`select`, `cross`, `polarity`. A check raises `UserError`."""
+`select`, `cross`, `test`, `polarity`. A check raises `UserError`."""
 
 MEND = "mend each line and run `emoloom check`"
 

@@ -88,6 +88,18 @@ class RowsConfig(Settings):
         return self
 
 
+class HeldOutRowsConfig(RowsConfig):
+    """Rows of one corpus, or of one file of your own, that are kept for the best set alone."""
+
+    dev_share: int | None = Field(
+        None,
+        ge=1,
+        le=90,
+        description="For what has no test split: so many per cent of the groups of its dev split, "
+        "by hash, are kept out of `select`, and are drawn from here.",
+    )
+
+
 class DataConfig(Settings):
     """Row sets, shared by all candidates."""
 
@@ -102,10 +114,15 @@ class DataConfig(Settings):
         description="Drawn from test splits of corpora that are not in `train`: every trained "
         "candidate and floor answers them; never ranks.",
     )
+    test: tuple[Annotated[HeldOutRowsConfig, held_against("test")], ...] = Field(
+        (),
+        description="Drawn from test splits: the best set answers them once, after all that "
+        "ranks, and that score is the one to quote; never ranks.",
+    )
     near_duplicates: bool = Field(
         True,
-        description="Take out of train what nearly stands in another set too; false for equal "
-        "texts alone, which is faster.",
+        description="Take out of train what nearly stands in another set too, and out of select "
+        "what does in `test`; false for equal texts alone, which is faster.",
     )
 
 

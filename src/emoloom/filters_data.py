@@ -9,6 +9,7 @@ from emoloom.corpora.labels import load_space
 from emoloom.errors import ConfigError, UserError
 from emoloom.row_sets.build import Drawing, write_row_sets
 from emoloom.row_sets.cross_spaces import check_cross
+from emoloom.row_sets.held_out import check_test
 from emoloom.row_sets.parts import PartChecks, source_hashes
 from emoloom.row_sets.polarity_set import check_pairs, held_out_rows, pair_hashes
 from emoloom.runs.directory import write_folder_atomic, write_json_atomic
@@ -30,7 +31,8 @@ def build_data(config_path: Path, out: Path) -> dict[str, int]:
         out: A new folder, an empty one, or one built before.
 
     Returns:
-        Rows in `train` and `select`, in `cross` where there is any, and lines rejected.
+        Rows in `train` and `select`, in `cross` and `test` where there are any, lines rejected,
+        and what `test` took out of `select`.
 
     Raises:
         UserError: the config, its label space, lexicon or a corpus is at fault, or the folder
@@ -43,10 +45,12 @@ def build_data(config_path: Path, out: Path) -> dict[str, int]:
         "train": parts.opens,
         "select": parts.opens,
         "cross": parts.opens_test,
+        "test": parts.opens_test,
         "polarity": check_pairs,
     }
     config = load_config(config_path, checks)
-    if faults := check_cross(config.data, load_space(config.labels)):
+    space = load_space(config.labels)
+    if faults := [*check_cross(config.data, space), *check_test(config.data, space)]:
         raise ConfigError(str(config_path), faults, do=MEND)
     _check_folder(out)
     counts: dict[str, Any] = {}
@@ -56,7 +60,8 @@ def build_data(config_path: Path, out: Path) -> dict[str, int]:
 
     write_folder_atomic(out, fill)
     sizes = {name: counts["sets"][name]["all"] for name in counts["sets"]}
-    return {**sizes, "rejected": counts["rejected"]}
+    removed = {key: counts[key] for key in ("removed_from_select",) if key in counts}
+    return {**sizes, "rejected": counts["rejected"], **removed}
 
 
 def _write(config: Config, folder: Path) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """A whole screen, one call a stage, read from top to bottom.
 
 config -> models -> rows -> rule, plan -> floors -> rungs -> candidates -> polarity pairs
--> cross rows -> leaderboard -> manifest, report, manifest with the report
+-> cross rows -> ranking -> test rows, by the best set -> leaderboard -> manifest, report, manifest
+with the report
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,12 +13,14 @@ from typing import Any
 
 from emoloom.auditing.entry_facts import BaseModel, entry_facts
 from emoloom.auditing.facts import (
+    ANSWERED_BEFORE,
     given_config,
     made_from,
     run_facts,
     run_identity,
     run_signature,
 )
+from emoloom.auditing.final_answers import answered_before
 from emoloom.auditing.links import scores_files
 from emoloom.auditing.reranking import EARLIER, earlier_rankings
 from emoloom.auditing.rescoring import config_rule
@@ -26,6 +29,7 @@ from emoloom.corpora.labels import load_space
 from emoloom.engines.answering import (
     add_cross,
     add_polarity,
+    answer_test,
     answer_with_candidates,
     answer_with_floors,
 )
@@ -34,9 +38,10 @@ from emoloom.engines.halving import halve
 from emoloom.engines.local import LocalEngine
 from emoloom.engines.planning import Planned, announce, plan_ahead
 from emoloom.engines.pool import PoolEngine
-from emoloom.engines.preparing import prepare
+from emoloom.engines.preparing import Ready, prepare
 from emoloom.engines.progress import Progress
 from emoloom.errors import ConfigError, ExitCode, UserError
+from emoloom.ranking.finals import check_scored, score_finals
 from emoloom.ranking.leaderboard import (
     Leaderboard,
     ScoredCandidate,
@@ -46,6 +51,7 @@ from emoloom.ranking.leaderboard_texts import to_csv, to_json, to_markdown
 from emoloom.ranking.rule import RankingRule
 from emoloom.report.page import RANKED_PAGE, write_ranked_page, write_report
 from emoloom.row_sets.cross_spaces import check_cross
+from emoloom.row_sets.held_out import check_test
 from emoloom.row_sets.parts import PartChecks
 from emoloom.row_sets.polarity_set import check_pairs
 from emoloom.row_sets.pools import check_label_maps
@@ -59,7 +65,7 @@ from emoloom.runs.provenance import write_manifest
 from emoloom.runs.record import close_run, open_run, refuse_foreign_files
 from emoloom.screening.candidates import list_candidates
 from emoloom.screening.extras import check_recipes
-from emoloom.sources.model_files import ModelFiles, parse_source
+from emoloom.sources.model_files import parse_source
 from emoloom.supervision.lexicon import load_lexicon
 
 
@@ -102,13 +108,17 @@ def screen(config_path: Path, out: Path | None, progress: Progress) -> Screened:
         answered = answer_with_candidates(context, ready.jobs, halved)
         asked = add_polarity(context, ready.rows, [*floors, *answered], ready.jobs)
         entries = add_cross(context, ready.rows, asked, ready.jobs)
-        board, who = write_leaderboard(context, ready.rows, rule, entries, ready.files)
+        ranked = rank(context, ready.rows, rule, entries)
+        board = add_test(context, ready, ranked, entries)
+        who = write_leaderboard(context, ready, board)
         context.engine.ledger.close()
         close_run(run, "stopped_by_budget" if context.engine.stopped else "done")
         facts = made_from(config, context.space, context.lexicon, ready.sources, ready.files)
         facts |= {"config_given": given_config(config_path), "entries": who}
         if earlier := earlier_rankings(run, [one["name"] for one in who]):
             facts[EARLIER] = earlier
+        if before := answered_before(run, entries, board.standing.best_set):
+            facts[ANSWERED_BEFORE] = before
         digest = close_folder(run, facts)
     code = ExitCode.BUDGET if context.engine.stopped else _exit_code(answered)
     return Screened(code, run.root, to_markdown(board), board.verdict, digest)
@@ -194,6 +204,7 @@ def check(config_path: Path) -> Config:
             "train": parts.train,
             "select": parts.select,
             "cross": parts.cross,
+            "test": parts.test,
             "polarity": check_pairs,
         },
     )
@@ -203,7 +214,7 @@ def check(config_path: Path) -> Config:
         raise ConfigError(str(config_path), [f"models: {error}"], do=MEND) from error
     space = load_space(config.labels)
     faults = [*check_label_maps(config.data, space), *check_cross(config.data, space)]
-    if faults := [*faults, *check_recipes(config, space)]:
+    if faults := [*faults, *check_test(config.data, space), *check_recipes(config, space)]:
         raise ConfigError(str(config_path), faults, do=MEND)
     return config
 
@@ -224,29 +235,49 @@ def open_context(config: Config, run: RunDirectory, progress: Progress) -> Conte
 
 
 def fix_rule(context: Context, rows: SharedRows) -> RankingRule:
-    """The ranking rule, fixed before any candidate is trained."""
-    return config_rule(context.config, rows, context.space)
+    """The ranking rule, fixed before any candidate is trained.
 
-
-def write_leaderboard(
-    context: Context,
-    rows: SharedRows,
-    rule: RankingRule,
-    scored: Sequence[ScoredCandidate],
-    files: dict[str, ModelFiles],
-) -> tuple[Leaderboard, list[dict[str, Any]]]:
-    """Score, compare, rank; one file for machines, one for sheets, one for people.
-
-    Returns:
-        The leaderboard, and who its entries are, for the manifest.
+    Raises:
+        UserError: nothing is left to rank by, or `test` cannot be scored by it.
     """
+    rule = config_rule(context.config, rows, context.space)
+    check_scored(rule, rows.test)
+    return rule
+
+
+def rank(
+    context: Context, rows: SharedRows, rule: RankingRule, scored: Sequence[ScoredCandidate]
+) -> Leaderboard:
+    """Score, compare, rank, on `select` alone."""
     config = context.config
     signature = run_signature(config, context.space, rows, rule)
-    board = build_leaderboard(
+    return build_leaderboard(
         scored, rows.select, context.space, rule, run_name=config.name, signature=signature
     )
+
+
+def add_test(
+    context: Context, ready: Ready, ranked: Leaderboard, scored: Sequence[ScoredCandidate]
+) -> Leaderboard:
+    """The leaderboard with what its best set says on `test`; no rank changes by it."""
+    best = ranked.standing.best_set
+    tested = answer_test(context, ready.rows, scored, best, ready.jobs)
+    if not ready.rows.test:
+        return ranked.closed(None)
+    found = score_finals(tested, ready.rows.test, context.space, ranked.rule, ranked.standing)
+    return ranked.closed(found)
+
+
+def write_leaderboard(context: Context, ready: Ready, board: Leaderboard) -> list[dict[str, Any]]:
+    """One file for machines, one for sheets, one for people; and each entry's own scores.
+
+    Returns:
+        Who its entries are, for the manifest.
+    """
+    config = context.config
+    signature = run_signature(config, context.space, ready.rows, board.rule)
     bases = {
-        one.name: BaseModel(one.model.name, files[one.model.name].weights_sha256)
+        one.name: BaseModel(one.model.name, ready.files[one.model.name].weights_sha256)
         for one in list_candidates(config)
     }
     who = entry_facts(
@@ -256,4 +287,4 @@ def write_leaderboard(
         write_json_atomic(context.run.candidate(name) / "scores.json", scores)
     for suffix, text in (("json", to_json), ("csv", to_csv), ("md", to_markdown)):
         write_text_atomic(context.run.root / f"leaderboard.{suffix}", text(board))
-    return board, who
+    return who

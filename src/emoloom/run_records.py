@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from emoloom.contract.parse import parse_output
 from emoloom.corpora.readers import read_rows
@@ -32,6 +32,20 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
+class FreshScore:
+    """Scores on the row set `test`, answered once, after all that ranks: the ones to quote."""
+
+    rows: int
+    """Rows of the set."""
+    score: Score
+    """By the rule that ranks."""
+    parse_ok: Score
+    """Share of outputs that parse, in [0, 1]."""
+    strict: Mapping[str, Score]
+    """Scores where a failed parse counts as wrong, by name (`macro_f1`, `skill`, ...)."""
+
+
+@dataclass(frozen=True, slots=True)
 class LeaderboardEntry:
     """One line of the leaderboard."""
 
@@ -52,7 +66,7 @@ class LeaderboardEntry:
     rows: int
     """Rows that it answered."""
     score: Score
-    """What ranks."""
+    """What ranks: of the leader too good, as these rows chose it."""
     parse_ok: Score
     """Share of outputs that parse, in [0, 1]."""
     strict: Mapping[str, Score]
@@ -63,6 +77,8 @@ class LeaderboardEntry:
     """Floors with a higher score."""
     reasons: Mapping[str, int]
     """Failed parses by reason."""
+    test: FreshScore | None = None
+    """On rows that chose nobody: of the best set and the floors, where the run has such rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +127,8 @@ class Run:
     """What is missing or damaged, one sentence each."""
     outputs: Mapping[str, Mapping[str, str]] = field(repr=False)
     """Raw outputs: name of an entry -> row id -> output."""
+    test_outputs: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    """The same of the rows `test`; empty where the run has none."""
 
     @property
     def candidates(self) -> tuple[LeaderboardEntry, ...]:
@@ -129,14 +147,22 @@ class Run:
         names = ", ".join(entry.name for entry in self.entries)
         raise UserError("no such entry in this run", got=repr(name)[:100], allowed=names or "none")
 
-    def rows(self, name: str) -> tuple[AnsweredRow, ...]:
-        """The rows that an entry answered, in the order of the run's select set.
+    def rows(
+        self, name: str, row_set: Literal["select", "test"] = "select"
+    ) -> tuple[AnsweredRow, ...]:
+        """The rows of a set that an entry answered, in the order of that set.
+
+        Args:
+            name: of the entry.
+            row_set: `select`, which ranks, or `test`, which chose nobody.
 
         Raises:
             UserError: there is no such entry, or the rows cannot be read.
         """
-        outputs = self.outputs.get(self.entry(name).name, {})
-        read = read_rows(self.folder / "data" / "select.jsonl", self.label_space).rows
+        answers = self.outputs if row_set == "select" else self.test_outputs
+        if not (outputs := answers.get(self.entry(name).name, {})):
+            return ()
+        read = read_rows(self.folder / "data" / f"{row_set}.jsonl", self.label_space).rows
         return tuple(
             AnsweredRow(row, outputs[row.id], parse_output(outputs[row.id], self.label_space))
             for row in read
@@ -188,15 +214,17 @@ def load_run(folder: str | Path) -> Run:
     inputs = read_run(path)
     record, board = inputs.objects["run.json"], inputs.objects["leaderboard.json"]
     listed_entries = [e for e in listed(board.get("entries")) if isinstance(e.get("name"), str)]
+    tested = {one.get("name"): one for one in listed(mapping(board.get("test")).get("entries"))}
     return Run(
         folder=path,
         name=str(record.get("name") or path.resolve().name),
         status=str(record.get("status") or "unknown"),
         label_space=_space(record),
         verdict=_verdict(board),
-        entries=tuple(map(_entry, listed_entries)),
+        entries=tuple(_entry(one, tested.get(one["name"], {})) for one in listed_entries),
         notes=inputs.notes,
         outputs=_outputs(inputs),
+        test_outputs={name: one.tested for name, one in inputs.candidates.items() if one.tested},
     )
 
 
@@ -223,7 +251,7 @@ def _verdict(board: Record) -> Verdict:
     )
 
 
-def _entry(record: Record) -> LeaderboardEntry:
+def _entry(record: Record, tested: Record) -> LeaderboardEntry:
     rank, rows = record.get("rank"), record.get("n")
     return LeaderboardEntry(
         **{key: str(record.get(key) or "") for key in _TEXTS},
@@ -239,7 +267,17 @@ def _entry(record: Record) -> LeaderboardEntry:
             for name, count in mapping(record.get("reasons")).items()
             if type(count) is int
         },
+        test=_test(tested),
     )
+
+
+def _test(record: Record) -> FreshScore | None:
+    """None where it did not answer, or not all."""
+    rows = record.get("n")
+    if record.get("status") != "scored" or type(rows) is not int:
+        return None
+    score, parse_ok = _score(record.get("score")), _score(record.get("parse_ok"))
+    return FreshScore(rows, score, parse_ok, _block(record.get("strict")))
 
 
 _TEXTS = ("name", "kind", "model", "recipe", "status", "reason")
@@ -268,6 +306,13 @@ def _flat(entry: LeaderboardEntry) -> dict[str, Any]:
     named |= {f"parsed_{key}": one for key, one in entry.parsed.items()}
     for key, one in named.items():
         line |= {key: one.value, f"{key}_low": one.low, f"{key}_high": one.high}
+    if entry.test is not None:
+        found = entry.test
+        named = {"test_score": found.score, "test_parse_ok": found.parse_ok}
+        named |= {f"test_strict_{key}": one for key, one in found.strict.items()}
+        line["test_rows"] = found.rows
+        for key, one in named.items():
+            line |= {key: one.value, f"{key}_low": one.low, f"{key}_high": one.high}
     line["below_floors"] = ", ".join(entry.below_floors)
     line["reasons"] = json.dumps(dict(entry.reasons))
     return line

@@ -15,6 +15,7 @@ from emoloom.auditing.findings import (
     READ_FAULTS,
     added_findings,
     code_findings,
+    final_findings,
     json_findings,
     read_object,
     rung_findings,
@@ -194,6 +195,7 @@ def _check_scores(root: Path, manifest: Manifest, page: bool) -> _Scored:
     else:
         found += text_findings(root, to_csv(board), to_markdown(board))
     found += rung_findings(root, raw)
+    found += final_findings(raw, board.standing.best_set, manifest)
     found += added_findings(root, raw, manifest)
     answers = sum(len(entry.row_ids) for entry in raw.entries)
     found += _page_findings(root, manifest, drawn=page or answers <= PAGE_ANSWERS)

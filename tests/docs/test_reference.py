@@ -12,14 +12,15 @@ SCRIPTS = ROOT / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 import make_reference  # noqa: E402
-from cross_files import cross_config  # noqa: E402
+from cross_files import cross_parts  # noqa: E402
 from emoloom.config import Config  # noqa: E402
 from emoloom.errors import ExitCode  # noqa: E402
 from emoloom.recipes import RECIPES  # noqa: E402
+from final_files import TEST  # noqa: E402
 from markdown_text import code, table  # noqa: E402
 from reference_of_code import _docstring  # noqa: E402
 from run_folder_files import RUN_FILES  # noqa: E402
-from tiny_screen import call, run_screen, tree  # noqa: E402
+from tiny_screen import SETTINGS, call, run_screen, tree, write_config  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -95,8 +96,9 @@ def test_every_file_of_a_real_run_is_described(finished_run) -> None:
 
 @pytest.mark.usefixtures("own_cache")
 def test_every_file_of_a_run_with_every_part_is_described(tmp_path: Path) -> None:
-    config = cross_config(
+    config = write_config(
         tmp_path / "rungs.yaml",
+        data={**SETTINGS["data"], "cross": cross_parts(tmp_path), "test": TEST},
         models=[{"source": f"random:tiny@{n}", "name": f"m{n}"} for n in (1, 2, 3, 4)],
         recipes=["full-recipe"],
         halving={"rungs": 2, "keep": 0.25, "cap": 0.25, "rows": 4},

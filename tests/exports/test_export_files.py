@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,10 @@ from jsonschema import Draft202012Validator
 
 from emoloom.corpora.labels import load_space
 from emoloom.errors import UserError
+from emoloom.exports.chosen import read_chosen
 from emoloom.exports.licences import hub_name, read_licences
 from emoloom.exports.make import ExportRequest, export
+from emoloom.exports.results import score_by_corpus
 from exported_run import ExportedRun
 from tiny_screen import assert_user_error, call, lines_of, tree
 
@@ -291,3 +294,45 @@ def test_markup_in_a_name_stays_text(exported: ExportedRun, tmp_path):
     assert "\n" not in shown
     assert "<" not in shown
     assert re.search(r"(?<!\\)[|`*\[\]#]", shown) is None
+
+
+# Rows that chose nobody
+
+
+def test_a_card_quotes_the_rows_that_chose_nobody(tested_run, tmp_path, own_cache):
+    request = ExportRequest(tested_run.folder, "one.sft", tmp_path / "out", "adapter", 1)
+    export(request, lambda _: None)
+    card = " ".join((tmp_path / "out/README.md").read_text(encoding="utf-8").split())
+    assert "On 9 rows of the run's `test` set, which chose nobody" in card
+    assert "On the 8 rows of `select`, which rank, the score is" in card
+    board = json.loads((tested_run.folder / "leaderboard.json").read_text(encoding="utf-8"))
+    entry = next(one for one in board["test"]["entries"] if one["name"] == "one.sft")
+    assert f"score, by the rule that ranks | {entry['score']['value']:.3f} |" in card
+    note = "4 rows of test, drawn by emoloom, answered once after the ranking"
+    results = (tmp_path / "out/.eval_results/emoloom.yaml").read_text(encoding="utf-8")
+    assert note in " ".join(results.split())
+
+
+def test_a_card_says_what_its_scores_are_of_where_several_were_ranked(exported: ExportedRun):
+    card = " ".join((exported.merged.folder / "README.md").read_text(encoding="utf-8").split())
+    assert "On 6 rows of the run's `select` set. Intervals are" in card, "it was ranked alone"
+    chosen = read_chosen(exported.run, "one.sft")
+    line = {**chosen.entry, "name": "other", "rank": 2}
+    board = {**chosen.board, "entries": [*chosen.board["entries"], line]}
+    several = replace(chosen, board=board)
+    assert (chosen.among, several.among) == (1, 2)
+    notes = [
+        score_by_corpus(one.rows, one.outputs, one.space, among=one.among)[0].note
+        for one in (chosen, several)
+    ]
+    assert [note.partition("candidates")[2] for note in notes] == [
+        "; not the official test split",
+        ": the best of 2 on these rows; not the official test split",
+    ]
+
+
+def test_answers_to_them_that_were_altered_are_refused(a_tested_run, tmp_path):
+    path = a_tested_run.folder / "candidates/one.sft/rows/test.jsonl"
+    path.write_text(path.read_text(encoding="utf-8").replace("output", "Output"), encoding="utf-8")
+    with pytest.raises(UserError, match=r"rows/test\.jsonl is not as the run left it"):
+        export(ExportRequest(a_tested_run.folder, "one.sft", tmp_path / "out"), lambda _: None)

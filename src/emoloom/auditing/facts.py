@@ -12,9 +12,9 @@ from emoloom.corpora.polarity_pairs import POLARITY_LICENCE, POLARITY_SOURCE
 from emoloom.metrics.signature import Signature
 from emoloom.ranking.rule import RankingRule
 from emoloom.records import LabelSpace
-from emoloom.row_sets.cross_spaces import CROSS
+from emoloom.row_sets.held_out import TEST
 from emoloom.row_sets.parts import data_licences
-from emoloom.row_sets.shared import SharedRows
+from emoloom.row_sets.shared import SharedRows, data_settings
 from emoloom.runs.directory import fingerprint, sha256_file
 from emoloom.runs.licences import strictest_licence
 from emoloom.runs.provenance import code_sha256, machine, package_versions
@@ -26,19 +26,22 @@ SETTINGS_WITHOUT_EFFECT = ("budget", "cache", "engine", "workers")
 """Top-level settings that change no answer and no score: a run may be continued with others."""
 
 
+ANSWERED_BEFORE = "answered_test_before"
+"""In a manifest: candidates that answered `test` and are not of the best set any more."""
+
+
 def run_identity(config: Config, space: LabelSpace, lexicon: Lexicon) -> str:
     """Fingerprint of every setting that affects a result; a run folder holds one identity.
 
-    Rungs, trials and cross rows that are off are no part of it: runs from before there were any
-    go on.
+    Rungs, trials, cross and test rows that are off are no part of it: runs from before there were
+    any go on.
     """
     settings = {k: v for k, v in config.in_force().items() if k not in SETTINGS_WITHOUT_EFFECT}
     if config.halving.rungs == 1:
         del settings["halving"]
     if not config.trials.learning_rates:
         del settings["trials"]
-    if not config.data.cross:
-        settings["data"] = {k: v for k, v in settings["data"].items() if k != CROSS}
+    settings["data"] = data_settings(config.data)
     return fingerprint([settings, __version__, package_versions(), lexicon.sha256, space.labels])
 
 
@@ -87,6 +90,8 @@ def run_signature(
     if rows.polarity:
         sets.append(("polarity", f"{len(rows.polarity)}@{rows.hashes['polarity'][:8]}"))
     sets += cross_signature(rows)
+    if rows.test:
+        sets.append((TEST, f"{len(rows.test)}@{rows.hashes[TEST][:8]}"))
     if config.seeds:
         sets.append(("trainings", ",".join(map(str, config.seeds))))
     return Signature(

@@ -1,16 +1,20 @@
 """What a run folder states against what was computed again from it, as findings."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from emoloom.auditing.comparing import csv_differences, differences, text_differences
+from emoloom.auditing.facts import ANSWERED_BEFORE
+from emoloom.auditing.final_answers import answered_before, finalists
 from emoloom.auditing.reranking import EARLIER, ranking_faults
 from emoloom.auditing.rescoring import RawRun
 from emoloom.auditing.rungs import rung_faults
 from emoloom.errors import UserError
 from emoloom.ranking.halving import RUNGS
+from emoloom.row_sets.held_out import TEST
+from emoloom.runs.directory import read_complete_lines
 from emoloom.runs.provenance import RANKINGS
 from emoloom.runs.verify import Finding, Manifest
 
@@ -62,6 +66,43 @@ def rung_findings(root: Path, raw: RawRun) -> Iterator[Finding]:
             yield Finding("number", RUNGS, what)
     except (UserError, *READ_FAULTS) as error:
         yield Finding("number", RUNGS, f"it cannot be computed: {error}")
+
+
+def final_findings(raw: RawRun, best_set: Sequence[str], manifest: Manifest) -> Iterator[Finding]:
+    """Who answered `test`: the best set of these answers, and nobody whose absence is not told.
+
+    Args:
+        raw: the run.
+        best_set: as it was computed again.
+        manifest: its manifest, which names those of the best set of an earlier call.
+    """
+    if not raw.rows.test:
+        return
+    told = manifest.predicate.get(ANSWERED_BEFORE)
+    earlier = {str(name) for name in told} if isinstance(told, list) else set[str]()
+    for name in answered_before(raw.run, raw.entries, best_set):
+        file = raw.run.rows(name, TEST).relative_to(raw.run.root).as_posix()
+        if name in earlier:
+            what = f"{name} was of the best set of an earlier call of this run, which went on since"
+            yield Finding("unchecked", file, what)
+        else:
+            what = f"{name} answered the test rows, and is not of the best set of these answers"
+            yield Finding("contradiction", file, what)
+    ended = _ended_in_test(raw.run.root)
+    for entry in finalists(raw.entries, best_set):
+        path = raw.run.rows(entry.name, TEST)
+        if not path.is_file() and entry.name not in ended:
+            what = f"{entry.name} is of the best set, and neither answered nor was it stopped"
+            yield Finding("missing", path.relative_to(raw.run.root).as_posix(), what)
+
+
+def _ended_in_test(root: Path) -> set[str]:
+    """Candidates that the log says failed or were stopped there; a damaged log says nothing."""
+    try:
+        events = read_complete_lines(root / "events.jsonl")
+        return {str(e["candidate"]) for e in events if str(e["event"]).startswith(f"{TEST}_")}
+    except READ_FAULTS:
+        return set()
 
 
 def added_findings(root: Path, raw: RawRun, manifest: Manifest) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from emoloom.metrics.signature import Signature, number_signatures
 from emoloom.ranking.entries import Entry
 from emoloom.ranking.leaderboard import Leaderboard
 from emoloom.row_sets.cross_spaces import CROSS
+from emoloom.row_sets.held_out import TEST
 from emoloom.row_sets.polarity_set import POLARITY
 from emoloom.runs.directory import RunDirectory, sha256_file
 from emoloom.screening.cross_set import cross_numbers
@@ -41,40 +42,53 @@ def scores_files(
         name, trainings = entry.scored.source.name, entry.scored.source.trainings
         if entry.scored.source.status == "scored":
             links = (
-                mean_links(run, entry, signature)
+                mean_links(run, entry, signature, _tested(board, name))
                 if trainings
-                else number_links(run, entry, signature, known[name])
+                else number_links(run, entry, signature, known[name], _tested(board, name))
             )
-            made[name] = entry.scores_file() | links
+            tested = {} if board.finals is None else board.finals.scores_file(name)
+            made[name] = entry.scores_file() | tested | links
     return made
 
 
-def mean_links(run: RunDirectory, entry: Entry, signature: Signature) -> dict[str, Any]:
+def _tested(board: Leaderboard, name: str) -> tuple[str, ...]:
+    """`test`, where the entry has answered it."""
+    found = None if board.finals is None else board.finals.entry(name)
+    return (TEST,) if found is not None and found.complete else ()
+
+
+def mean_links(
+    run: RunDirectory, entry: Entry, signature: Signature, beside: Sequence[str] = ()
+) -> dict[str, Any]:
     """`number_links` of a mean over several trainings.
 
     Returns:
-        `rows`: the file of answers of each training, by its name, and the file of gold rows.
-        `signatures`: as there; the answers are those of all trainings.
+        `rows`: the file of answers of each training, by its name, and the file of gold rows, of
+        `select` and of `beside`. `signatures`: as there; the answers are those of all trainings.
     """
     name, trainings = entry.scored.source.name, entry.scored.source.trainings
-    linked = {one: _linked(run, one, SELECT) for one in trainings}
-    files = [
-        f"{one['answers']['file']}@{_short(one['answers']['sha256'])}" for one in linked.values()
-    ]
     precisions = _precision(run, entry, trainings)
-    behind = signature.extended(("entry", name), *precisions, ("answers", "+".join(files)))
-    rows = {
-        "trainings": {one: found["answers"] for one, found in linked.items()},
-        "gold": linked[trainings[0]]["gold"],
-    }
-    return {
-        "rows": {SELECT: rows},
-        "signatures": number_signatures(behind, _numbers(entry, SELECT)),
-    }
+    rows: dict[str, Any] = {}
+    signatures: dict[str, str] = {}
+    for row_set in (SELECT, *beside):
+        linked = {one: _linked(run, one, row_set) for one in trainings}
+        said = [one["answers"] for one in linked.values()]
+        files = [f"{one['file']}@{_short(one['sha256'])}" for one in said]
+        behind = signature.extended(("entry", name), *precisions, ("answers", "+".join(files)))
+        signatures |= number_signatures(behind, _numbers(entry, row_set))
+        rows[row_set] = {
+            "trainings": {one: found["answers"] for one, found in linked.items()},
+            "gold": linked[trainings[0]]["gold"],
+        }
+    return {"rows": rows, "signatures": signatures}
 
 
 def number_links(
-    run: RunDirectory, entry: Entry, signature: Signature, made_by: Mapping[str, Any]
+    run: RunDirectory,
+    entry: Entry,
+    signature: Signature,
+    made_by: Mapping[str, Any],
+    beside: Sequence[str] = (),
 ) -> dict[str, Any]:
     """What an entry's `scores.json` says beside its numbers.
 
@@ -83,6 +97,7 @@ def number_links(
         entry: a scored entry.
         signature: the run's, which holds every setting.
         made_by: the entry's line in the manifest (`entry_facts.entry_facts`).
+        beside: `test`, where it has answered that.
 
     Returns:
         `rows`: each file of answers and each file of gold rows that the numbers are made of, with
@@ -90,7 +105,7 @@ def number_links(
     """
     name = entry.scored.source.name
     sets = [SELECT] if entry.scored.polarity is None else [SELECT, POLARITY]
-    sets += [CROSS] if entry.scored.cross else []
+    sets += [*([CROSS] if entry.scored.cross else ()), *beside]
     rows = {one: _linked(run, name, one) for one in sets}
     precision = _precision(run, entry, (made_by["made_by"],))
     behind = signature.extended(("entry", name), *precision, *_weights(run, made_by))
@@ -104,8 +119,9 @@ def number_links(
 
 def _numbers(entry: Entry, row_set: str) -> list[str]:
     """Keys of all numbers that come from a row set."""
-    if row_set == SELECT:
-        return [*entry.scored.estimates, "per_label"]
+    ranking = [*entry.scored.estimates, "per_label"]
+    if row_set in (SELECT, TEST):
+        return [key if row_set == SELECT else f"{TEST}.{key}" for key in ranking]
     if row_set == CROSS:
         return cross_numbers(entry.scored.cross)
     return [f"polarity.{block}.{key}" for block in ("strict", "parsed") for key in POLARITY_METRICS]

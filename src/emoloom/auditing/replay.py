@@ -41,7 +41,7 @@ class Replayed:
     entry: str
     """Whose answer it is."""
     row_set: str
-    """`select`, `polarity` or `cross`."""
+    """`select`, `polarity`, `cross` or `test`."""
     id: str
     """Id of the row."""
     outcome: Literal["equal", "near-tie", "differs"]

@@ -6,12 +6,13 @@ who the entries are comes from the manifest.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from emoloom.auditing.facts import run_signature
+from emoloom.auditing.final_answers import final_answers, finalists
 from emoloom.config import Config, parse_config
 from emoloom.corpora.readers import read_rows
 from emoloom.errors import UserError
@@ -20,6 +21,7 @@ from emoloom.metrics.polarity import PolarityScores
 from emoloom.metrics.resampling import Bootstrap
 from emoloom.metrics.signature import Signature
 from emoloom.ranking.entries import ScoredCandidate
+from emoloom.ranking.finals import score_finals
 from emoloom.ranking.leaderboard import Leaderboard, build_leaderboard
 from emoloom.ranking.rule import RankingRule, RankingSettings, ranking_rule
 from emoloom.records import LabelSpace, ParseFailure, Prediction, Row
@@ -29,6 +31,7 @@ from emoloom.row_sets.cross_spaces import (
     read_cross_rows,
     read_cross_spaces,
 )
+from emoloom.row_sets.held_out import TEST
 from emoloom.row_sets.polarity_set import POLARITY, pair_scores
 from emoloom.row_sets.shared import SharedRows, mean_human_vad
 from emoloom.runs.directory import RunDirectory, sha256_file
@@ -135,7 +138,16 @@ def rescore(
         run_name=raw.config.name,
         signature=signature,
     )
-    return board, signature
+    if weights is not None:  # the best set by other weights was asked nothing
+        return board.closed(None, hint=""), signature
+    if not raw.rows.test:
+        return board.closed(None), signature
+    chosen = finalists(raw.entries, board.standing.best_set)
+    with _answers_to(TEST):
+        tested = final_answers(raw.run, chosen, raw.rows.test, raw.space)
+    return board.closed(score_finals(tested, raw.rows.test, raw.space, rule, board.standing)), (
+        signature
+    )
 
 
 def _space(record: Mapping[str, Any]) -> LabelSpace:
@@ -152,6 +164,8 @@ def _shared_rows(run: RunDirectory, config: Config, space: LabelSpace) -> Shared
         counts = json.loads((run.root / "data" / "counts.json").read_text(encoding="utf-8"))
         spaces = read_cross_spaces(counts, space)
         sets[CROSS] = read_cross_rows(run.data(CROSS), spaces)
+    if config.data.test:
+        sets[TEST] = _gold(run.data(TEST), space)
     return SharedRows(
         train=sets["train"],
         select=sets[SELECT],
@@ -161,6 +175,7 @@ def _shared_rows(run: RunDirectory, config: Config, space: LabelSpace) -> Shared
         polarity=sets.get(POLARITY, ()),
         cross=sets.get(CROSS, ()),
         cross_spaces=spaces,
+        test=sets.get(TEST, ()),
     )
 
 
@@ -220,11 +235,14 @@ def _scored(
     return ScoredCandidate(**texts, answers=answers, row_ids=ids, polarity=polarity, cross=cross)
 
 
+def _answers_of(run: RunDirectory, name: str, row_set: str) -> AbstractContextManager[None]:
+    return _answers_to(run.rows(name, row_set).relative_to(run.root).as_posix())
+
+
 @contextmanager
-def _answers_of(run: RunDirectory, name: str, row_set: str) -> Iterator[None]:
+def _answers_to(where: str) -> Iterator[None]:
     """Whatever stands in a file of answers, a fault of it is the file's."""
     try:
         yield
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        where = run.rows(name, row_set).relative_to(run.root).as_posix()
         raise UserError(f"{where} holds lines that are no answers", got=str(error)) from error

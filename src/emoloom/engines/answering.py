@@ -3,16 +3,18 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from emoloom.auditing.final_answers import final_answers, finalists
 from emoloom.engines.context import Context
 from emoloom.engines.halving import Halved
 from emoloom.engines.outcomes import do_all, tell
 from emoloom.metrics.resampling import Bootstrap
 from emoloom.ranking.entries import ScoredCandidate, Status
 from emoloom.row_sets.cross_spaces import CROSS
+from emoloom.row_sets.held_out import TEST
 from emoloom.row_sets.polarity_set import POLARITY, pair_scores
 from emoloom.row_sets.shared import SharedRows
 from emoloom.runs.work import Work
-from emoloom.screening.answers import candidate_work, cross_work, pair_work
+from emoloom.screening.answers import candidate_work, cross_work, pair_work, test_work
 from emoloom.screening.candidate_run import CandidateRun, has_heads
 from emoloom.screening.candidates import list_candidates
 from emoloom.screening.cross_set import cross_scores
@@ -142,6 +144,31 @@ def add_cross(
     if not rows.cross:
         return list(entries)
     return _ask_beside(context, entries, jobs, _Beside(CROSS, cross_work, scored))
+
+
+def answer_test(
+    context: Context,
+    rows: SharedRows,
+    entries: Sequence[ScoredCandidate],
+    best_set: Sequence[str],
+    jobs: Sequence[CandidateRun],
+) -> list[ScoredCandidate]:
+    """Ask `test`, once all that ranks is known, of the best set alone; floors have answered.
+
+    Returns:
+        The best set and the floors with these answers; one that the budget stopped is not done.
+    """
+    chosen = finalists(entries, best_set) if rows.test else []
+    asked = {job.candidate.name: job for job in jobs}
+
+    def ask(entry: ScoredCandidate) -> None:
+        if entry.kind == "candidate":
+            status, reason = do_all(context, test_work(asked[entry.name]))
+            if status != "scored":
+                tell(context, f"{TEST}_{status}", entry.name, reason)
+
+    context.engine.each(ask, chosen)
+    return final_answers(context.run, chosen, rows.test, context.space)
 
 
 @dataclass(frozen=True, slots=True)

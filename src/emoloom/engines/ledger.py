@@ -17,6 +17,7 @@ from typing import Any
 from emoloom.planning.budget import Spent
 from emoloom.planning.probe_record import PROBE
 from emoloom.row_sets.cross_spaces import CROSS
+from emoloom.row_sets.held_out import TEST
 from emoloom.row_sets.polarity_set import POLARITY
 from emoloom.runs.directory import write_json_atomic
 from emoloom.runs.work import Work
@@ -155,8 +156,9 @@ class Ledger:
             key: _decode_table(e for e in self._stages if _asked_beside(e) == beside)
             for key, beside in (("decode", ""), ("decode_polarity", POLARITY))
         }
-        if cross := _decode_table(e for e in self._stages if _asked_beside(e) == CROSS):
-            tables["decode_cross"] = cross
+        for beside in (CROSS, TEST):
+            if table := _decode_table(e for e in self._stages if _asked_beside(e) == beside):
+                tables[f"decode_{beside}"] = table
         spent = {k: round(v, 3) for k, v in asdict(self._spent_at(now)).items()}
         made = {"probes": self.probes, "planned": self._planned}
         forecast = {name: value for name, value in made.items() if value}
@@ -180,7 +182,7 @@ def _key(entry: Mapping[str, Any]) -> Key:
 
 def _asked_beside(entry: Mapping[str, Any]) -> str:
     """The row set, where it is one that never ranks."""
-    return str(entry["stage"]) if entry["stage"] in (POLARITY, CROSS) else ""
+    return str(entry["stage"]) if entry["stage"] in (POLARITY, CROSS, TEST) else ""
 
 
 def _unfinished(entry: Mapping[str, Any]) -> bool:

@@ -4,6 +4,7 @@ Counts are fixed by the plan; the forecast shapes nothing. What is wrong with a 
 timed shows in its own stages.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from emoloom.planning.probe import probe_work
 from emoloom.planning.probe_record import Probe, read_probe
 from emoloom.runs.directory import write_json_atomic
 from emoloom.screening.candidate_run import CandidateRun
+from emoloom.screening.candidates import Candidate
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +59,10 @@ def plan_ahead(context: Context, jobs: Sequence[CandidateRun]) -> Planned | None
     if not config.budget.probe:
         return None
     stages = planned_stages(config, chosen, rows, flips)
-    left = {stage.model for stage in stages if not is_done(context, stage)}
+    undone = left_to_do(context, stages, chosen)
+    left = {stage.model for stage in undone}
     probes = probe_models(context, [job for job in jobs if job.candidate.model.name in left])
-    forecast = make_forecast(config, stages, probes, lambda stage: is_done(context, stage))
+    forecast = make_forecast(config, stages, probes, lambda stage: stage not in undone)
     spent = ledger.spent()
     found = limits(config.budget, spent, forecast)
     ledger.plan(asdict(stage) for stage in forecast.stages)
@@ -90,6 +93,22 @@ def probe_models(context: Context, jobs: Sequence[CandidateRun]) -> dict[str, Pr
     figures = context.engine.ledger.probes
     found = {name: read_probe(figures.get(j.candidate.name, {})) for name, j in first.items()}
     return {name: probe for name, probe in found.items() if probe is not None}
+
+
+def left_to_do(
+    context: Context, stages: Sequence[PlannedStage], chosen: Sequence[Candidate]
+) -> set[PlannedStage]:
+    """What has no marker; once all that ranks is done, of `test` that of the best set alone."""
+    undone = {stage for stage in stages if not is_done(context, stage)}
+    if not all(stage.once_best for stage in undone):
+        return undone
+    try:
+        board = json.loads((context.run.root / "leaderboard.json").read_text(encoding="utf-8"))
+        best = set(board["verdict"]["best_set"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return undone  # not ranked yet
+    asked = {one.name for one in chosen if (one.pooled or one.name) in best}
+    return {stage for stage in undone if stage.candidate in asked}
 
 
 def is_done(context: Context, stage: PlannedStage) -> bool:

@@ -27,7 +27,13 @@ from emoloom.row_sets.polarity_set import with_pairs
 from emoloom.row_sets.shared import read_row_sets
 from emoloom.runs.directory import RunDirectory
 from emoloom.runs.work import Work
-from emoloom.screening.answers import candidate_work, cross_work, pair_work, rung_work
+from emoloom.screening.answers import (
+    candidate_work,
+    cross_work,
+    pair_work,
+    rung_work,
+    test_work,
+)
 from emoloom.screening.candidate_run import CandidateRun
 from emoloom.screening.candidates import list_candidates
 from emoloom.screening.extras import read_extras
@@ -148,4 +154,4 @@ def _works(job: CandidateRun, stage: str) -> Iterator[Work]:
     if stage.startswith(("train-", "select-", f"{PRECISION_STAGE}-")):
         yield from rung_work(job, int(rung))
         return
-    yield from chain(candidate_work(job), pair_work(job), cross_work(job))
+    yield from chain(candidate_work(job), pair_work(job), cross_work(job), test_work(job))

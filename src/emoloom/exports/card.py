@@ -20,7 +20,7 @@ from emoloom.exports.licences import Licences
 from emoloom.exports.results import HUB_DATASETS, CorpusScores, model_index
 from emoloom.prediction.export_record import ExportRecord
 from emoloom.records import VAD, Prediction
-from emoloom.report.inputs import mapping
+from emoloom.report.inputs import Record, mapping
 from emoloom.row_sets.parts import part_name
 from emoloom.screening.precision_record import PRECISION, read_precision
 from emoloom.sources.origins import HubRepo
@@ -102,8 +102,12 @@ def _of_the_run(chosen: Chosen) -> dict[str, Any]:
     """Scores, verdict, recipe and versions, as the run has them."""
     packages = mapping(chosen.made_from.get("packages"))
     return {
-        "n": chosen.entry.get("n"),
-        "scores": _score_lines(chosen),
+        "n": (chosen.test_entry or chosen.entry).get("n"),
+        "fresh": bool(chosen.test_entry),
+        "among": chosen.among,
+        "n_select": chosen.entry.get("n"),
+        "score_select": _estimate(mapping(chosen.entry.get("score"))),
+        "scores": _score_lines(chosen.test_entry or chosen.entry),
         "verdict": str(mapping(chosen.board.get("verdict")).get("text")),
         "rank_note": str(mapping(chosen.board.get("rank_by")).get("note")),
         "signature": str(chosen.board.get("signature")),
@@ -164,11 +168,10 @@ def _example(export: ExportRecord) -> str:
     )
 
 
-def _score_lines(chosen: Chosen) -> list[dict[str, str]]:
-    entry = chosen.entry
+def _score_lines(entry: Record) -> list[dict[str, str]]:
     strict = mapping(entry.get("strict"))
     estimates = {
-        "ranking score": entry.get("score"),
+        "score, by the rule that ranks": entry.get("score"),
         "ParseOK": entry.get("parse_ok"),
         "macro-F1": strict.get("macro_f1"),
         "micro-F1": strict.get("micro_f1"),

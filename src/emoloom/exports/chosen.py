@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,11 @@ from emoloom.corpora.readers import read_rows
 from emoloom.errors import UserError
 from emoloom.records import LabelSpace, Row
 from emoloom.report.inputs import Record, RunInputs, listed, mapping, read_run
+from emoloom.row_sets.held_out import TEST
 from emoloom.runs.directory import sha256_file
 from emoloom.runs.record import check_format
 from emoloom.screening.candidates import Candidate, list_candidates
+from emoloom.screening.outputs import SELECT
 
 ENDED = ("done", "stopped_by_budget")
 """Ends of a run that leave a manifest and a leaderboard."""
@@ -48,6 +50,17 @@ class Chosen:
     """The manifest's predicate."""
     manifest_sha256: str
     """Of manifest.json, which holds the hash of every result file: the run's digest."""
+    test_entry: Record = field(default_factory=dict)
+    """The candidate's line on the rows `test`; empty where it did not answer them."""
+    test_rows: tuple[Row, ...] = ()
+    """Rows that chose nobody, where it answered them."""
+    test_outputs: Mapping[str, str] = field(default_factory=dict)
+    """What it wrote for them, by row id."""
+
+    @property
+    def among(self) -> int:
+        """Candidates that were ranked; a score is too good where it is the best of several."""
+        return sum(entry.get("rank") is not None for entry in listed(self.board.get("entries")))
 
     @property
     def folder(self) -> Path:
@@ -70,7 +83,8 @@ def read_chosen(run: Path, name: str | None) -> Chosen:
     entry = _entry(board, name)
     chosen = str(entry["name"])
     subjects, made_from, digest = _manifest(run)
-    _check_unchanged(run, subjects, chosen)
+    test_entry = _test_entry(board, chosen)
+    _check_unchanged(run, subjects, chosen, (SELECT, TEST) if test_entry else (SELECT,))
     config = parse_config(mapping(made_from.get("config")), source=f"{run}/manifest.json")
     space = _space(run, made_from)
     return Chosen(
@@ -82,11 +96,27 @@ def read_chosen(run: Path, name: str | None) -> Chosen:
         candidate=_candidate(config, chosen),
         config=config,
         space=space,
-        rows=_answered_rows(run, space, inputs, chosen),
+        rows=_answered_rows(run, space, inputs.candidates[chosen].outputs, chosen),
         outputs=inputs.candidates[chosen].outputs,
         made_from=made_from,
         manifest_sha256=digest,
+        **_tested(run, space, inputs, test_entry),
     )
+
+
+def _tested(run: Path, space: LabelSpace, inputs: RunInputs, entry: Record) -> dict[str, Any]:
+    if not entry:
+        return {}
+    outputs = inputs.candidates[str(entry["name"])].tested
+    rows = _answered_rows(run, space, outputs, str(entry["name"]), TEST)
+    return {"test_entry": entry, "test_rows": rows, "test_outputs": outputs}
+
+
+def _test_entry(board: Record, name: str) -> Record:
+    """The line on rows that chose nobody; empty where there is none with scores."""
+    lines = listed(mapping(board.get("test")).get("entries"))
+    found = (e for e in lines if e.get("name") == name and e.get("status") == "scored")
+    return next(found, {})
 
 
 def _read_ended(run: Path) -> RunInputs:
@@ -157,10 +187,13 @@ def _manifest(run: Path) -> tuple[dict[str, str], Record, str]:
         ) from error
 
 
-def _check_unchanged(run: Path, subjects: Mapping[str, str], chosen: str) -> None:
+def _check_unchanged(
+    run: Path, subjects: Mapping[str, str], chosen: str, row_sets: Iterable[str]
+) -> None:
     """See that all that an export is made from has the bytes that the run left."""
     own = f"candidates/{chosen}/"
-    used = ["leaderboard.json", "data/select.jsonl", f"{own}rows/select.jsonl"]
+    used = ["leaderboard.json"]
+    used += [f"{at}/{one}.jsonl" for one in row_sets for at in ("data", f"{own}rows")]
     used += [name for name in subjects if name.startswith(f"{own}checkpoint/")]
     for name in used:
         path = run / name
@@ -198,14 +231,15 @@ def _candidate(config: Config, name: str) -> Candidate:
     return found[name]
 
 
-def _answered_rows(run: Path, space: LabelSpace, inputs: RunInputs, name: str) -> tuple[Row, ...]:
-    outputs = inputs.candidates[name].outputs if name in inputs.candidates else {}
-    rows: Iterable[Row] = read_rows(run / "data" / "select.jsonl", space).rows
+def _answered_rows(
+    run: Path, space: LabelSpace, outputs: Mapping[str, str], name: str, row_set: str = SELECT
+) -> tuple[Row, ...]:
+    rows: Iterable[Row] = read_rows(run / "data" / f"{row_set}.jsonl", space).rows
     answered = tuple(row for row in rows if row.id in outputs)
     if not answered or len(answered) < len(outputs):
         raise UserError(
             f"the answers of {name} are not to the rows of its run",
-            got=f"{len(outputs)} answers, {len(answered)} of them to rows of data/select.jsonl",
+            got=f"{len(outputs)} answers, {len(answered)} of them to rows of data/{row_set}.jsonl",
             do="run the same `emoloom screen` again",
         )
     return answered

@@ -215,7 +215,11 @@ def _write_papers(chosen: Chosen, tokens: Iterable[str], checked: Checked, folde
         if name != chosen.candidate.model.name
     ]
     licences = read_licences(chosen.record, others)
-    scores = score_by_corpus(chosen.rows, chosen.outputs, space)
+    fresh = chosen.test_rows, chosen.test_outputs
+    quoted, among = (
+        (fresh, 0) if chosen.test_entry else ((chosen.rows, chosen.outputs), chosen.among)
+    )
+    scores = score_by_corpus(*quoted, space, among=among)
     facts = CardFacts(chosen, record, licences, scores, checked, tuple(tokens))
     write_text_atomic(folder / "README.md", write_card(facts))
     write_text_atomic(folder / LICENCES_FILE, licences_text(licences))

@@ -1,6 +1,7 @@
 """A run's scores for the hub: `.eval_results/*.yaml`, and `model-index` of the card's metadata.
 
-Both by corpus, over the rows that ranked. `.eval_results` names a dataset of the hub, so only
+Both by corpus, over the rows of `test` where the candidate answered them, else over those that
+ranked. `.eval_results` names a dataset of the hub, so only
 corpora that are there under one name can be in it; `model-index`, which the hub calls legacy and
 still shows, has them all. The layouts are those that `huggingface_hub` reads.
 """
@@ -40,6 +41,8 @@ class CorpusScores:
     """Rows."""
     values: Mapping[str, float]
     """By the keys of `METRICS`; what is undefined is left out."""
+    among: int = 1
+    """Candidates that were ranked on these rows; 0 where they chose nobody, those of `test`."""
 
     @property
     def stem(self) -> str:
@@ -54,16 +57,24 @@ class CorpusScores:
     @property
     def note(self) -> str:
         """What the numbers are of."""
-        return (
-            f"{self.rows} rows of {self.split}, drawn by emoloom to rank candidates; "
-            "not the official test split"
-        )
+        rows = f"{self.rows} rows of {self.split}, drawn by emoloom"
+        if not self.among:
+            return f"{rows}, answered once after the ranking; not the whole test split"
+        chosen = f": the best of {self.among} on these rows" if self.among > 1 else ""
+        return f"{rows} to rank candidates{chosen}; not the official test split"
 
 
 def score_by_corpus(
-    rows: Sequence[Row], outputs: Mapping[str, str], space: LabelSpace
+    rows: Sequence[Row], outputs: Mapping[str, str], space: LabelSpace, *, among: int = 1
 ) -> tuple[CorpusScores, ...]:
-    """Score a candidate's outputs on each corpus apart, in the order of the rows."""
+    """Score a candidate's outputs on each corpus apart, in the order of the rows.
+
+    Args:
+        rows: that it answered.
+        outputs: raw, by row id.
+        space: in force.
+        among: candidates ranked on these rows; 0 where they chose nobody.
+    """
     parts: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         parts.setdefault((row.source, row.split), []).append(row)
@@ -74,7 +85,7 @@ def score_by_corpus(
         values = {**scores.strict.values, "parse_ok": scores.parse_ok}
         kept = {key: values[key] for key in METRICS}
         defined = {key: round(value, 6) for key, value in kept.items() if value is not None}
-        found.append(CorpusScores(corpus, split, len(own), defined))
+        found.append(CorpusScores(corpus, split, len(own), defined, among))
     return tuple(found)
 
 

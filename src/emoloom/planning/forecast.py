@@ -22,7 +22,8 @@ class Forecast:
     stages: tuple[StageForecast, ...]
     """In the order of the plan."""
     expected: tuple[StageForecast, ...]
-    """Without those of candidates that rungs will drop: of each stage the dearest stay."""
+    """Without those of candidates that rungs will drop, and with `test` of one candidate, the least
+    that a best set has: of each stage the dearest stay."""
     wall_seconds: float
     """Of the expected stages on all workers."""
     accelerator_seconds: float
@@ -86,7 +87,10 @@ def _expected(
     made: Sequence[StageForecast],
     stages: Sequence[PlannedStage],
 ) -> tuple[StageForecast, ...]:
-    """Of the stages that only promoted candidates reach, as many as rungs keep, the dearest."""
+    """Of the stages that only promoted candidates reach, as many as rungs keep, the dearest.
+
+    Of `test` those of one candidate: all its trainings.
+    """
     count = len({stage.candidate for stage in stages if stage.kind == "training"})
     reach = {0: count}
     for rung in range(1, config.halving.rungs):
@@ -95,10 +99,11 @@ def _expected(
     reach[0] = count
     groups: dict[str, list[int]] = {}
     for index, stage in enumerate(known):
-        if stage.once_promoted:
+        if stage.once_promoted or stage.once_best:
             groups.setdefault(f"{stage.stage} {stage.kind}", []).append(index)
     dropped: set[int] = set()
     for members in groups.values():
-        dearest = sorted(members, key=lambda index: -made[index].seconds)
-        dropped |= set(dearest[reach[known[members[0]].rung] :])
+        dearest, first = sorted(members, key=lambda index: -made[index].seconds), known[members[0]]
+        kept = max(1, len(config.seeds)) if first.once_best else reach[first.rung]
+        dropped |= set(dearest[kept:])
     return tuple(one for index, one in enumerate(made) if index not in dropped)

@@ -80,6 +80,8 @@ def forecast_lines(forecast: Forecast, found: Sequence[LimitForecast]) -> list[s
         f"({forecast.accelerator_seconds:,.0f} accelerator-seconds, {forecast.tokens:,} tokens), "
         f"{forecast.memory_mb:,.0f} MiB of memory a worker, {forecast.disk_mb:,.0f} MiB of disk"
     ]
+    if any(one.once_best for one in forecast.expected):
+        lines.append("test rows are counted for one candidate: a larger best set takes more")
     lines += [limit.text() for limit in found]
     lines += [f"{model} could not be timed: its stages are in no sum" for model in forecast.unknown]
     return lines
@@ -90,6 +92,7 @@ def forecast_table(forecast: Forecast) -> list[str]:
     rows = [("stage", "candidate", "seconds", "tokens", "MiB held", "MiB left", "")]
     for one in forecast.stages:
         note = "once promoted" if one.once_promoted else ""
+        note = "if of the best set" if one.once_best else note
         held = (f"{one.memory_mb:,.0f}", f"{one.disk_mb:,.2f}")
         rows.append(
             (one.stage, one.candidate, f"{one.seconds:,.1f}", f"{one.tokens:,}", *held, note)

@@ -1,9 +1,10 @@
 """All counts of a screen, fixed before any work: time may stop a screen, never shape it.
 
 Stages stand in the order in which they are done, which is the declared order of what a spent
-budget leaves undone, the last first: the rows of corpora never trained on and the polarity pairs,
-which rank nothing; zero-shot, which is only shown; then candidates, in the order of the config. Row
-sets, floors, scores and the report are made whatever is spent.
+budget leaves undone, the last first: test rows, which only the best set answers; the rows of
+corpora never trained on and the polarity pairs, which rank nothing; zero-shot, which is only shown;
+then candidates, in the order of the config. Row sets, floors, scores and the report are made
+whatever is spent.
 """
 
 import math
@@ -16,6 +17,7 @@ from emoloom.decoding.audit import rows_to_audit
 from emoloom.ranking.halving import promoted_counts
 from emoloom.recipes import RECIPES
 from emoloom.row_sets.cross_spaces import CROSS
+from emoloom.row_sets.held_out import TEST
 from emoloom.row_sets.polarity_set import POLARITY
 from emoloom.row_sets.shared import SharedRows
 from emoloom.runs.directory import RunDirectory, write_json_atomic
@@ -59,6 +61,8 @@ class PlannedStage:
     """Whether the candidate learnt the contract, so that drafts are right."""
     once_promoted: bool = False
     """Whether it is done only for those that a rung promotes."""
+    once_best: bool = False
+    """Whether it is done only for the best set, which is not known before."""
     copied: bool = False
     """Whether it is copied from another candidate of the same model."""
 
@@ -70,7 +74,8 @@ class PlannedStage:
             "units": self.units,
         }
         found |= {"train_rows": self.train_rows} if self.train_rows else {}
-        return found | {"once_promoted": True} if self.once_promoted else found
+        found |= {"once_promoted": True} if self.once_promoted else {}
+        return found | {"once_best": True} if self.once_best else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +163,8 @@ class _Counting:
             candidate.model.name,
             rung,
             audited=len(rows_to_audit(ids, decoding.audit_share, least)),
-            once_promoted=self.promoted(candidate, rung),
+            once_promoted=self.promoted(candidate, rung) and row_set != TEST,
+            once_best=row_set == TEST,
         )
 
     def heads(self, candidate: Candidate) -> Iterator[PlannedStage]:
@@ -203,7 +209,7 @@ def _stages(counting: _Counting, chosen: Sequence[Candidate]) -> Iterator[Planne
             yield from counting.heads(candidate)
         yield from counting.precision(candidate)
         yield counting.answers(candidate, SELECT)
-    for row_set in (POLARITY, CROSS):
+    for row_set in (POLARITY, CROSS, TEST):
         if counting.rows.asked[row_set]:
             yield from (counting.answers(candidate, row_set) for candidate in trained)
 
@@ -224,6 +230,7 @@ def make_plan(
         "select_rows": len(rows.select),
         "polarity_rows": len(rows.polarity),
         **({"cross_rows": len(rows.cross)} if rows.cross else {}),
+        **({"test_rows": len(rows.test)} if rows.test else {}),
         "stages": [stage.to_dict() for stage in stages],
         "rungs": _rungs(config, chosen, rows),
         "learning_rate": rate,

@@ -56,6 +56,8 @@ class StageForecast:
     """Whether it is done only for those that a rung promotes."""
     copied: bool = False
     """Whether it is copied from another candidate of the same model."""
+    once_best: bool = False
+    """Whether it is done only for the best set."""
 
 
 def forecast_stage(config: Config, stage: PlannedStage, probe: Probe) -> StageForecast:
@@ -75,6 +77,7 @@ def forecast_stage(config: Config, stage: PlannedStage, probe: Probe) -> StageFo
         round(_memory(config, stage, probe), 3),
         round(_disk(stage, probe), 3),
         stage.once_promoted,
+        once_best=stage.once_best,
     )
 
 

@@ -4,17 +4,18 @@ No time, rate or count of forwards stands here: on the same answers every byte i
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from emoloom.contract.schema import CONTRACT_VERSION
 from emoloom.metrics.signature import Signature
 from emoloom.ranking.ablation import Ablation, ablations
 from emoloom.ranking.against_floors import FloorFamily, against_floors
-from emoloom.ranking.entries import UNCUT, Entry, ScoredCandidate, ScoredEntry, score_entries
+from emoloom.ranking.entries import Entry, ScoredCandidate, ScoredEntry, score_entries
+from emoloom.ranking.finals import Finals, chosen_clause
 from emoloom.ranking.pooling import pool_trainings
 from emoloom.ranking.rule import RankingRule
-from emoloom.ranking.standing import TIE_DECIMALS, RankedScores, Standing, stand
+from emoloom.ranking.standing import RankedScores, Standing, ranked_scores, stand
 from emoloom.ranking.verdict import verdict_text
 from emoloom.records import LabelSpace, Row
 
@@ -25,6 +26,10 @@ __all__ = [
     "build_leaderboard",
     "verdict_text",
 ]
+
+
+HINT = " (`data.test` gives one that is not)"
+"""How to have a score that is not of the rows that chose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,8 @@ class Leaderboard:
     entries: tuple[Entry, ...]
     """Ranked candidates by rank, then floors by score (of equal ones by the uncut score), then
     shown, then trainings that are pooled in a candidate, then failed or not done."""
+    finals: Finals | None = None
+    """The best set on `test`; None where there is no such set."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, keys in fixed order, floats unrounded."""
@@ -70,9 +77,21 @@ class Leaderboard:
                 "floor_comparisons": [c.to_dict() for c in self.floors.comparisons],
                 "floor_family": {"method": self.floors.method, "tests": self.floors.tests},
             },
+            **({} if self.finals is None else {"test": self.finals.to_dict()}),
             "ablations": [ablation.to_dict() for ablation in self.ablations],
             "entries": [entry.to_dict() for entry in self.entries],
         }
+
+    def closed(self, finals: Finals | None, *, hint: str = HINT) -> "Leaderboard":
+        """With what is known of rows that chose nobody, and the verdict's last clause.
+
+        Args:
+            finals: the best set on `test`; None where there is no such set.
+            hint: what the clause says of how to have one.
+        """
+        clause = chosen_clause(self.standing, finals, hint)
+        said = f"{self.verdict.removesuffix('.')}; {clause}." if clause else self.verdict
+        return replace(self, finals=finals, verdict=said)
 
 
 def build_leaderboard(
@@ -123,14 +142,7 @@ def _comparable(
 ) -> tuple[RankedScores, list[str], list[str]]:
     """(scores that may be compared, candidates that rank, floors from the best down)."""
     found = {e.source.name: e for e in scored if e.complete and e.score is not None}
-    ranked = RankedScores(
-        {name: round(e.score or 0.0, TIE_DECIMALS) for name, e in found.items()},
-        {name: e.score_draws for name, e in found.items()},
-        n_rows,
-        {name: e.by_seed["score"] for name, e in found.items() if e.by_seed},
-        {name: round(e.estimates[UNCUT].value or 0.0, TIE_DECIMALS) for name, e in found.items()},
-        {name: e.draws[UNCUT].draws_B for name, e in found.items()},
-    )
+    ranked = ranked_scores(found, n_rows)
     alone = {name: e.source.kind for name, e in found.items() if not e.source.pooled}
     names = [name for name, kind in alone.items() if kind == "candidate"]
     floors = [name for name, kind in alone.items() if kind == "floor"]

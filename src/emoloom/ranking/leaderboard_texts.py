@@ -8,7 +8,7 @@ from typing import Any
 
 from emoloom.metrics.scoring import METRICS
 from emoloom.ranking.ablation import BASE, PARTS
-from emoloom.ranking.entries import Entry, Estimate
+from emoloom.ranking.entries import Entry, Estimate, ScoredEntry
 from emoloom.ranking.leaderboard import Leaderboard
 
 _DECIMALS = 6
@@ -31,7 +31,7 @@ def to_csv(board: Leaderboard) -> str:
     A text cell that a spreadsheet would take for a formula is given a leading apostrophe; a
     carriage return becomes a newline.
     """
-    lines = [_csv_cells(entry) for entry in board.entries]
+    lines = [_csv_cells(entry) | _csv_test(entry, board) for entry in board.entries]
     columns = list(lines[0]) if lines else ["name"]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -42,9 +42,14 @@ def to_csv(board: Leaderboard) -> str:
 
 def to_markdown(board: Leaderboard) -> str:
     """Verdict, rule and a table of the main scores, for people; markup in names is escaped."""
-    heads = ["Rank", "Name", "Kind", "Model", "Recipe", "Score", "ParseOK", "Macro-F1"]
+    heads = ["Rank", "Name", "Kind", "Model", "Recipe", "Score", *_test_head(board)]
+    heads += ["ParseOK", "Macro-F1"]
     heads += ["Micro-F1", "1-RMSE", "Skill", "Polarity", "Rows", "Note"]
-    table = [heads, ["---"] * len(heads), *(_markdown_cells(entry) for entry in board.entries)]
+    table = [
+        heads,
+        ["---"] * len(heads),
+        *(_markdown_cells(entry, board) for entry in board.entries),
+    ]
     lines = [
         f"# Leaderboard of {_escape(board.run)}",
         "",
@@ -54,6 +59,7 @@ def to_markdown(board: Leaderboard) -> str:
         "Macro-F1 to polarity are strict; "
         f"intervals are {board.rule.settings.bootstrap.level:.0%}. "
         "Polarity is the share of texts whose answer turns over with the text; it never ranks.",
+        *_test_line(board),
         "",
         *(f"| {' | '.join(cells)} |" for cells in table),
         "",
@@ -79,6 +85,23 @@ def _csv_cells(entry: Entry) -> dict[str, Any]:
             else:
                 cells[f"{block}_{key}"] = "; ".join(value) if isinstance(value, list) else value
     return cells | _csv_polarity(entry)
+
+
+def _csv_test(entry: Entry, board: Leaderboard) -> dict[str, Any]:
+    """Scores on `test`, of those that answered it; no column where there is no such set."""
+    if board.finals is None:
+        return {}
+    found = _on_test(entry, board)
+    cells: dict[str, Any] = {"test_n": None if found is None else found.scores.n}
+    for key in ("score", "parse_ok", "strict.macro_f1", "strict.skill"):
+        estimate = Estimate(None, None) if found is None else found.estimates[key]
+        cells |= _csv_estimate(f"test_{key.replace('.', '_')}", estimate)
+    return cells
+
+
+def _on_test(entry: Entry, board: Leaderboard) -> ScoredEntry | None:
+    found = None if board.finals is None else board.finals.entry(entry.scored.source.name)
+    return found if found is not None and found.complete else None
 
 
 def _csv_polarity(entry: Entry) -> dict[str, float | None]:
@@ -110,7 +133,28 @@ def _csv_cell(value: str | float | None) -> str:
     return repr(_rounded(value))
 
 
-def _markdown_cells(entry: Entry) -> list[str]:
+def _test_head(board: Leaderboard) -> list[str]:
+    return [] if board.finals is None else ["Test"]
+
+
+def _test_line(board: Leaderboard) -> list[str]:
+    if board.finals is None:
+        return []
+    return [
+        f"Score is of the rows that rank; Test is the same score on {board.finals.n_rows} rows "
+        "that chose nobody, answered once by the best set and the floors: quote that one."
+    ]
+
+
+def _test_cell(entry: Entry, board: Leaderboard) -> list[str]:
+    if board.finals is None:
+        return []
+    found = _on_test(entry, board)
+    estimate = Estimate(None, None) if found is None else found.estimates["score"]
+    return [_markdown_estimate(estimate, with_interval=True)]
+
+
+def _markdown_cells(entry: Entry, board: Leaderboard) -> list[str]:
     source, estimates = entry.scored.source, entry.scored.estimates
     notes = [f"below {', '.join(entry.below_floors)}"] if entry.below_floors else []
     if source.status != "scored" and not source.reason.startswith(source.status):
@@ -122,6 +166,7 @@ def _markdown_cells(entry: Entry) -> list[str]:
         "-" if entry.rank is None else str(entry.rank),
         *(_escape(text) for text in (source.name, source.kind, source.model, source.recipe)),
         _markdown_estimate(estimates["score"], with_interval=True),
+        *_test_cell(entry, board),
         _markdown_estimate(estimates["parse_ok"]),
         *(_markdown_estimate(estimates[f"strict.{key}"]) for key in strict),
         _markdown_estimate(_consistency(entry)),

@@ -16,6 +16,7 @@ from emoloom.metrics.seeds import (
     seed_p,
     seed_rows_to_separate,
 )
+from emoloom.ranking.entries import UNCUT, ScoredEntry
 from emoloom.ranking.rule import RankingRule
 
 TIE_DECIMALS = 12
@@ -91,6 +92,19 @@ class RankedScores:
         one = self.draws[name]
         draws_SB = np.broadcast_to(one.draws_B, (self.seeds, len(one.draws_B)))
         return SeedScores(np.full(self.seeds, self.scores[name]), draws_SB, one.influence_N)
+
+
+def ranked_scores(entries: Mapping[str, ScoredEntry], n_rows: int) -> RankedScores:
+    """What may be compared of entries by name: those on the same rows with a score."""
+    found = {name: e for name, e in entries.items() if e.score is not None}
+    return RankedScores(
+        {name: round(e.score or 0.0, TIE_DECIMALS) for name, e in found.items()},
+        {name: e.score_draws for name, e in found.items()},
+        n_rows,
+        {name: e.by_seed["score"] for name, e in found.items() if e.by_seed},
+        {name: round(e.estimates[UNCUT].value or 0.0, TIE_DECIMALS) for name, e in found.items()},
+        {name: e.draws[UNCUT].draws_B for name, e in found.items()},
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from emoloom.report.charts import Measure, domain, measure
+from emoloom.report.charts import Domain, Measure, domain, measure
 from emoloom.report.formats import NOTHING, cell, finite, flatten, number
 from emoloom.report.inputs import Record, listed, mapping
 
@@ -83,6 +83,16 @@ class Entry:
     """Metric -> strict and parsed, each as (value, interval) in text."""
 
 
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One Holm family of comparisons."""
+
+    rows: Sequence[Record]
+    """One object for each comparison."""
+    domain: Domain
+    """The scale that their bars share."""
+
+
 def entries(leaderboard: Record) -> list[Entry]:
     """The entries of a leaderboard: ranked ones first, then as the file has them."""
     made = [_entry(raw) for raw in listed(leaderboard.get("entries"))]
@@ -117,8 +127,8 @@ def board_view(leaderboard: Record, made: Sequence[Entry]) -> Record:
         "rank_by": _rank_by(mapping(leaderboard.get("rank_by"))),
         "floor_family": _floor_family(mapping(verdict.get("floor_family"))),
         "families": [
-            ("Against the other candidates", _comparisons(verdict, "comparisons")),
-            ("Against the floors", _comparisons(verdict, "floor_comparisons")),
+            ("Against the other candidates", comparisons(verdict, "comparisons")),
+            ("Against the floors", comparisons(verdict, "floor_comparisons")),
         ],
         "leader_p_best": finite(mapping(verdict.get("p_best")).get(str(verdict.get("leader")))),
         "signature": _text(leaderboard.get("signature")),
@@ -245,7 +255,7 @@ def _floor_family(raw: Record) -> str:
     )
 
 
-def _comparisons(verdict: Record, family: str) -> Record:
+def comparisons(verdict: Record, family: str) -> Family:
     """A family of paired differences, leader less other, with P(best) where it is known."""
     chances = mapping(verdict.get("p_best"))
     compared = listed(verdict.get(family))
@@ -263,7 +273,7 @@ def _comparisons(verdict: Record, family: str) -> Record:
         }
         for raw, difference in zip(compared, differences, strict=True)
     ]
-    return {"rows": rows, "domain": domain(differences)}
+    return Family(rows, domain(differences))
 
 
 def _tone(difference: Measure, separable: object) -> str:

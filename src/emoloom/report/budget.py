@@ -88,7 +88,7 @@ class Job:
     memory: float | None
     """Largest memory of the process so far, in MiB."""
     once_promoted: bool
-    """Whether it was planned for those alone that a rung promotes."""
+    """Whether it was planned for those alone that a rung promotes, or that are of the best set."""
     train_rows: float | None = None
     """Rows that a training of the planned length sees, each as often as it is seen."""
 
@@ -193,7 +193,7 @@ def _job(key: tuple[str, str], plan: Record, done: Record) -> Job:
         planned=finite(plan.get("seconds")),
         spent=finite(done.get("seconds")),
         memory=finite(done.get("peak_memory_mb")),
-        once_promoted=plan.get("once_promoted") is True,
+        once_promoted=plan.get("once_promoted") is True or plan.get("once_best") is True,
         train_rows=finite(plan.get("train_rows")),
     )
 

@@ -7,20 +7,22 @@ from emoloom.report.tables import table_of
 
 def costs_view(costs: Record) -> Record:
     """Stages, decoding of each row set, and what the audits say."""
-    keys = ("decode", "decode_polarity", "decode_cross")
-    decode, pairs, cross = (_decoding(costs.get(key)) for key in keys)
+    keys = ("decode", "decode_polarity", "decode_cross", "decode_test")
+    decode, pairs, cross, test = (_decoding(costs.get(key)) for key in keys)
     first = ("candidate", "rows", "forwards", "forwards_per_row")
     return {
         "stages": table_of(listed(costs.get("stages")), ("stage", "candidate", "units", "seconds")),
         "decode": table_of(decode, first),
         "polarity": table_of(pairs, first),
         "cross": table_of(cross, first),
+        "test": table_of(test, first),
         "audits": [
             (str(record["candidate"]), f"{audit}{where}")
             for records, where in (
                 (decode, ""),
                 (pairs, ", polarity pairs"),
                 (cross, ", other corpora"),
+                (test, ", test rows"),
             )
             for record in records
             if (audit := audit_said(record))

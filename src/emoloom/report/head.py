@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from emoloom.report import board
 from emoloom.report.budget import Budget, Resource
+from emoloom.report.finals import FinalsView
 from emoloom.report.formats import number
 from emoloom.report.inputs import Record, RunInputs, mapping
 
@@ -27,7 +28,9 @@ _NO_VERDICT = {
 }
 
 
-def head_view(inputs: RunInputs, entries: Sequence[board.Entry], budget: Budget) -> Record:
+def head_view(
+    inputs: RunInputs, entries: Sequence[board.Entry], budget: Budget, finals: FinalsView
+) -> Record:
     """Verdict, status and the few figures that frame them, the budget's limits among them."""
     leaderboard, run = inputs.objects["leaderboard.json"], inputs.objects["run.json"]
     verdict = mapping(leaderboard.get("verdict"))
@@ -37,6 +40,7 @@ def head_view(inputs: RunInputs, entries: Sequence[board.Entry], budget: Budget)
         ("Status", _status(status, entries)),
         ("Candidates", _candidate_count(entries) if entries else "–"),
         ("Rows", _row_count(inputs, entries)),
+        *([("On fresh rows (test)", finals.said)] if finals.said else ()),
         ("Seeds", number(verdict.get("seeds"), 0)),
         ("Label space", _space_name(leaderboard.get("label_space"))),
         *_spent(budget),

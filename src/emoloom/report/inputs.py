@@ -34,6 +34,7 @@ _LINES = {
     "data/rejected.jsonl": "",
     "data/polarity.jsonl": "",
     "data/cross.jsonl": "",
+    "data/test.jsonl": "",
 }
 """Files of one JSON object a line, and what the page lacks without them ("": optional)."""
 
@@ -60,6 +61,8 @@ class Candidate:
     """Row id -> raw output of rows of corpora never trained on; empty where there is no file."""
     precision: Record | None = None
     """In which precision it answers, where the config asks for bfloat16."""
+    tested: Mapping[str, str] = field(default_factory=dict)
+    """Row id -> raw output of the rows `test`; empty where it was not asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +189,7 @@ def _read_candidate(folder: Path, notes: list[str]) -> Candidate:
         rates=_read_rates(folder, notes),
         cross=_read_outputs(folder, "rows/cross.jsonl", notes),
         precision=_read_object(folder / PRECISION, f"{where}/{PRECISION}", notes),
+        tested=_read_outputs(folder, "rows/test.jsonl", notes),
     )
 
 

@@ -1,7 +1,7 @@
 """The decoded rows as compact JSON for the page's script: 10,000 rows must open and search fast."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from emoloom.report.formats import visible
 from emoloom.report.inputs import Record, mapping
@@ -23,9 +23,23 @@ class EmbeddedRows:
     """Rows in the run."""
 
 
-def embed_rows(decoded: DecodedRows) -> EmbeddedRows:
-    """As many rows as fit, in order."""
+FRESH = " (test)"
+"""Ends the corpus's name of a row that chose nobody."""
+
+
+def embed_rows(decoded: DecodedRows, tested: DecodedRows | None = None) -> EmbeddedRows:
+    """As many rows as fit, in order; those of `test` behind the others.
+
+    Args:
+        decoded: the rows that rank.
+        tested: of the rows `test`; an entry that did not answer them has no line there.
+    """
     words = _Words()
+    fresh = [] if tested is None else [{**r, "source": _fresh(r)} for r in tested.rows]
+    said = {name: dict(found) for name, found in decoded.answers.items()}
+    for name, found in () if tested is None else tested.answers.items():
+        said.setdefault(name, {}).update(found)
+    decoded = replace(decoded, rows=[*decoded.rows, *fresh], answers=said)
     pieces = _pieces(decoded, words)
     names = [visible(name) for name in decoded.answers]
     head, body = script_json({"names": names, "words": words.listed}), ",\n".join(pieces)
@@ -34,6 +48,10 @@ def embed_rows(decoded: DecodedRows) -> EmbeddedRows:
         shown=len(pieces),
         total=len(decoded.rows),
     )
+
+
+def _fresh(row: Record) -> str:
+    return f"{row.get('source') or ''}{FRESH}".strip()
 
 
 def script_json(value: object) -> str:

@@ -1,6 +1,7 @@
 """Run folder to what the template shows, section by section. No HTML is made here."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import get_args
 
 from emoloom.contract.parse import explain
@@ -14,6 +15,7 @@ from emoloom.report.charts import Curves, loss_curves
 from emoloom.report.costs import costs_view
 from emoloom.report.cross import cross_view
 from emoloom.report.data_cards import cards_view
+from emoloom.report.finals import finals_view, scores_on_test
 from emoloom.report.formats import flatten
 from emoloom.report.glance import glance_view, standing
 from emoloom.report.head import head_view
@@ -42,12 +44,15 @@ def build_view(inputs: RunInputs) -> Record:
     names = list(dict.fromkeys([*(entry.name for entry in entries), *inputs.candidates]))
     select = inputs.lines["data/select.jsonl"]
     decoded = decode_rows(select, inputs.candidates, names, space)
+    finals = finals_view(leaderboard)
     objects = inputs.objects
     budget = budget_view(objects["plan.json"], objects["costs.json"])
     return {
         "title": str(run.get("name") or leaderboard.get("run") or inputs.folder),
         "notes": inputs.notes,
-        "head": head_view(inputs, entries, budget),
+        "head": head_view(inputs, entries, budget, finals),
+        "finals": finals,
+        "on_test": scores_on_test(finals, entries),
         "glance": glance_view(entries),
         "standing": standing(leaderboard),
         "budget": budget,
@@ -63,7 +68,7 @@ def build_view(inputs: RunInputs) -> Record:
         "cross": cross_view(inputs, entries, space),
         "failures": _failures(entries, decoded),
         "decoded": decoded,
-        "embedded": embed_rows(decoded),
+        "embedded": embed_rows(decoded, _tested(inputs, names, space)),
         "curves": _curves(inputs, names),
         "certificates": certificates_view(inputs, names),
         "settings": _settings(run),
@@ -90,6 +95,12 @@ def _space(leaderboard: Record, run: Record) -> LabelSpace | None:
         if isinstance(labels, list) and labels and all(isinstance(v, str) for v in labels):
             return LabelSpace(str(mapping(given).get("name") or ""), tuple(dict.fromkeys(labels)))
     return None
+
+
+def _tested(inputs: RunInputs, names: Sequence[str], space: LabelSpace | None) -> DecodedRows:
+    """The rows `test`, which the browser has too; no count or plot of the page is of them."""
+    said = {name: replace(one, outputs=one.tested) for name, one in inputs.candidates.items()}
+    return decode_rows(inputs.lines["data/test.jsonl"], said, names, space)
 
 
 def _scores_so_far(inputs: RunInputs) -> list[Record]:

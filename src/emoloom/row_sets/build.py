@@ -1,8 +1,9 @@
 """The row sets of a screen, built from streams: one record in memory at a time.
 
-read `select`, `cross`, the test splits, then train -> map labels -> take out of train what stands
-elsewhere -> draw -> fit the scale of weak VAD -> supervise weakly -> write. What is kept of a row
-in memory is some numbers; the rows themselves wait in temporary files beside the outputs.
+read `test`, `select`, `cross`, the test splits, then train -> map labels -> take out of select what
+stands in `test`, and out of train what stands elsewhere -> draw -> fit the scale of weak VAD ->
+supervise weakly -> write. What is kept of a row in memory is some numbers; the rows themselves wait
+in temporary files beside the outputs.
 """
 
 from collections import Counter
@@ -23,12 +24,14 @@ from emoloom.draws import DrawName, generator
 from emoloom.errors import UserError
 from emoloom.records import LabelSpace, Row
 from emoloom.row_sets.cross_spaces import CROSS, CrossCount
+from emoloom.row_sets.held_out import TEST, HeldOut
 from emoloom.row_sets.lexicon_fit import fit_scale, is_human, supervise, warnings
 from emoloom.row_sets.parts import (
     guessed_mappings,
     notices,
     open_part,
     part_name,
+    test_split,
 )
 from emoloom.row_sets.pools import (
     Order,
@@ -44,15 +47,13 @@ from emoloom.supervision.lexicon import Lexicon
 from emoloom.supervision.weak_vad import Found, WeakReader
 
 FILES = ("train.jsonl", "select.jsonl", "rejected.jsonl", "scale.json", "counts.json")
-"""What is written, and `cross.jsonl` where the config has such rows."""
-
-_SPLITS = {"train": "train", "select": "dev", CROSS: "test"}
-"""Row set -> the split that it is drawn from."""
+"""What is written, and `cross.jsonl` and `test.jsonl` where the config has such rows."""
 
 _DRAWS: Mapping[str, DrawName] = {
     "train": "train-rows",
     "select": "select-rows",
     CROSS: "cross-rows",
+    TEST: "test-rows",
 }
 """Row set -> the name of its draw."""
 
@@ -94,6 +95,7 @@ def write_row_sets(
     data = drawing.data
     with ExitStack() as stack:
         build = _Build(folder, drawing, space, lexicon, stack)
+        test = [build.held(TEST, part, index) for index, part in enumerate(data.test)]
         select = [build.held("select", part, index) for index, part in enumerate(data.select)]
         cross = [build.held(CROSS, part, index) for index, part in enumerate(data.cross)]
         build.hold_out()
@@ -105,6 +107,8 @@ def write_row_sets(
         write_parts_atomic(folder / "select.jsonl", build.asked(select))
         if cross:
             write_parts_atomic(folder / "cross.jsonl", build.probed(cross))
+        if test:
+            write_parts_atomic(folder / "test.jsonl", build.fresh(test))
         write_parts_atomic(folder / "rejected.jsonl", build.turned_away())
         counts = build.counts()
     write_json_atomic(folder / "scale.json", asdict(scale))
@@ -126,16 +130,18 @@ class _Build:
         self.drawing, self.space, self.lexicon = drawing, space, lexicon
         self._weak = WeakReader(lexicon)
         self._folder, self._stack = folder, stack
-        self._bad = {split: self._spool() for split in _SPLITS.values()}
+        self._bad = {split: self._spool() for split in ("train", "dev", "test")}
         self._maps = PartMaps(drawing.data, space)
         threshold = NEAR_DUPLICATE if drawing.data.near_duplicates else None
         self._others, self._pairs = (OtherSets(threshold=threshold) for _ in range(2))
+        self.tested = HeldOut(drawing.data, threshold)
         self._untested: list[str] = []
         self._read_as: dict[str, ReadAs] = {}
         self._ids, self._conflicts = Seen(), Conflicts()
         self._cross = CrossCount()
-        self._sources: dict[str, Counter[str]] = {"train": Counter(), "select": Counter()}
-        self._positives: dict[str, Counter[str]] = {"train": Counter(), "select": Counter()}
+        counted = ("train", "select", TEST) if drawing.data.test else ("train", "select")
+        self._sources: dict[str, Counter[str]] = {name: Counter() for name in counted}
+        self._positives: dict[str, Counter[str]] = {name: Counter() for name in counted}
         self._because: Counter[str] = Counter()
         self._draws: list[dict[str, Any]] = []
         self._rows_read = self._hits = self._tokens = 0
@@ -145,10 +151,16 @@ class _Build:
         return self._stack.enter_context(Spool(self._folder))
 
     def held(self, name: str, part: RowsConfig, index: int) -> Drawn:
-        """Every row of a part of `select` or `cross` is remembered, drawn or not."""
-        rows = self._spool()
-        for row in self._others.passing(name, self._rows(name, part)):
+        """Every row of a part of `select`, `cross` or `test` is remembered, drawn or not."""
+        rows, left = self._spool(), self.tested.passing(name, self._rows(name, part))
+        for row in self._others.passing(name, left):
             rows.add(row_line(row))
+        if name == "select" and not len(rows) and self.tested.removed:
+            raise UserError(
+                f"no select row of {part_name(part)} is left",
+                got=f"{self.tested.removed} rows that stand in `test` too",
+                do="give `select` and `test` other texts; where one file is both, set `dev_share`",
+            )
         return Drawn(rows, self._order(name, part, len(rows), index))
 
     def hold_out(self) -> None:
@@ -185,13 +197,16 @@ class _Build:
 
     def _rows(self, name: str, part: RowsConfig) -> Iterator[Row]:
         """A part of a row set, labels mapped; what cannot be read is turned away."""
-        return self._maps.mapped(part, name, self._read(part, _SPLITS[name]))
+        return self._maps.mapped(part, name, self._read(name, part))
 
-    def _read(self, part: RowsConfig, split: str) -> Iterator[Row]:
+    def _read(self, name: str, part: RowsConfig) -> Iterator[Row]:
+        split = {"train": "train", "select": "dev"}.get(name) or test_split(part)
         opened = open_part(part, split, self.space)
         self._read_as[opened.origin] = opened.read_as
         for found, record in opened.items:
             if record is None or found not in (None, split):
+                continue
+            if not self.tested.wanted(name, part, record):
                 continue
             self._rows_read += 1
             if isinstance(record, Row):
@@ -228,6 +243,17 @@ class _Build:
                 self._cross.add(row, way)
                 yield line
 
+    def fresh(self, test: Iterable[Drawn]) -> Iterator[bytes]:
+        """Lines of `test`, as people annotated them."""
+        for part, drawn in zip(self.drawing.data.test, test, strict=True):
+            if not len(drawn.order):
+                raise UserError(f"no test row of {part_name(part)} is left", do="take it out")
+            for line in drawn.lines():
+                row = row_of_line(line)
+                self._check_new(row)
+                self._tally(TEST, row)
+                yield line
+
     def _check_new(self, row: Row) -> None:
         if not self._ids.add(row.id):
             raise UserError(
@@ -238,12 +264,13 @@ class _Build:
 
     def _count(self, name: str, row: Row, found: Found) -> None:
         self._check_new(row)
-        self._sources[name][row.source] += 1
-        positives = self._positives[name]
-        for label in row.answer.labels or ():
-            positives[label] += 1
+        self._tally(name, row)
         self._hits += found.hits
         self._tokens += len(found.tokens)
+
+    def _tally(self, name: str, row: Row) -> None:
+        self._sources[name][row.source] += 1
+        self._positives[name].update(row.answer.labels or ())
 
     def turned_away(self) -> Iterator[bytes]:
         """Lines of `rejected`, train's first."""
@@ -264,11 +291,12 @@ class _Build:
             "removed_from_train": self.overlap,
             "removed_from_train_because": {twin: self._because[twin] for twin in get_args(Twin)},
             "removed_from_train_as_polarity_pairs": self.held_out,
+            **self.tested.counts(),
             "stood_in_train": {name: asdict(one) for name, one in self._others.found().items()},
             "conflicting_duplicates_in_train": self._conflicts.count(),
             "draws": self._draws,
             "lexicon_hit_rate": round(known, 4),
-            **{f"{name}_positives": self._positives_of(name) for name in ("select", "train")},
+            **{f"{name}_positives": self._positives_of(name) for name in sorted(self._positives)},
             **({CROSS: cross} if cross else {}),
             "warnings": [
                 *warnings(known, self.lexicon),
@@ -296,6 +324,7 @@ def _check_left(train: Iterable[Drawn], build: _Build) -> None:
     removed = build.overlap + build.held_out
     pairs = " or the polarity pairs" if build.held_out else ""
     cross = "`cross`, " if build.drawing.data.cross else ""
+    cross += "`test`, " if build.drawing.data.test else ""
     raise UserError(
         "no train row is left",
         got=f"{removed} rows, all in `select`, {cross}a test split{pairs} too"

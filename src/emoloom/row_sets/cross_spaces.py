@@ -105,7 +105,7 @@ def check_cross(data: DataConfig, space: LabelSpace) -> list[str]:
 
     A part must not be trained on, nor stand twice, and there must be a way to score it.
     """
-    trained, seen = {_identity(part) for part in data.train}, set[object]()
+    trained, seen = {part_identity(part) for part in data.train}, set[object]()
     faults = []
     for index, part in enumerate(data.cross):
         try:
@@ -113,7 +113,7 @@ def check_cross(data: DataConfig, space: LabelSpace) -> list[str]:
             cross_space(part, space)
         except UserError as error:
             faults.append(f"data.cross.{index}: {error}")
-        seen.add(_identity(part))
+        seen.add(part_identity(part))
     return faults
 
 
@@ -123,14 +123,14 @@ def _check_apart(part: RowsConfig, trained: set[object], seen: set[object]) -> N
     Raises:
         UserError: the part is in train, or in cross already.
     """
-    if _identity(part) in trained:
+    if part_identity(part) in trained:
         raise UserError(
             f"{part_name(part)} is trained on, so it says nothing of other corpora",
             got="the same corpus or file in data.train",
             allowed="corpora and files that are not in data.train",
             do="take it out of data.cross or of data.train",
         )
-    if _identity(part) in seen:
+    if part_identity(part) in seen:
         raise UserError(
             f"{part_name(part)} stands twice in data.cross",
             allowed="each corpus and file once",
@@ -138,8 +138,8 @@ def _check_apart(part: RowsConfig, trained: set[object], seen: set[object]) -> N
         )
 
 
-def _identity(part: RowsConfig) -> object:
-    """A corpus is the same in every layout, and so is its sample."""
+def part_identity(part: RowsConfig) -> object:
+    """What a part reads: a corpus is the same in every layout, and so is its sample."""
     if part.file is not None:
         return part.file.resolve()
     return part_name(part).removesuffix(SAMPLE)

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from emoloom.config import Config
 from emoloom.config_mapping import MappingConfig
-from emoloom.config_sections import DataConfig, RowsConfig
+from emoloom.config_sections import DataConfig, HeldOutRowsConfig, RowsConfig
 from emoloom.corpora.guess import guess_mapping, is_row_file, mapping_in_words
 from emoloom.corpora.labels import load_space
 from emoloom.corpora.lines import check_file
@@ -149,8 +149,8 @@ class PartChecks:
         open_part(part, "train", self._space)
 
     def opens_test(self, part: RowsConfig) -> None:
-        """As `opens`, of the test split."""
-        open_part(part, "test", self._space)
+        """As `opens`, of the test split, or of the dev split that gives a share."""
+        open_part(part, test_split(part), self._space)
 
     def train(self, part: RowsConfig) -> None:
         """As `count_rows`."""
@@ -163,6 +163,20 @@ class PartChecks:
     def cross(self, part: RowsConfig) -> None:
         """As `count_rows`."""
         count_rows(part, "test", self._space)
+
+    def test(self, part: HeldOutRowsConfig) -> None:
+        """As `count_rows`; of a share of dev it is only known that there is a dev split."""
+        if part.dev_share is not None:
+            count_rows(part.model_copy(update={"rows": None}), "dev", self._space)
+            return
+        try:
+            count_rows(part, "test", self._space)
+        except UserError as error:
+            try:
+                count_rows(part, "dev", self._space)
+            except UserError:
+                raise error from None  # nor can dev give a share
+            raise UserError(f"{error}, or take a `dev_share` of its dev split") from error
 
 
 def count_rows(part: RowsConfig, split: str, space: LabelSpace | None = None) -> None:
@@ -191,9 +205,26 @@ def count_rows(part: RowsConfig, split: str, space: LabelSpace | None = None) ->
         )
 
 
+def has_splits(part: RowsConfig, space: LabelSpace | None) -> bool:
+    """Whether a part tells splits apart; a user's file may not, and is one set as a whole.
+
+    Raises:
+        UserError: its files cannot be had.
+    """
+    mapping = part.mapping or open_part(part, "test", space).guessed
+    return mapping is None or bool(mapping.split or mapping.split_shares)
+
+
+def test_split(part: RowsConfig) -> str:
+    """The split of a part of `cross` or `test`: dev where that gives a share."""
+    share = part.dev_share if isinstance(part, HeldOutRowsConfig) else None
+    return "test" if share is None else "dev"
+
+
 def _all_parts(data: DataConfig) -> list[tuple[RowsConfig, str]]:
     sets = ((data.train, "train"), (data.select, "dev"), (data.cross, "test"))
-    return [(part, split) for parts, split in sets for part in parts]
+    found = [(part, split) for parts, split in sets for part in parts]
+    return [*found, *((part, test_split(part)) for part in data.test)]
 
 
 def source_hashes(data: DataConfig) -> dict[str, dict[str, str]]:

@@ -14,7 +14,7 @@ from emoloom.corpora.overlap import OtherSets
 from emoloom.errors import UserError
 from emoloom.records import LabelSpace, Row
 from emoloom.row_sets.cross_spaces import CROSS, cross_space
-from emoloom.row_sets.parts import label_space_of, open_part, part_name
+from emoloom.row_sets.parts import has_splits, label_space_of, open_part, part_name
 
 MIN_POSITIVES = 20
 """A label with fewer positive rows than this is warned of: it can hardly be learned or scored."""
@@ -53,7 +53,8 @@ def label_map_of(part: RowsConfig, space: LabelSpace) -> LabelMap | None:
 def check_label_maps(data: DataConfig, space: LabelSpace) -> list[str]:
     """Faults of the label maps that a config needs, each with its path."""
     faults: list[str] = []
-    for name, parts in (("train", data.train), ("select", data.select)):
+    sets = (("train", data.train), ("select", data.select), ("test", data.test))
+    for name, parts in sets:
         for index, part in enumerate(parts):
             try:
                 label_map_of(part, space)
@@ -73,7 +74,7 @@ class PartMaps:
         """
         self._space = space
         self._accounts: list[tuple[str, str, MapAccount]] = []
-        for part in (*data.train, *data.select):
+        for part in (*data.train, *data.select, *data.test):
             label_map_of(part, space)
         self.cross = tuple(cross_space(part, space) for part in data.cross)
         """How each part of `data.cross` is scored."""
@@ -111,8 +112,9 @@ def hold_out_tests(data: DataConfig, space: LabelSpace, others: OtherSets) -> li
     """Hold train against the test split of every part; a warning for each that cannot be read.
 
     A user's file that states no splits has no test split: the whole of it is the set it is named
-    in.
+    in. Where there is a set `test` these are another, as not all of their rows may be in it.
     """
+    name = "test_splits" if data.test else "test"
     warnings: list[str] = []
     seen: list[RowsConfig] = []
     for part in (*data.train, *data.select):
@@ -121,7 +123,7 @@ def hold_out_tests(data: DataConfig, space: LabelSpace, others: OtherSets) -> li
             continue
         seen.append(source)
         try:
-            others.add("test", _test_rows(part, space))
+            others.add(name, _test_rows(part, space))
         except UserError as error:
             warnings.append(
                 f"{part_name(part)}: its test split cannot be read ({error.what}), so its texts "
@@ -131,11 +133,9 @@ def hold_out_tests(data: DataConfig, space: LabelSpace, others: OtherSets) -> li
 
 
 def _test_rows(part: RowsConfig, space: LabelSpace) -> Iterator[Row]:
-    opened = open_part(part, "test", space)
-    mapping = part.mapping or opened.guessed
-    if mapping is not None and not (mapping.split or mapping.split_shares):
+    if not has_splits(part, space):
         return
-    for split, record in opened.items:
+    for split, record in open_part(part, "test", space).items:
         if split == "test" and isinstance(record, Row):
             yield record
 

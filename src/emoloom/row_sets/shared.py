@@ -3,11 +3,14 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from emoloom import __version__
+from emoloom.config_sections import DataConfig
 from emoloom.corpora.readers import read_rows
 from emoloom.records import VAD, LabelSpace, Row
 from emoloom.row_sets.build import FILES, Drawing, write_row_sets
@@ -17,6 +20,7 @@ from emoloom.row_sets.cross_spaces import (
     read_cross_rows,
     read_cross_spaces,
 )
+from emoloom.row_sets.held_out import TEST
 from emoloom.row_sets.lexicon_fit import is_human
 from emoloom.runs.directory import RunDirectory, Stage, fingerprint, sha256_file
 from emoloom.runs.work import Advance, Outcome, Work
@@ -44,16 +48,19 @@ class SharedRows:
     """Rows of corpora never trained on, each labelled in the space of its corpus."""
     cross_spaces: Mapping[str, CrossSpace] = field(default_factory=dict)
     """Corpus of `cross` -> its space."""
+    test: tuple[Row, ...] = ()
+    """Rows that the best set answers once, after all that ranks; none where there are none."""
 
     @property
     def asked(self) -> dict[str, tuple[Row, ...]]:
         """What is answered, by row set, in that order."""
-        return {"select": self.select, "polarity": self.polarity, CROSS: self.cross}
+        sets = {"select": self.select, "polarity": self.polarity, CROSS: self.cross}
+        return {**sets, TEST: self.test}
 
     @property
     def all_asked(self) -> tuple[Row, ...]:
         """The rows of all these sets, one after the other."""
-        return (*self.select, *self.polarity, *self.cross)
+        return tuple(chain.from_iterable(self.asked.values()))
 
 
 def row_set_work(run: RunDirectory, drawing: Drawing, space: LabelSpace, lexicon: Lexicon) -> Work:
@@ -65,18 +72,26 @@ def row_set_work(run: RunDirectory, drawing: Drawing, space: LabelSpace, lexicon
         told = write_row_sets(folder, drawing, space, lexicon)
         advance(2)
         counts = {name: found["all"] for name, found in told["sets"].items()}
-        files = (*FILES, "cross.jsonl") if data.cross else FILES
+        beside = {CROSS: data.cross, TEST: data.test}
+        files = (*FILES, *(f"{name}.jsonl" for name, parts in beside.items() if parts))
         return Outcome(
             tuple(folder / name for name in files), {**counts, "rejected": told["rejected"]}
         )
 
-    settings = data.model_dump(mode="json")
-    if not data.cross:
-        del settings[CROSS]  # runs from before there were any go on
+    settings = data_settings(data)
     inputs = [settings, drawing.sources, seed, space.labels, lexicon.sha256, __version__]
     inputs += [[row.text for row in held_out]]
     stage = Stage(run.root, "data", fingerprint(inputs))
     return Work(stage, "-", 2, "row sets", make, budgeted=False)
+
+
+def data_settings(data: DataConfig) -> dict[str, Any]:
+    """The settings as JSON values, without the sets that are off.
+
+    Runs from before there were any go on.
+    """
+    settings = data.model_dump(mode="json")
+    return {k: v for k, v in settings.items() if k not in (CROSS, TEST) or v}
 
 
 def read_row_sets(folder: Path, space: LabelSpace) -> SharedRows:
@@ -84,7 +99,8 @@ def read_row_sets(folder: Path, space: LabelSpace) -> SharedRows:
     scale = json.loads((folder / "scale.json").read_text(encoding="utf-8"))
     counts = json.loads((folder / "counts.json").read_text(encoding="utf-8"))
     spaces = read_cross_spaces(counts, space)
-    sets = ("train", "select", CROSS) if spaces else ("train", "select")
+    tested = TEST in counts["sets"]
+    sets = ["train", "select", *([CROSS] if spaces else ()), *([TEST] if tested else ())]
     return SharedRows(
         train=read_back(folder / "train.jsonl", space),
         select=read_back(folder / "select.jsonl", space),
@@ -93,6 +109,7 @@ def read_row_sets(folder: Path, space: LabelSpace) -> SharedRows:
         hashes={name: sha256_file(folder / f"{name}.jsonl") for name in sets},
         cross=read_cross_rows(folder / "cross.jsonl", spaces) if spaces else (),
         cross_spaces=spaces,
+        test=read_back(folder / "test.jsonl", space) if tested else (),
     )
 
 

@@ -11,6 +11,7 @@ from functools import partial
 from emoloom.models.device import device_facts
 from emoloom.models.logits import ModelError
 from emoloom.row_sets.cross_spaces import CROSS
+from emoloom.row_sets.held_out import TEST
 from emoloom.row_sets.polarity_set import POLARITY
 from emoloom.runs.directory import Stage, sha256_file, write_json_atomic, write_text_atomic
 from emoloom.runs.work import Meter, Outcome, Work
@@ -82,6 +83,12 @@ def cross_work(job: CandidateRun) -> Iterator[Work]:
         yield _decode_work(job, CROSS)
 
 
+def test_work(job: CandidateRun) -> Iterator[Work]:
+    """Answers to `test`, after `candidate_work`, for one that is of the best set."""
+    if job.candidate.kind == "candidate" and job.rows.test:
+        yield _decode_work(job, TEST)
+
+
 def _preflight_work(job: CandidateRun) -> Work:
     out = job.run.candidate(job.candidate.name) / "preflight.json"
     longest = job.config.decoding.max_new_tokens
@@ -110,6 +117,7 @@ def _heads_work(job: CandidateRun) -> Work:
     asked = job.rows.all_asked
     sets = [job.rows.hashes[SELECT], job.rows.hashes.get(POLARITY)]
     sets += [job.rows.hashes[CROSS]] if job.rows.cross else []
+    sets += [job.rows.hashes[TEST]] if job.rows.test else []
     base = job.stage("heads", hashes, sets, packed_up_to, job.lexicon.sha256)
     stage = replace(base, folder=job.run.candidate(name), name=SELECT)
 

@@ -21,7 +21,7 @@ def decode_job(
 
     Args:
         job: the candidate.
-        row_set: `select`, `polarity` or `cross`.
+        row_set: `select`, `polarity`, `cross` or `test`.
         rows: of it, that are asked.
         rung: from 1; 0 for the whole training.
         dtype: precision in which they are answered.

@@ -16,6 +16,7 @@ from emoloom.errors import UserError
 from emoloom.recipes import RECIPES, Part
 from emoloom.records import LabelSpace, Row
 from emoloom.row_sets.cross_spaces import CROSS
+from emoloom.row_sets.held_out import TEST
 from emoloom.row_sets.parts import part_name
 from emoloom.row_sets.polarity_set import held_out_rows
 from emoloom.row_sets.shared import SharedRows, read_back
@@ -144,13 +145,15 @@ def _flip_work(
         flipped = flip_rows(rows.train, mirrors, lexicon, rows.scale)
         kept = keep_apart(flipped.rows, {"select": rows.select})
         probed = keep_apart(kept.kept, {CROSS: rows.cross})
-        apart = keep_apart(probed.kept, {"polarity pairs": held_out})
+        tested = keep_apart(probed.kept, {TEST: rows.test})
+        apart = keep_apart(tested.kept, {"polarity pairs": held_out})
         write_jsonl_atomic(out, [row.to_dict() for row in apart.kept])
         counts: dict[str, int] = {
             "rows_in": flipped.rows_in,
             "flipped": len(apart.kept),
             "stand_in_select": len(kept.removed),
             **({"stand_in_cross": len(probed.removed)} if rows.cross else {}),
+            **({"stand_in_test": len(tested.removed)} if rows.test else {}),
             "stand_in_polarity_pairs": len(apart.removed),
             **{str(reason): count for reason, count in flipped.dropped.items()},
         }
