@@ -17,7 +17,7 @@ the true value of what a draw of n rows estimates.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
@@ -82,7 +82,7 @@ class Population:
         """A candidate's table of these rows."""
         table = self.tables[candidate]
         columns = table.columns_NK[index].astype(np.float64)
-        return RowTable(columns, table.centre_gap_3, table.n_labels)
+        return replace(table, columns_NK=columns)
 
     def draw(self, n: int, generator: np.random.Generator) -> npt.NDArray[np.int64]:
         """Draw n rows with replacement, each corpus at its share."""
@@ -109,7 +109,7 @@ def population(abilities: Sequence[Ability], shape: Shape) -> Population:
     for said in answers:
         table = row_table(said, gold, space, scoring)
         single = table.columns_NK.astype(np.float32)
-        tables.append(RowTable(single, table.centre_gap_3, table.n_labels))  # type: ignore[arg-type]
+        tables.append(replace(table, columns_NK=single))  # type: ignore[arg-type]
         totals.append(table.totals())
     return Population(tuple(gold), tuple(tables), tuple(totals), space, reference)
 

@@ -163,8 +163,8 @@ def contract_page() -> str:
         "## JSON Schema of an answer",
         fenced(as_json(answer_schema(space)), "json"),
         "## JSON Schema of a dataset row",
-        "One line of a JSON Lines file. In rows alone, `labels` or `vad` may be null: not "
-        "annotated. Null parts are masked out of every loss and every score.",
+        "One line of a JSON Lines file. In rows alone, `labels`, `vad` or single dimensions of "
+        "`vad` may be null: not annotated. Null parts are masked out of every loss and score.",
         fenced(as_json(row_schema(space)), "json"),
     )
 

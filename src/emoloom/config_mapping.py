@@ -34,11 +34,14 @@ class MappingConfig(Settings):
     label_separator: str = Field(
         ",", min_length=1, description="Between the labels of one row, where they are text."
     )
-    valence: str | None = Field(None, description="Column of human valence.")
+    valence: str | None = Field(
+        None, description="Column of human valence: how pleasant (stars are one)."
+    )
     arousal: str | None = Field(None, description="Column of human arousal.")
     dominance: str | None = Field(None, description="Column of human dominance.")
     vad_scale: tuple[float, float] = Field(
-        (0.0, 1.0), description="Lowest and highest rating of the file's VAD."
+        (0.0, 1.0),
+        description="Lowest and highest rating; the same for each dimension that the file has.",
     )
     split: str | None = Field(
         None, description="Column of the split: train, dev (valid, validation) or test."
@@ -52,13 +55,18 @@ class MappingConfig(Settings):
         None, description="Column of the group (a conversation, a writer); else equal texts."
     )
 
+    @property
+    def rated(self) -> tuple[str, ...]:
+        """Dimensions that have a column: some of valence, arousal, dominance."""
+        columns = {"valence": self.valence, "arousal": self.arousal, "dominance": self.dominance}
+        return tuple(name for name, column in columns.items() if column)
+
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        ratings = [self.valence, self.arousal, self.dominance]
-        if any(ratings) and not all(ratings):
-            raise PydanticCustomError(OURS, "valence, arousal and dominance go together")
-        if not self.labels and not self.valence:
-            raise PydanticCustomError(OURS, "name a column of labels, or three of VAD, or all")
+        if not self.labels and not self.rated:
+            raise PydanticCustomError(
+                OURS, "name a column of labels, or of valence, arousal or dominance, or several"
+            )
         if self.vad_scale[0] >= self.vad_scale[1]:
             raise PydanticCustomError(OURS, "vad_scale must be [lowest, highest]")
         if self.split_shares and (min(self.split_shares) < 0 or sum(self.split_shares) != 100):

@@ -1,6 +1,7 @@
 """The frozen records that cross rooms. Each field says its unit and range."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 FailureReason = Literal[
@@ -23,6 +24,9 @@ FailureReason = Literal[
 
 VadSource = Literal["human", "weak"]
 
+DIMENSIONS = {"v": "valence", "a": "arousal", "d": "dominance"}
+"""Key of each dimension -> its name, in the order of every tuple and matrix of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class VAD:
@@ -41,6 +45,70 @@ class VAD:
 
 
 @dataclass(frozen=True, slots=True)
+class PartialVAD:
+    """VAD of which one dimension or two are known: of dataset rows and means, never an answer's."""
+
+    v: float | None
+    """As `VAD.v`, or None: not rated."""
+    a: float | None
+    """As `VAD.a`, or None: not rated."""
+    d: float | None
+    """As `VAD.d`, or None: not rated."""
+
+    def __post_init__(self) -> None:
+        assert 1 <= sum(value is not None for value in self.as_tuple()) <= 2, self
+
+    def as_tuple(self) -> tuple[float | None, float | None, float | None]:
+        """(v, a, d)."""
+        return (self.v, self.a, self.d)
+
+
+RatedVAD = VAD | PartialVAD
+"""What is known of a text's VAD, where anything is."""
+
+
+def make_vad(v: float | None, a: float | None, d: float | None) -> RatedVAD | None:
+    """The one record that says this; None where nothing is known."""
+    if v is not None and a is not None and d is not None:
+        return VAD(v, a, d)
+    if v is None and a is None and d is None:
+        return None
+    return PartialVAD(v, a, d)
+
+
+def fill_vad(known: RatedVAD | None, filling: VAD) -> VAD:
+    """What is known, and `filling` in the dimensions of which nothing is."""
+    if known is None or isinstance(known, VAD):
+        return known or filling
+    pairs = zip(known.as_tuple(), filling.as_tuple(), strict=True)
+    return VAD(*(ours if rated is None else rated for rated, ours in pairs))
+
+
+@dataclass(frozen=True, slots=True)
+class VadSources:
+    """Who gave each dimension, where not all are of one source; None where there is none."""
+
+    v: VadSource | None
+    """Of valence."""
+    a: VadSource | None
+    """Of arousal."""
+    d: VadSource | None
+    """Of dominance."""
+
+    def as_tuple(self) -> tuple[VadSource | None, VadSource | None, VadSource | None]:
+        """Of (v, a, d)."""
+        return (self.v, self.a, self.d)
+
+
+def join_sources(
+    v: VadSource | None, a: VadSource | None, d: VadSource | None
+) -> VadSource | VadSources | None:
+    """A row's `vad_source`, from who gave each dimension that it has."""
+    known = {source for source in (v, a, d) if source is not None}
+    return VadSources(v, a, d) if len(known) > 1 else next(iter(known), None)
+
+
+@dataclass(frozen=True, slots=True)
 class LabelSpace:
     """The closed, ordered set of label names in force."""
 
@@ -52,12 +120,12 @@ class LabelSpace:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The contract's answer; in dataset rows alone, `labels` or `vad` may be None (unrated)."""
+    """The contract's answer; in dataset rows alone, what is not annotated is None."""
 
     labels: tuple[str, ...] | None
     """Distinct names of the space, in its order; at least one, or None."""
-    vad: VAD | None
-    """Each dimension in [0, 1], or None."""
+    vad: RatedVAD | None
+    """Each dimension in [0, 1], or None where it is not rated; None without any."""
     rationale: str
     """At most 12 words, no newline, no double quote."""
 
@@ -76,14 +144,33 @@ class Row:
     """Registry name of the corpus."""
     split: str
     """`train`, `dev` or `test` of the corpus."""
-    vad_source: VadSource | None
-    """Who gave the VAD: `human`, `weak`, or None where there is none."""
+    vad_source: VadSource | VadSources | None
+    """Who gave the VAD: `human`, `weak`, each dimension's where they differ, None without any."""
     group: str
     """Rows of one group never stand on two sides of a split."""
 
+    @property
+    def sources(self) -> tuple[VadSource | None, VadSource | None, VadSource | None]:
+        """Who gave v, a and d, where it is known."""
+        by = self.vad_source
+        return by.as_tuple() if isinstance(by, VadSources) else (by, by, by)
+
+    def vad_by(self, wanted: Collection[str | None]) -> RatedVAD | None:
+        """The dimensions that one of these sources gave (None: of unknown source)."""
+        if self.answer.vad is None:
+            return None
+        pairs = zip(self.answer.vad.as_tuple(), self.sources, strict=True)
+        v, a, d = (value if source in wanted else None for value, source in pairs)
+        return make_vad(v, a, d)
+
+    @property
+    def human_vad(self) -> RatedVAD | None:
+        """What people rated of it."""
+        return self.vad_by(("human",))
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of this row."""
-        vad = self.answer.vad
+        vad, by = self.answer.vad, self.vad_source
         return {
             "id": self.id,
             "text": self.text,
@@ -94,7 +181,7 @@ class Row:
             },
             "source": self.source,
             "split": self.split,
-            "vad_source": self.vad_source,
+            "vad_source": asdict(by) if isinstance(by, VadSources) else by,
             "group": self.group,
         }
 

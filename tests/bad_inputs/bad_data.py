@@ -106,7 +106,7 @@ CASES: tuple[DataCase, ...] = (
     row("vad-nan", "3,so glad,joy,nan,2,3,train", "v = 'nan'; allowed: a number"),
     row("vad-infinite", "3,so glad,joy,1,-inf,3,train", "a = '-inf'; allowed: a number"),
     row("vad-no-number", "3,so glad,joy,high,2,3,train", "v = 'high'; allowed: a number"),
-    row("vad-in-part", "3,so glad,joy,1,,3,train", "a = ''; allowed: a number"),
+    row("vad-in-part", "3,so glad,joy,1,,-,train", "d = '-'; allowed: a number"),
     row("neither-label-nor-vad", "3,so glad,,,,,train", "neither a label nor VAD"),
     # JSON
     json_row("json-cut-short", '{"text": "so glad", "label"', "no JSON"),

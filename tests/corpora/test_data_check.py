@@ -60,6 +60,17 @@ def test_a_guess_is_shown_as_yaml_that_the_config_takes(tmp_path):
     assert any("the label …; allowed: the names of" in line for line in lines)
 
 
+def test_ratings_are_counted_by_dimension_where_rows_differ(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("text,label,valence,arousal\nhi,joy,5,1\nho,joy,4,\nha,joy,,\n", "utf-8")
+    found = check_data(path)
+    assert (found.rated, found.rated_in) == (2, {"valence": 2, "arousal": 1, "dominance": 0})
+    assert found.to_dict()["rated_in"] == found.rated_in
+    assert "with VAD: 2 (valence 2, arousal 1)" in said(path)
+    path.write_text("text,v,a,d\nhi,5,1,1\n", encoding="utf-8")
+    assert "with VAD: 1\n" in said(path) + "\n"
+
+
 def test_labels_of_no_known_space_are_taken_as_they_are(tmp_path):
     path = tmp_path / "mine.csv"
     path.write_text("text,label\na text,Zorn\nanother,Freude\n", encoding="utf-8")

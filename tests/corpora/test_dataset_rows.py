@@ -6,12 +6,27 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
+from emoloom.contract.schema import row_schema
 from emoloom.corpora.labels import load_space
 from emoloom.corpora.readers import ReadResult, read_rows
-from emoloom.records import VAD, Answer, Row
+from emoloom.corpora.rows import row_line, row_of_line
+from emoloom.records import (
+    VAD,
+    Answer,
+    PartialVAD,
+    RatedVAD,
+    Row,
+    VadSource,
+    VadSources,
+    join_sources,
+    make_vad,
+)
+from emoloom.runs.directory import dumps
 
 SPACE = load_space("ekman7")
+VALIDATOR = Draft202012Validator(row_schema(SPACE))
 
 
 def read(tmp_path: Path, *lines: str, need_answer: bool = True) -> ReadResult:
@@ -42,6 +57,24 @@ def with_answer(**changes: object) -> str:
     return json.dumps({"id": "x", "answer": {"labels": ["joy"], **changes}})
 
 
+def with_sources(v: object, a: object, **more: object) -> str:
+    """A row of valence and arousal, with who gave each."""
+    answer = {"vad": {"v": 0.5, "a": 0.25, "d": None}}
+    return json.dumps({"id": "x", "answer": answer, "vad_source": {"v": v, "a": a, **more}})
+
+
+def test_ratings_may_lack_dimensions_and_differ_in_who_gave_them(tmp_path):
+    alone = with_answer(vad={"v": None, "a": 1, "d": None})
+    mixed = with_sources("human", "weak", d=None).replace('"x"', '"y"')
+    same = with_sources("weak", "weak").replace('"x"', '"z"')
+    first, second, third = read(tmp_path, alone, mixed, same).rows
+    assert (first.answer.vad, first.vad_source) == (PartialVAD(None, 1.0, None), "human")
+    assert second.vad_source == VadSources("human", "weak", None)
+    assert second.human_vad == PartialVAD(0.5, None, None)
+    assert third.vad_source == "weak", "one source for all is said once"
+    assert third.human_vad is None
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
@@ -68,7 +101,13 @@ def with_answer(**changes: object) -> str:
         (with_answer(labels=["glee"]), "the label 'glee'; allowed: the names of ekman7"),
         (with_answer(labels=["joy", "joy"]), "each label once"),
         (with_answer(labels=[["joy"]]), "the label ['joy']"),
-        (with_answer(vad={"v": 0, "a": 0}), "vad.d = None"),
+        (with_answer(vad={"v": 0, "a": 0}), "a vad without 'd'"),
+        (with_answer(vad=dict.fromkeys("vad")), "a vad without any rating"),
+        (with_sources("human", "weak", d="human"), "vad_source.d = 'human' without vad.d"),
+        (with_sources("human", None), "vad_source.a = None; allowed: human, weak"),
+        (with_sources("human", "us"), "vad_source.a = 'us'"),
+        (with_sources("human", "weak", x=None), "the key 'x' in vad_source"),
+        (with_sources("human", ["weak"]), "vad_source.a = ['weak']"),
         (with_answer(vad={"v": 0, "a": 0, "d": True}), "vad.d = True"),
         (with_answer(vad={"v": 0, "a": 0, "d": "0"}), "vad.d = '0'"),
         (with_answer(vad={"v": 1.01, "a": 0, "d": 0}), "vad.v = 1.01; allowed: 0 to 1"),
@@ -98,10 +137,16 @@ names = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_si
 unit = st.floats(0, 1)
 
 
+def draw_sources(draw: st.DrawFn, vad: RatedVAD) -> VadSource | VadSources | None:
+    """Who gave each dimension that is there."""
+    who = st.sampled_from(["human", "weak"])
+    return join_sources(*(None if x is None else draw(who) for x in vad.as_tuple()))
+
+
 @st.composite
 def rows(draw: st.DrawFn) -> Row:
     labels = draw(st.none() | st.sets(st.sampled_from(SPACE.labels), min_size=1))
-    vad = draw(st.none() | st.builds(VAD, unit, unit, unit))
+    vad = make_vad(*(draw(st.none() | unit) for _ in "vad"))
     return Row(
         id=draw(names),
         text=draw(st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"))),
@@ -110,7 +155,7 @@ def rows(draw: st.DrawFn) -> Row:
         ),
         source=draw(names),
         split=draw(st.sampled_from(["train", "dev", "test"])),
-        vad_source=None if vad is None else draw(st.sampled_from(["human", "weak"])),
+        vad_source=vad and draw_sources(draw, vad),
         group=draw(names),
     )
 
@@ -124,3 +169,21 @@ def test_what_is_written_is_read_again(tmp_path_factory, written):
     result = read_rows(path, SPACE, need_answer=False)
     assert result.rejected == ()
     assert list(result.rows) == written
+    assert b"".join(map(row_line, written)).decode() == "".join(map(plain_line, written))
+    assert [row_of_line(row_line(row)) for row in written] == written
+    for row in written:
+        VALIDATOR.validate(row.to_dict())
+
+
+def plain_line(row: Row) -> str:
+    return dumps(row.to_dict()) + "\n"
+
+
+def test_the_schema_wants_a_rating_and_a_source_of_it():
+    row = Row("a", "", Answer(None, PartialVAD(0.5, None, None), ""), "s", "dev", "human", "g")
+    sound = row.to_dict()
+    assert VALIDATOR.is_valid(sound)
+    assert not VALIDATOR.is_valid(sound | {"vad_source": None})
+    assert not VALIDATOR.is_valid(sound | {"vad_source": {"v": "us", "a": None, "d": None}})
+    none = sound["answer"] | {"vad": dict.fromkeys("vad")}
+    assert not VALIDATOR.is_valid(sound | {"answer": none})

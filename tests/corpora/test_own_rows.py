@@ -16,7 +16,7 @@ from emoloom.corpora.own_rows import own_items
 from emoloom.corpora.reading import ReadResult, collect
 from emoloom.corpora.tables import format_of
 from emoloom.errors import UserError
-from emoloom.records import VAD
+from emoloom.records import VAD, Answer, PartialVAD
 
 SPACE = load_space("goemotions28")
 RATED = {"valence": "v", "arousal": "a", "dominance": "d"}
@@ -48,6 +48,33 @@ def test_labels_and_vad_of_one_csv(tmp_path):
     assert (first.vad_source, first.group) == ("human", text_group("hi you"))
     assert (second.answer.labels, second.answer.vad) == (None, VAD(0.5, 0.5, 0.5))
     assert (third.answer.vad, third.vad_source) == (None, None)
+
+
+def test_a_record_keeps_the_ratings_that_it_has(tmp_path):
+    path = write(tmp_path, "text,emo,v,a,d\nhi,joy,1,,5\nho,,, ,3\nha,,,,\nhe,joy,,,\n")
+    result = read(path, labels="emo", vad_scale=(1, 5), **RATED)
+    assert [row.answer.vad for row in result.rows] == [
+        PartialVAD(0.0, None, 1.0),
+        PartialVAD(None, None, 0.5),
+        None,
+    ]
+    assert [row.vad_source for row in result.rows] == ["human", "human", None]
+    assert ["neither a label nor VAD" in bad.reason for bad in result.rejected] == [True]
+
+
+@pytest.mark.parametrize(
+    ("columns", "vad"),
+    [
+        ({"valence": "v"}, PartialVAD(0.0, None, None)),
+        ({"arousal": "a"}, PartialVAD(None, 0.5, None)),
+        ({"dominance": "d"}, PartialVAD(None, None, 1.0)),
+        ({"valence": "v", "dominance": "d"}, PartialVAD(0.0, None, 1.0)),
+    ],
+)
+def test_any_of_the_dimensions_may_be_mapped_alone(tmp_path, columns, vad):
+    path = write(tmp_path, "text,v,a,d\nhi,1,3,5\n")
+    (row,) = read(path, vad_scale=(1, 5), **columns).rows
+    assert row.answer == Answer(None, vad, "")
 
 
 @pytest.mark.parametrize(
@@ -97,7 +124,7 @@ def test_parquet_gives_the_same_rows(tmp_path):
         ("1,hi,joy,0.9,2,3", "v = '0.9'; allowed: 1 to 5"),
         ("1,hi,joy,nan,2,3", "v = 'nan'; allowed: a number"),
         ("1,hi,joy,1,inf,3", "a = 'inf'; allowed: a number"),
-        ("1,hi,joy,1,,3", "a = ''; allowed: a number"),
+        ("1,hi,joy,1, ,?", "d = '?'; allowed: a number"),
         ("ok,hi,joy,1,2,3", "the id 'mine/ok' again"),
         (" ,hi,joy,1,2,3", "id = ''"),
         ('1,"hi"x,joy,1,2,3', "no CSV record"),
@@ -189,7 +216,7 @@ def test_a_header_must_name_columns(tmp_path, header):
     ("settings_", "fault"),
     [
         ({"text": "t"}, "name a column of labels"),
-        ({"text": "t", "valence": "v"}, "go together"),
+        ({"text": "t", "vad_scale": [1, 5]}, "or of valence, arousal or dominance"),
         ({"text": "t", "labels": "l", "vad_scale": [5, 1]}, "must be"),
         ({"text": "t", "labels": "l", "split_shares": [50, 40, 20]}, "make 100"),
         ({"text": "t", "labels": "l", "split_shares": [110, -10, 0]}, "make 100"),
@@ -242,6 +269,26 @@ def test_a_guess_of_names_separator_and_scale(tmp_path):
     )
     assert collect(own_items(path, guess, "train", SPACE)).lines_in == 2
     assert guess_space(path, guess) == SPACE
+
+
+@pytest.mark.parametrize(
+    ("header", "line", "rated"),
+    [
+        ("text,valence,arousal", "a text,4,2", ("valence", "arousal")),
+        ("text,label,arousal", "a text,joy,4", ("arousal",)),
+        ("text,V,A", "a text,4,2", ("valence", "arousal")),
+        ("review,stars", "a text that is long,5", ("valence",)),
+        ("review,Star_Rating,label", "a text that is long,5,joy", ("valence",)),
+        # One letter alone, or words, are no ratings.
+        ("text,label,a,d", "a text,joy,4,4", ()),
+        ("text,label,valence", "a text,joy,positive", ()),
+    ],
+)
+def test_the_ratings_that_there_are_are_guessed(tmp_path, header, line, rated):
+    guess = guess_mapping(write(tmp_path, f"{header}\n{line}\n{line}\n"), None)
+    assert guess.rated == rated
+    assert guess.labels == ("label" if "label" in header else None)
+    assert guess.vad_scale == ((1.0, 5.0) if rated else (0.0, 1.0))
 
 
 @pytest.mark.parametrize(

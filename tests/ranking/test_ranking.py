@@ -11,14 +11,23 @@ from emoloom.metrics.row_table import row_table
 from emoloom.metrics.signature import Signature
 from emoloom.ranking.rule import RankingSettings, rank_measure, ranking_rule
 from emoloom.ranking.standing import RankedScores, stand
-from emoloom.records import VAD, Answer, LabelSpace, ParseFailure, Prediction, Row
+from emoloom.records import (
+    VAD,
+    Answer,
+    LabelSpace,
+    ParseFailure,
+    PartialVAD,
+    Prediction,
+    Row,
+    make_vad,
+)
 
 SPACE = LabelSpace("abc", ("a", "b", "c"))
 MEAN = VAD(0.5, 0.5, 0.5)
 
 
 def row(number, labels=None, vad=None, origin="human"):
-    answer = Answer(labels, None if vad is None else VAD(*vad), "")
+    answer = Answer(labels, None if vad is None else make_vad(*vad), "")
     source = "labels" if labels else "vad"
     return Row(f"{number}", "t", answer, source, "dev", origin if vad else None, "g")
 
@@ -104,6 +113,63 @@ def test_a_part_without_rows_is_dropped_and_said(rows, reference, weights, note)
     rule = ranking_rule(rows, SPACE, vad_reference=reference)
     assert (rule.weight_labels, rule.weight_vad) == weights
     assert note in rule.note
+
+
+VA = human(vad=(0.9, 0.4, None))
+
+
+@pytest.mark.parametrize(
+    ("rows", "reference", "dimensions", "notes"),
+    [
+        (VA, MEAN, "va", ["on human VA. Dominance does not rank: nobody rated it in `select`."]),
+        (human(vad=(None, None, 0.9)), MEAN, "d", ["human D. Valence does", "Arousal does"]),
+        (
+            human(),
+            PartialVAD(0.5, None, 0.5),
+            "vd",
+            ["on human VD. Arousal does not rank: no train mean is known of it."],
+        ),
+        ([*VA, *human(vad=(None, 0.5, 0.5))], MEAN, "vad", ["on human VAD. Indicative"]),
+    ],
+)
+def test_vad_ranks_by_the_dimensions_that_there_are(rows, reference, dimensions, notes):
+    rule = ranking_rule(labelled(a=20) + rows, SPACE, vad_reference=reference)
+    assert (rule.vad_dimensions, rule.weight_vad) == (dimensions, 0.5)
+    assert [note for note in notes if note not in rule.note] == []
+    whole = dimensions == "vad"
+    assert rule.rank_by().get("vad_dimensions") == (None if whole else list(dimensions))
+    said = dict(rule.signature_pairs())
+    assert said["vad"] == ("human" if whole else f"human,{','.join(dimensions)}")
+    assert said["vad_reference"].count("none") == reference.as_tuple().count(None)
+
+
+@pytest.mark.parametrize(
+    ("vad", "reference", "why"),
+    [
+        ((0.9, 0.4, None), PartialVAD(None, None, 0.5), "in a dimension of which a train mean is"),
+        ((0.5, None, None), PartialVAD(0.5, 0.1, None), "all human VAD equals the train mean."),
+        ((0.5, None, None), None, "no train mean VAD is known."),
+    ],
+)
+def test_vad_without_a_dimension_to_compare_is_dropped(vad, reference, why):
+    rule = ranking_rule(labelled(a=20) + human(vad=vad), SPACE, vad_reference=reference)
+    assert (rule.weight_vad, rule.vad_dimensions) == (0.0, "")
+    assert why in rule.note
+    assert "does not rank:" not in rule.note
+    assert "vad_dimensions" not in rule.rank_by()
+
+
+def test_a_dimension_that_nobody_rated_cannot_move_the_score():
+    rows = labelled(a=20) + VA
+    rule = ranking_rule(rows, SPACE, vad_reference=MEAN)
+    labels = [said("a")] * 20
+    scores = {
+        score_of(rows, [*labels, *[said("a", vad=(0.8, 0.4, d))] * 2], rule)
+        for d in (0.0, 0.5, 1.0)
+    }
+    assert len(scores) == 1
+    skill = 1 - (0.01 / (0.16 + 0.01)) ** 0.5
+    assert scores.pop() == pytest.approx(0.5 + 0.5 * skill)
 
 
 def test_weights_are_scaled_and_a_part_of_weight_zero_is_not_called_dropped():

@@ -17,6 +17,28 @@ def write_lines(path: Path, values: list[Any]) -> None:
     path.write_text("".join(json.dumps(value) + "\n" for value in values), encoding="utf-8")
 
 
+def without_dominance(run: Path) -> list[Any]:
+    """Nobody rated dominance in `select`, nor the arousal of its first human row.
+
+    Returns:
+        The rows with human VAD.
+    """
+    path = run / "data/select.jsonl"
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    human = [row for row in rows if row["vad_source"] == "human"]
+    for row in rows:
+        row["answer"]["vad"]["d"] = None
+    human[0]["answer"]["vad"]["a"] = None
+    write_lines(path, rows)
+    board = json.loads((run / "leaderboard.json").read_text(encoding="utf-8"))
+    for entry in board["entries"]:
+        if entry["parsed"]:
+            n = entry["parsed"]["n_vad_rows"]
+            entry["parsed"] |= {"n_vad_rows_v": n, "n_vad_rows_a": n - 1, "n_vad_rows_d": 0}
+    write(run / "leaderboard.json", board)
+    return human
+
+
 def label_scores(rows: list[Any], outputs: list[Any]) -> list[dict[str, Any]]:
     """What scores.json says of each label that is gold somewhere, and of one that is not."""
     pairs = [

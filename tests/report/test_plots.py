@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from make_run import LEADER, make_run
 from page_reader import Page, page_of
-from run_files import write
+from run_files import without_dominance, write
 
 from emoloom.report import board, label_f1, quality, vad_pairs
 from emoloom.report import page as report_page
+from emoloom.report import rows as rows_module
 from emoloom.report.page import write_report
 
 pytestmark = pytest.mark.usefixtures("compiled_once")
@@ -271,3 +272,33 @@ def test_vendored_files_are_as_published_and_licensed(run: Path, name: str) -> N
     assert b"<!--" not in raw
     licence = (VENDOR / f"{name.partition('.')[0]}.LICENSE.txt").read_text(encoding="utf-8")
     assert "Permission to use, copy, modify, and/or distribute" in licence
+
+
+def test_dimensions_that_nobody_rated_have_no_point_and_no_plot(run: Path) -> None:
+    human = without_dominance(run)
+    page = page_of(run)
+    drawn = json.loads(page.data["plots-data"])["vad"]
+    assert drawn["gold"] == [list(row["answer"]["vad"].values()) for row in human]
+    assert drawn["gold"][0][1:] == [None, None]
+    assert drawn["rated"] == [16, 15, 0]
+    assert drawn["entries"][0]["rated"] == [16, 15, 0]
+    assert drawn["entries"][0]["steps"][2] == []
+    assert sum(step[3] for step in drawn["entries"][0]["steps"][1]) == 15
+    ids = {a.get("id") for _, a in page.elements}
+    assert {"plot-vad-v", "plot-vad-a", "plot-calibration-a"} <= ids
+    assert not {"plot-vad-d", "plot-calibration-d"} & ids
+    assert page.text("vad").count("People rated it in no row of this row set.") == 2
+    assert f"{LEADER} valence 16 " in page.text("vad")
+    assert " arousal 15 " in page.text("vad")
+
+
+def test_who_rated_what_is_said_of_rows_and_in_the_tally(run: Path) -> None:
+    without_dominance(run)
+    rows = json.loads(page_of(run).data["rows-data"])
+    first = next(row for row in rows["rows"] if rows["words"][row[5]] == "human (v)")
+    assert first[4][1:] == [None, None]
+    assert "human (va)" in page_of(run).text("data")
+    assert rows_module.vad_by({"answer": {"vad": {"v": 1, "a": 0, "d": 0}}}) == ""
+    mixed = {"v": "human", "a": "human", "d": "weak"}
+    row = {"answer": {"vad": {"v": 1, "a": 0, "d": 0}}, "vad_source": mixed}
+    assert rows_module.vad_by(row) == "human (va), weak (d)"

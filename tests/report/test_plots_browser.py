@@ -10,6 +10,7 @@ from chrome import drive, load
 from hostile_run import HOSTILE, HOSTILE_FLOOR, HOSTILE_NAME, hostile_run
 from make_run import LEADER, make_run
 from page_reader import Page
+from run_files import without_dominance
 
 from emoloom.report.page import write_report
 
@@ -134,6 +135,15 @@ def test_plots_are_drawn_with_a_point_for_each_value(chromium: str, tmp_path: Pa
         svg = part(document, f"plot-{host}").partition("<svg ")[2].partition(">")[0]
         assert 'role="img"' in svg
         assert len(re.findall(r'aria-label="[^"]{30,}"', svg)) == 1
+
+
+def test_a_dimension_that_nobody_rated_has_no_plot(chromium: str, tmp_path: Path) -> None:
+    folder = make_run(tmp_path)
+    without_dominance(folder)
+    document, console = load(chromium, write_report(folder), tmp_path / "profile")
+    assert console == []
+    assert [part(document, f"plot-vad-{axis}").count("<circle") for axis in "va"] == [16, 15]
+    assert 'id="plot-vad-d"' not in document
 
 
 @pytest.mark.parametrize("width", [1280, 400])

@@ -6,10 +6,10 @@ from asked_rows import build_row_sets, part, sets_of
 from emoloom.config_sections import DataConfig
 from emoloom.corpora.labels import load_space
 from emoloom.errors import UserError
-from emoloom.records import VAD, Answer, Row
+from emoloom.records import VAD, Answer, PartialVAD, Row, VadSources
 from emoloom.row_sets.lexicon_fit import supervise
 from emoloom.row_sets.parts import count_rows
-from emoloom.row_sets.shared import mean_human_vad
+from emoloom.row_sets.shared import mean_human_vad, untrained_vad
 from emoloom.supervision.affine import AffineMap, fit_affine
 from emoloom.supervision.weak_vad import rationale, weak_vad
 from official_files import BROKEN, emobank_file
@@ -139,6 +139,19 @@ def test_supervise_adds_cues_and_what_is_missing_only(lexicon):
     assert (kept.answer.vad, kept.vad_source) == (VAD(0.1, 0.2, 0.3), "human")
 
 
+def test_supervise_fills_the_dimensions_that_nobody_rated(lexicon):
+    row = Row(
+        "a", "I love it", Answer(None, PartialVAD(0.1, None, 0.3), ""), "s", "train", "human", "g"
+    )
+    weak = weak_vad(row.text, lexicon, None).vad
+    done = supervise(row, (), weak, AffineMap((1.0, 0.5, 1.0), (0.0, 0.2, 0.0)))
+    assert done.answer.vad == VAD(0.1, round(0.5 * weak.a + 0.2, 4), 0.3)
+    assert done.vad_source == VadSources("human", "weak", "human")
+    assert done.human_vad == row.answer.vad
+    given = supervise(replace(row, vad_source="weak"), (), weak, AffineMap.identity())
+    assert given.vad_source == "weak", "a user's own weak ratings, and ours"
+
+
 @pytest.mark.parametrize(("rows", "mapped"), [(9, False), (10, True)])
 def test_few_human_rows_carry_no_map(official, lexicon, rows, mapped):
     labels, vad = official
@@ -158,6 +171,19 @@ def test_the_mean_of_human_vad_leaves_weak_out():
     rows += [row(VAD(1.0, 1.0, 1.0), "weak"), row(None, None)]
     assert mean_human_vad(rows).as_tuple() == pytest.approx((0.4, 0.45, 0.5))
     assert mean_human_vad(rows[2:]) is None
+    assert untrained_vad(rows[2:]) == VAD(0.5, 0.5, 0.5)
+
+
+def test_the_mean_of_human_vad_is_of_each_dimension_by_itself():
+    def row(vad, source):
+        return Row("x", "t", Answer(None, vad, ""), "s", "train", source, "g")
+
+    rows = [
+        row(PartialVAD(0.2, None, None), "human"),
+        row(VAD(0.4, 0.8, 1.0), VadSources("human", "human", "weak")),
+    ]
+    assert mean_human_vad(rows) == PartialVAD(pytest.approx(0.3), 0.8, None)
+    assert untrained_vad(rows) == VAD(pytest.approx(0.3), 0.8, 0.5)
 
 
 def test_texts_of_another_language_are_warned_of_and_stop_nothing(tmp_path, lexicon):

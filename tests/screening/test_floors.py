@@ -1,6 +1,7 @@
 """The floors answer every row, in order, in the contract."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +9,18 @@ from hypothesis import strategies as st
 
 from emoloom.contract.parse import parse_output
 from emoloom.errors import UserError
-from emoloom.records import VAD, Answer, LabelSpace, Output, Prediction, Row, VadSource
+from emoloom.records import (
+    VAD,
+    Answer,
+    LabelSpace,
+    Output,
+    PartialVAD,
+    Prediction,
+    Row,
+    VadSource,
+    VadSources,
+    make_vad,
+)
 from emoloom.screening.floors import FLOORS, FloorInputs, floor_outputs
 from emoloom.supervision.affine import AffineMap
 from emoloom.supervision.lexicon import Lexicon, load_lexicon
@@ -27,11 +39,11 @@ def lexicon() -> Lexicon:
 def a_row(
     text: str,
     labels: tuple[str, ...] | None = None,
-    vad: tuple[float, float, float] | None = None,
-    vad_source: VadSource | None = None,
+    vad: tuple[float | None, float | None, float | None] | None = None,
+    vad_source: VadSource | VadSources | None = None,
     row_id: str = "r",
 ) -> Row:
-    answer = Answer(labels, None if vad is None else VAD(*vad), "cues: none")
+    answer = Answer(labels, None if vad is None else make_vad(*vad), "cues: none")
     return Row(row_id, text, answer, "own", "train", vad_source if vad else None, row_id)
 
 
@@ -77,6 +89,47 @@ def test_constant_without_human_vad_takes_the_mean_of_all(lexicon):
     assert answers("constant", train, rows_of("a"), lexicon) == [
         Prediction(("fear",), VAD(0.3, 0.4, 0.8), "cues: none")
     ]
+
+
+def test_constant_takes_each_dimension_from_those_who_know_it(lexicon):
+    train = [
+        a_row("x", ("joy",), (0.2, 0.4, 1.0), VadSources("human", "human", "weak")),
+        a_row("y", ("joy",), (0.4, 0.0, 0.5), VadSources("human", "weak", "weak")),
+        a_row("z", ("joy",), (0.9, 0.9, 0.6), "weak"),
+    ]
+    # V and A are the human means, D that of all three rows.
+    assert answers("constant", train, rows_of("a"), lexicon)[0].vad == VAD(0.3, 0.4, 0.7)
+    bare = [a_row("x", ("joy",), (0.2, None, None), "human")]
+    assert answers("constant", bare, rows_of("a"), lexicon)[0].vad == VAD(0.2, 0.5, 0.5)
+
+
+def test_tf_idf_fits_each_dimension_on_the_rows_in_which_people_rated_it(lexicon):
+    """As three screens in which only these rows are rated, dimension by dimension."""
+    sources = VadSources("human", "human", "weak")
+    masked = [
+        replace(row, answer=replace(row.answer, vad=PartialVAD(vad.v, None, None)))
+        if at % 3 == 0
+        else replace(row, vad_source=sources if at % 3 == 1 else "human")
+        for at, row in enumerate(TRAIN[:6])
+        if (vad := row.answer.vad) is not None
+    ]
+    rows = rows_of("a happy smile", "a scary dark room", "happy but scary")
+    got = answers("tf-idf", masked, rows, lexicon)
+    for axis, kept in ((0, (0, 1, 2, 3, 4, 5)), (1, (1, 2, 4, 5)), (2, (2, 5))):
+        alone = answers("tf-idf", [TRAIN[at] for at in kept], rows, lexicon)
+        wanted = [one.vad.as_tuple()[axis] for one in alone]
+        assert [one.vad.as_tuple()[axis] for one in got] == wanted, axis
+
+
+@pytest.mark.parametrize("name", ["constant", "tf-idf"])
+def test_a_floor_says_the_middle_where_nobody_knows_a_dimension(name, lexicon):
+    train = [
+        replace(row, answer=replace(row.answer, vad=PartialVAD(row.answer.vad.v, None, None)))
+        for row in TRAIN[:6]
+    ]
+    for one in answers(name, train, rows_of("a happy smile", "a scary dark room"), lexicon):
+        assert (one.vad.a, one.vad.d) == (0.5, 0.5)
+        assert one.vad.v != 0.5
 
 
 def test_constant_breaks_ties_by_the_order_of_the_space(lexicon):

@@ -13,7 +13,7 @@ from emoloom.contract.schema import write_answer
 from emoloom.corpora.labels import load_space
 from emoloom.corpora.registry import read_corpus
 from emoloom.errors import UserError
-from emoloom.records import VAD, Prediction
+from emoloom.records import VAD, PartialVAD, Prediction, make_vad
 from emoloom.supervision.affine import AffineMap, fit_affine
 from emoloom.supervision.lexicon import Lexicon, load_lexicon
 from emoloom.supervision.matching import Formula
@@ -213,6 +213,23 @@ def test_the_affine_map_is_scipys_linear_regression():
         golden = scipy.stats.linregress(weak[:, i], human[:, i])
         assert fitted.slope[i] == pytest.approx(golden.slope)
         assert fitted.intercept[i] == pytest.approx(golden.intercept)
+
+
+def test_each_dimension_is_fitted_on_the_rows_that_have_it():
+    rng = np.random.default_rng(1)
+    weak = rng.uniform(size=(50, 3))
+    human = 0.3 + 0.4 * weak + rng.normal(scale=0.05, size=(50, 3))
+    rated = np.column_stack([np.ones(50, bool), np.arange(50) % 2 == 0, np.arange(50) < 9])
+    given = [make_vad(*line) for line in np.where(rated, human, None).tolist()]
+    fitted = fit_affine(vads(weak), given)
+    for i in range(2):
+        golden = scipy.stats.linregress(weak[rated[:, i], i], human[rated[:, i], i])
+        assert fitted.slope[i] == pytest.approx(golden.slope)
+        assert fitted.intercept[i] == pytest.approx(golden.intercept)
+    assert (fitted.slope[2], fitted.intercept[2]) == (1.0, 0.0), "9 rows carry no map"
+    few = [PartialVAD(0.5, None, None)] * 9 + [PartialVAD(None, 0.1, 0.2)] * 8
+    with pytest.raises(UserError, match="got: 9; allowed: at least 10"):
+        fit_affine(vads(weak[:17]), few)
 
 
 def test_applying_a_map_clips():

@@ -144,6 +144,8 @@ def shrunk(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _few(part: dict[str, Any], kind: str) -> dict[str, Any]:
+    if "file" in part and "rows" not in part:
+        return part  # all of a file that the page shows, which is small
     rows = 4 if kind != "train" else _ROWS.get(str(part.get("corpus")), 12)
     return {**part, "rows": min(int(part.get("rows", rows)), rows)}
 

@@ -12,6 +12,9 @@ from emoloom.training import losses
 
 DOUBLE = torch.float64
 
+KNOWN = torch.tensor([[1.0, 1.0, 0.0], [0.0, 1.0, 1.0]], dtype=DOUBLE)
+"""Of two rows: dominance, then valence, is not rated."""
+
 
 def generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
@@ -89,7 +92,7 @@ def digits_loss(logits_MJV: torch.Tensor) -> torch.Tensor:
 def words_loss(logits_RL: torch.Tensor) -> torch.Tensor:
     points = torch.rand(5, 3, dtype=DOUBLE, generator=generator(1))
     targets = torch.rand(2, 3, dtype=DOUBLE, generator=generator(2))
-    return losses.implied_distance(logits_RL.softmax(dim=1), points, targets)
+    return losses.implied_distance(logits_RL.softmax(dim=1), points, targets, KNOWN)
 
 
 def appraisal_loss(logits_RT: torch.Tensor) -> torch.Tensor:
@@ -105,7 +108,8 @@ def head_labels(logits_RL: torch.Tensor) -> torch.Tensor:
 
 
 def head_vad(vad_R3: torch.Tensor) -> torch.Tensor:
-    return losses.vad_distance(vad_R3, torch.rand(2, 3, dtype=DOUBLE, generator=generator(8)))
+    targets = torch.rand(2, 3, dtype=DOUBLE, generator=generator(8))
+    return losses.vad_distance(vad_R3, targets, KNOWN)
 
 
 def cross_entropy(logits_KV: torch.Tensor) -> torch.Tensor:
@@ -152,16 +156,49 @@ def test_label_bce_is_the_formula():
 def test_distances_are_numpys():
     left, right = np.random.default_rng(0).random((2, 4, 3))
     expected = np.linalg.norm(left - right, axis=1)
-    pair = torch.from_numpy(left), torch.from_numpy(right)
-    assert float(losses.vad_distance(*pair)) == pytest.approx(expected.sum(), abs=1e-9)
+    pair, known = (torch.from_numpy(left), torch.from_numpy(right)), torch.ones(4, 3, dtype=DOUBLE)
+    assert float(losses.vad_distance(*pair, known)) == pytest.approx(expected.sum(), abs=1e-9)
     points = torch.eye(3, dtype=DOUBLE)
-    found = losses.implied_distance(pair[0], points, pair[1])
+    found = losses.implied_distance(pair[0], points, pair[1], known)
     assert found.numpy() == pytest.approx(expected / math.sqrt(3), abs=1e-9)
+
+
+def test_distances_over_known_dimensions_are_numpys():
+    left, right = np.random.default_rng(1).random((2, 3, 3))
+    known = np.array([[1, 1, 0], [0, 0, 1], [1, 1, 1]], dtype=float)
+    expected = np.array(
+        [np.linalg.norm((x - y)[k == 1]) for x, y, k in zip(left, right, known, strict=True)]
+    )
+    given = [torch.from_numpy(array) for array in (left, right, known)]
+    assert float(losses.vad_distance(*given)) == pytest.approx(expected.sum(), abs=1e-9)
+    found = losses.implied_distance(given[0], torch.eye(3, dtype=DOUBLE), *given[1:])
+    assert found.numpy() == pytest.approx(expected / np.sqrt(known.sum(axis=1)), abs=1e-9)
+    assert float(found.max()) <= 1
+
+
+@pytest.mark.parametrize("distance", [losses.vad_distance, None])
+def test_a_masked_target_moves_no_distance_and_no_gradient(distance):
+    def all_of(targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        given = random_double(2, 3, seed=3).requires_grad_()
+        if distance is not None:
+            value = distance(given, targets, KNOWN)
+        else:
+            value = losses.implied_distance(given.softmax(dim=1), torch.eye(3), targets, KNOWN)
+        value.sum().backward()
+        return value.detach(), given.grad
+
+    one = torch.tensor([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]], dtype=DOUBLE)
+    other = torch.where(KNOWN > 0, one, torch.tensor([9.0, -9.0, 0.99], dtype=DOUBLE))
+    for found, wanted in zip(all_of(other), all_of(one), strict=True):
+        assert torch.equal(found, wanted)
+    moved = one.clone()
+    moved[0, 0] += 0.1
+    assert not torch.equal(all_of(moved)[0], all_of(one)[0])
 
 
 def test_a_distance_of_nothing_has_a_gradient():
     given = torch.full((1, 3), 0.5, dtype=DOUBLE, requires_grad=True)
-    losses.vad_distance(given, torch.full((1, 3), 0.5, dtype=DOUBLE)).backward()
+    losses.vad_distance(given, torch.full((1, 3), 0.5, dtype=DOUBLE), torch.ones(1, 3)).backward()
     assert given.grad is not None
     assert bool(torch.isfinite(given.grad).all())
 

@@ -49,14 +49,15 @@ def answer_schema(space: LabelSpace) -> dict[str, Any]:
 def row_schema(space: LabelSpace) -> dict[str, Any]:
     """JSON Schema (2020-12) of one line of a dataset file, as `Row.to_dict` gives it.
 
-    `labels` and `vad` may be null, which means "not annotated". `vad_source` is null exactly
-    where `vad` is.
+    `labels`, `vad` and single dimensions of `vad` may be null, which means "not annotated".
+    `vad_source` is null exactly where `vad` is; where people rated some dimensions and the lexicon
+    filled in the others, it says so of each (null where the dimension is; the reader sees to that).
     """
     text, name = {"type": "string"}, {"type": "string", "minLength": 1}
     answer = _object(
         {
             "labels": {"anyOf": [_labels(space), {"type": "null"}]},
-            "vad": {"anyOf": [_vad(), {"type": "null"}]},
+            "vad": {"anyOf": [_rated_vad(), {"type": "null"}]},
             "rationale": _rationale(),
         }
     )
@@ -67,7 +68,7 @@ def row_schema(space: LabelSpace) -> dict[str, Any]:
             "answer": answer,
             "source": name,
             "split": {"enum": ["train", "dev", "test"]},
-            "vad_source": {"enum": ["human", "weak", None]},
+            "vad_source": {"anyOf": [_source(), _object({key: _source() for key in "vad"})]},
             "group": text,
         }
     )
@@ -77,7 +78,7 @@ def row_schema(space: LabelSpace) -> dict[str, Any]:
         **row,
         "if": without_vad,
         "then": {"properties": {"vad_source": {"type": "null"}}},
-        "else": {"properties": {"vad_source": {"type": "string"}}},
+        "else": {"properties": {"vad_source": {"type": ["string", "object"]}}},
     }
 
 
@@ -120,6 +121,16 @@ def _labels(space: LabelSpace) -> dict[str, Any]:
 
 def _vad() -> dict[str, Any]:
     return _object({key: {"type": "number", "minimum": 0, "maximum": 1} for key in ("v", "a", "d")})
+
+
+def _rated_vad() -> dict[str, Any]:
+    rating = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
+    unrated = {"properties": {key: {"type": "null"} for key in "vad"}}
+    return _object({key: rating for key in "vad"}) | {"not": unrated}
+
+
+def _source() -> dict[str, Any]:
+    return {"enum": ["human", "weak", None]}
 
 
 def _rationale() -> dict[str, Any]:

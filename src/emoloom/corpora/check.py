@@ -15,7 +15,7 @@ from emoloom.corpora.detect import Detected, detect
 from emoloom.corpora.own_rows import ReadAs
 from emoloom.corpora.reading import FileRead, Item
 from emoloom.errors import UserError
-from emoloom.records import LabelSpace, Rejected, Row
+from emoloom.records import DIMENSIONS, LabelSpace, Rejected, Row
 from emoloom.runs.directory import sha256_file
 
 MAX_NAMES = 200
@@ -63,7 +63,9 @@ class FileCheck:
     groups: int
     """Runs of rows of one group: conversations, where there are any."""
     rated: int
-    """Rows with VAD."""
+    """Rows with VAD, of any dimension."""
+    rated_in: Mapping[str, int]
+    """Rows with valence, with arousal, with dominance."""
     splits: Mapping[str, int]
     """Rows by split."""
     labels: Mapping[str, int]
@@ -95,6 +97,7 @@ class FileCheck:
             "rejected": self.rejected,
             "continued": self.continued,
             "rated": self.rated,
+            "rated_in": dict(self.rated_in),
             "splits": dict(self.splits),
             "labels": dict(self.labels),
             "read_as": asdict(self.read_as),
@@ -131,6 +134,7 @@ def check_data(path: Path, space: LabelSpace | None = None) -> FileCheck:
         continued=tally.continued,
         groups=tally.groups,
         rated=tally.rated,
+        rated_in={name: tally.rated_in[name] for name in DIMENSIONS.values()},
         splits={
             name: tally.splits[name] for name in ("train", "dev", "test") if tally.splits[name]
         },
@@ -145,7 +149,7 @@ def mapping_settings(mapping: MappingConfig) -> dict[str, Any]:
     settings = mapping.model_dump(mode="json", exclude_none=True)
     if mapping.labels is None:
         del settings["label_separator"]
-    if mapping.valence is None:
+    if not mapping.rated:
         del settings["vad_scale"]
     return settings
 
@@ -165,6 +169,7 @@ class _Tally:
     continued: int = 0
     groups: int = 0
     rated: int = 0
+    rated_in: Counter[str] = field(default_factory=Counter)
     splits: Counter[str] = field(default_factory=Counter)
     labels: Counter[str] = field(default_factory=Counter)
     reasons: dict[str, tuple[int, Rejected]] = field(default_factory=dict)
@@ -176,7 +181,7 @@ class _Tally:
                 self.continued += 1
             elif isinstance(record, Row):
                 self.rows += 1
-                self.rated += record.answer.vad is not None
+                self._rated(record)
                 self.groups += record.group != last
                 last = record.group
                 self.splits[record.split] += 1
@@ -185,6 +190,13 @@ class _Tally:
                     self.labels[label if known else OTHERS] += 1
             else:
                 self._turned_away(record)
+
+    def _rated(self, row: Row) -> None:
+        vad = row.answer.vad
+        if vad is not None:
+            self.rated += 1
+            pairs = zip(DIMENSIONS.values(), vad.as_tuple(), strict=True)
+            self.rated_in.update(name for name, value in pairs if value is not None)
 
     def _turned_away(self, record: Rejected) -> None:
         self.rejected += 1

@@ -47,12 +47,20 @@ def _counts(found: FileCheck) -> Iterator[str]:
     else:
         yield "by split: none stated; a row set that names the file takes all of it"
     if found.rated:
-        yield f"with VAD: {found.rated:,}"
+        yield f"with VAD: {found.rated:,}{_by_dimension(found)}"
     if found.labels:
         space = found.space.name if found.space else "no space that ships fits; taken as they are"
         yield f"by label ({space}):"
         width = max(map(len, found.labels))
         yield from (f"    {name:<{width}}  {count:>9,}" for name, count in found.labels.items())
+
+
+def _by_dimension(found: FileCheck) -> str:
+    """` (valence 9, arousal 7)`; nothing where every one of these rows has all three."""
+    if set(found.rated_in.values()) == {found.rated}:
+        return ""
+    counts = [f"{name} {count:,}" for name, count in found.rated_in.items() if count]
+    return f" ({', '.join(counts)})"
 
 
 def _rejected(found: FileCheck) -> Iterator[str]:

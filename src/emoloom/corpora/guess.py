@@ -27,7 +27,7 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
         *("labels", "label", "emotions", "emotion", "categories", "category", "class"),
         *("label_text", "label_name", "label_names", "emotion_name", "emotion_label"),
     ),
-    "valence": ("valence", "v"),
+    "valence": ("valence", "v", "stars", "star_rating"),
     "arousal": ("arousal", "a"),
     "dominance": ("dominance", "d"),
     "split": ("split", "set", "subset", "partition"),
@@ -62,8 +62,9 @@ def guess_mapping(path: Path, space: LabelSpace | None) -> MappingConfig:
     columns = columns_of(path, kind, quotes)
     sample = sample_records(path, kind, quotes)
     found = _roles(columns, sample, space)
-    if "text" not in found or not ({"labels", "valence"} & found.keys()):
-        missing = "texts" if "text" not in found else "labels, or of valence, arousal, dominance"
+    ratings = [found[role] for role in _VAD if role in found]
+    if "text" not in found or not ("labels" in found or ratings):
+        missing = "texts" if "text" not in found else "labels, or of valence, arousal or dominance"
         raise UserError(
             f"{path}: no column of {missing} is found",
             got=shown(", ".join(filter(None, columns)), 120),
@@ -73,8 +74,8 @@ def guess_mapping(path: Path, space: LabelSpace | None) -> MappingConfig:
     settings: dict[str, Any] = dict(found)
     if "labels" in found:
         settings["label_separator"] = _separator(_texts(sample, found["labels"]), space)
-    if "valence" in found:
-        settings["vad_scale"] = _scale([found[role] for role in _VAD], sample)
+    if ratings:
+        settings["vad_scale"] = _scale(ratings, sample)
     if kind == "tsv" and quotes:
         settings["quotes"] = True
     return MappingConfig(format=kind, **settings)
@@ -142,9 +143,9 @@ def _roles(
     if "labels" in found:
         named = [by_name[name] for name in _NAMES["labels"] if name in by_name]
         found["labels"] = _column_of_names(named, sample, space)
-    if not set(_VAD) <= found.keys():
-        for role in _VAD:
-            found.pop(role, None)
+    for role in _VAD:
+        if role in found and not _is_rating(found, role, sample):
+            del found[role]
     if "split" in found and not _tells_splits(_texts(sample, found["split"])):
         del found["split"]
     if "text" not in found:
@@ -170,6 +171,15 @@ def _column_of_names(
         if found and any(_held(found, one) == len(found) for one in spaces):
             return name
     return first
+
+
+def _is_rating(found: Mapping[str, str], role: str, sample: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether its fields are numbers, or empty; one letter is a name only where `v` and `a` are."""
+    if len(found[role]) == 1 and not {"v", "a"} <= {found.get(r, "").casefold() for r in _VAD}:
+        return False
+    values = [record.get(found[role]) for record in sample]
+    given = [value for value in values if not (value is None or str(value).strip() == "")]
+    return 2 * sum(_finite(value) is not None for value in given) > len(given)
 
 
 def _texts(sample: Sequence[Mapping[str, Any]], column: str) -> list[str]:

@@ -28,7 +28,7 @@ from emoloom.corpora.tables import (
     table_records,
 )
 from emoloom.errors import UserError
-from emoloom.records import VAD, Answer, LabelSpace, Row, VadSource
+from emoloom.records import DIMENSIONS, Answer, LabelSpace, RatedVAD, Row, VadSource, make_vad
 
 SPLIT_NAMES: Mapping[str, str] = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -37,7 +37,7 @@ SPLIT_NAMES: Mapping[str, str] = {
 }
 """What a column of splits may hold, in any case, and the split that it means."""
 
-COLUMN_ROLES = ("text", "id", "labels", "valence", "arousal", "dominance", "split", "group")
+COLUMN_ROLES = ("text", "id", "labels", *DIMENSIONS.values(), "split", "group")
 """Settings of a mapping that name a column."""
 
 _DECIMALS = 6
@@ -78,8 +78,9 @@ def own_items(
     """Read a file of the user's own.
 
     Ids are `<file's stem>/<id>`, without a column of ids the line's number. A record without any
-    label has null labels, one without any rating null VAD; one with neither is rejected. An empty
-    list of labels means that annotators found none: `neutral`, or rejected in a space without it.
+    label has null labels, one without any rating null VAD, one with some of its ratings those; one
+    with neither label nor rating is rejected. An empty list of labels means that annotators found
+    none: `neutral`, or rejected in a space without it.
 
     Args:
         path: JSON Lines, CSV, TSV or Parquet.
@@ -216,19 +217,18 @@ class _RowMaker:
         self.read_as.neutral += 1
         return self.names[NEUTRAL]
 
-    def _vad(self, record: Mapping[str, Any]) -> VAD | None:
+    def _vad(self, record: Mapping[str, Any]) -> RatedVAD | None:
         mapping = self.mapping
         columns = (mapping.valence, mapping.arousal, mapping.dominance)
-        for name in columns:
-            value = None if name is None else record.get(name)
-            if value is not None and not (isinstance(value, str) and not value.strip()):
-                break
-        else:
-            return None
-        v, a, d = (self._rating(str(name), record.get(str(name))) for name in columns)
-        return VAD(v, a, d)
+        v, a, d = (
+            None if name is None else self._rating(name, record.get(name)) for name in columns
+        )
+        return make_vad(v, a, d)
 
-    def _rating(self, name: str, value: object) -> float:
+    def _rating(self, name: str, value: object) -> float | None:
+        """In [0, 1]; None where the field is empty."""
+        if value is None or (isinstance(value, str) and not value.strip()):
+            return None
         low, high = self.mapping.vad_scale
         number = _number(name, value)
         if not low <= number <= high:

@@ -3,7 +3,8 @@
 import json
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, Literal, cast
+from dataclasses import asdict
+from typing import Any, cast
 
 from emoloom.corpora.lines import (
     MAX_NAME_CHARS,
@@ -12,7 +13,17 @@ from emoloom.corpora.lines import (
     shown,
     text_group,
 )
-from emoloom.records import VAD, Answer, LabelSpace, Row, VadSource
+from emoloom.records import (
+    VAD,
+    Answer,
+    LabelSpace,
+    RatedVAD,
+    Row,
+    VadSource,
+    VadSources,
+    join_sources,
+    make_vad,
+)
 
 _quoted = json.encoder.encode_basestring
 """A JSON string, quotes and all; characters beyond ASCII stay as they are."""
@@ -58,14 +69,25 @@ def row_line(row: Row) -> bytes:
     """
     answer, vad = row.answer, row.answer.vad
     labels = "null" if answer.labels is None else f"[{','.join(map(_quoted, answer.labels))}]"
-    rated = "null" if vad is None else f'{{"v":{vad.v!r},"a":{vad.a!r},"d":{vad.d!r}}}'
-    by = "null" if row.vad_source is None else f'"{row.vad_source}"'
+    rated, by = "null", "null"
+    if isinstance(vad, VAD):
+        rated = f'{{"v":{vad.v!r},"a":{vad.a!r},"d":{vad.d!r}}}'
+    elif vad is not None:
+        rated = _plain(asdict(vad))
+    if isinstance(row.vad_source, VadSources):
+        by = _plain(asdict(row.vad_source))
+    elif row.vad_source is not None:
+        by = f'"{row.vad_source}"'
     text = (
         f'{{"id":{_quoted(row.id)},"text":{_quoted(row.text)},"answer":{{"labels":{labels},'
         f'"vad":{rated},"rationale":{_quoted(answer.rationale)}}},"source":{_quoted(row.source)},'
         f'"split":"{row.split}","vad_source":{by},"group":{_quoted(row.group)}}}\n'
     )
     return text.encode("utf-8")
+
+
+def _plain(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
 _PLAIN = json.JSONDecoder()
@@ -77,8 +99,9 @@ def row_of_line(line: bytes) -> Row:
     record, _ = _PLAIN.raw_decode(line.decode("utf-8"))
     given = record["answer"]
     labels = None if given["labels"] is None else tuple(given["labels"])
-    vad = None if given["vad"] is None else VAD(**given["vad"])
-    record["answer"] = Answer(labels, vad, given["rationale"])
+    vad, by = given["vad"], record["vad_source"]
+    record["answer"] = Answer(labels, vad and make_vad(**vad), given["rationale"])
+    record["vad_source"] = VadSources(**by) if isinstance(by, dict) else by
     return Row(**record)
 
 
@@ -175,17 +198,24 @@ def _labels(value: Any, space: LabelSpace) -> tuple[str, ...] | None:
     return tuple(label for label in space.labels if label in value)
 
 
-def _vad(value: Any) -> VAD | None:
+def _vad(value: Any) -> RatedVAD | None:
     if value is None:
         return None
     record = _object(value, "vad", _VAD_KEYS)
-    return VAD(*(_unit(record, key) for key in _VAD_KEYS))
+    vad = make_vad(*(_unit(record, key) for key in _VAD_KEYS))
+    if vad is None:
+        raise BadLineError("a vad without any rating", "at least one number, or null instead of it")
+    return vad
 
 
-def _unit(record: Mapping[str, Any], key: str) -> float:
+def _unit(record: Mapping[str, Any], key: str) -> float | None:
+    """A rating, or None for null; the key itself must be there."""
     value = record.get(key)
+    if value is None and key in record:
+        return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise BadLineError(f"vad.{key} = {shown(value)}", "a number from 0 to 1")
+        got = f"vad.{key} = {shown(value)}" if key in record else f"a vad without {key!r}"
+        raise BadLineError(got, "a number from 0 to 1, or null")
     if not 0 <= value <= 1:
         raise BadLineError(f"vad.{key} = {shown(value)}", "0 to 1")
     # Adding 0.0 turns -0.0 into 0.0.
@@ -203,13 +233,29 @@ def _rationale(record: Mapping[str, Any]) -> str:
     return text
 
 
-def _vad_source(value: Any, vad: VAD | None) -> VadSource | None:
+def _vad_source(value: Any, vad: RatedVAD | None) -> VadSource | VadSources | None:
     if vad is None:
         if value is not None:
             raise BadLineError(f"vad_source = {shown(value)} without a vad", "null")
         return None
-    if value is None:
-        return "human"
+    if isinstance(value, dict):
+        return _each_source(value, vad)
+    return "human" if value is None else _source(value, "vad_source")
+
+
+def _each_source(value: Any, vad: RatedVAD) -> VadSource | VadSources | None:
+    """One source for each dimension; where all have the same, that one."""
+    record = _object(value, "vad_source", _VAD_KEYS)
+    found: list[VadSource | None] = []
+    for key, rating in zip(_VAD_KEYS, vad.as_tuple(), strict=True):
+        given = record.get(key)
+        if rating is None and given is not None:
+            raise BadLineError(f"vad_source.{key} = {shown(given)} without vad.{key}", "null")
+        found.append(None if rating is None else _source(given, f"vad_source.{key}"))
+    return join_sources(*found)
+
+
+def _source(value: Any, name: str) -> VadSource:
     if value not in ("human", "weak"):
-        raise BadLineError(f"vad_source = {shown(value)}", "human, weak")
-    return cast(Literal["human", "weak"], value)
+        raise BadLineError(f"{name} = {shown(value)}", "human, weak")
+    return cast(VadSource, value)

@@ -17,7 +17,7 @@ from emoloom.contract.schema import write_answer
 from emoloom.exports.check import Checked
 from emoloom.exports.chosen import Chosen
 from emoloom.exports.licences import Licences
-from emoloom.exports.results import HUB_DATASETS, CorpusScores, model_index
+from emoloom.exports.results import HUB_DATASETS, CorpusScores, model_index, rated_dimensions
 from emoloom.prediction.export_record import ExportRecord
 from emoloom.records import VAD, Prediction
 from emoloom.report.inputs import Record, mapping
@@ -170,13 +170,14 @@ def _example(export: ExportRecord) -> str:
 
 def _score_lines(entry: Record) -> list[dict[str, str]]:
     strict = mapping(entry.get("strict"))
+    vad = rated_dimensions([strict.get(f"n_vad_rows_{axis}", 1) for axis in "vad"])
     estimates = {
         "score, by the rule that ranks": entry.get("score"),
         "ParseOK": entry.get("parse_ok"),
         "macro-F1": strict.get("macro_f1"),
         "micro-F1": strict.get("micro_f1"),
-        "1-RMSE of VAD": strict.get("one_minus_rmse"),
-        "skill of VAD, over a constant": strict.get("skill"),
+        f"1-RMSE of {vad}": strict.get("one_minus_rmse"),
+        f"skill of {vad}, over a constant": strict.get("skill"),
     }
     return [{"name": name, **_estimate(mapping(value))} for name, value in estimates.items()]
 

@@ -21,7 +21,7 @@ HUB_DATASETS: Mapping[str, str] = {"goemotions": "google-research-datasets/go_em
 METRICS: Mapping[str, str] = {
     "macro_f1": "strict macro-F1",
     "micro_f1": "strict micro-F1",
-    "rmse": "strict RMSE of human VAD",
+    "rmse": "strict RMSE of human {vad}",
     "parse_ok": "share of outputs that parse",
 }
 """Scores that are published, in [0, 1]; of RMSE 0 is exact."""
@@ -43,6 +43,8 @@ class CorpusScores:
     """By the keys of `METRICS`; what is undefined is left out."""
     among: int = 1
     """Candidates that were ranked on these rows; 0 where they chose nobody, those of `test`."""
+    vad: str = "VAD"
+    """The dimensions that people rated: `VAD`, `VA`, `V`, ..."""
 
     @property
     def stem(self) -> str:
@@ -53,6 +55,10 @@ class CorpusScores:
     def title(self) -> str:
         """For people."""
         return CORPORA[self.corpus].title if self.corpus in CORPORA else self.corpus
+
+    def metric(self, key: str) -> str:
+        """A metric in words."""
+        return METRICS[key].format(vad=self.vad)
 
     @property
     def note(self) -> str:
@@ -85,8 +91,14 @@ def score_by_corpus(
         values = {**scores.strict.values, "parse_ok": scores.parse_ok}
         kept = {key: values[key] for key in METRICS}
         defined = {key: round(value, 6) for key, value in kept.items() if value is not None}
-        found.append(CorpusScores(corpus, split, len(own), defined, among))
+        rated = rated_dimensions(scores.strict.n_rated)
+        found.append(CorpusScores(corpus, split, len(own), defined, among, rated))
     return tuple(found)
+
+
+def rated_dimensions(rows: Sequence[object]) -> str:
+    """`VA` of counts of rows with v, a and d whose third is 0; `VAD` of none at all."""
+    return "".join(key for key, n in zip("VAD", rows, strict=True) if n) or "VAD"
 
 
 def eval_results(scores: Sequence[CorpusScores]) -> list[dict[str, Any]]:
@@ -95,7 +107,7 @@ def eval_results(scores: Sequence[CorpusScores]) -> list[dict[str, Any]]:
         {
             "dataset": {"id": HUB_DATASETS[one.stem], "task_id": f"emoloom_{key}"},
             "value": value,
-            "notes": f"{METRICS[key]}; {one.note}",
+            "notes": f"{one.metric(key)}; {one.note}",
         }
         for one in scores
         if one.stem in HUB_DATASETS
@@ -114,7 +126,7 @@ def model_index(name: str, scores: Sequence[CorpusScores]) -> list[dict[str, Any
                 "split": one.split,
             },
             "metrics": [
-                {"type": _TYPES[key], "name": f"{METRICS[key]} ({one.note})", "value": value}
+                {"type": _TYPES[key], "name": f"{one.metric(key)} ({one.note})", "value": value}
                 for key, value in one.values.items()
             ],
         }

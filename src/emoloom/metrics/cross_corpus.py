@@ -14,6 +14,7 @@ from emoloom.metrics.scoring import (
     BlockScores,
     Scores,
     measure,
+    rows_by_dimension,
     scores_of,
     vad_rows_by_source,
 )
@@ -61,6 +62,7 @@ class CrossScores:
             "n_labels": block.n_labels,
             "n_label_rows": block.n_label_rows,
             "n_vad_rows": block.n_vad_rows,
+            **rows_by_dimension(block),
             "labels_left_out": list(block.labels_left_out),
         }
 

@@ -20,20 +20,22 @@ SMALLEST_VARIANCE = 1e-14
 class SquaredErrors:
     """Sums of squared errors, of the answers and of the reference constant."""
 
-    rows: FloatArray
-    """Shape (...): number of rows."""
+    rows_3: FloatArray
+    """Shape (..., 3): number of rows rated in the dimension."""
     errors_3: FloatArray
-    """Shape (..., 3): sum over rows of (predicted - gold)^2."""
+    """Shape (..., 3): sum over these rows of (predicted - gold)^2."""
     reference_3: FloatArray
-    """Shape (..., 3): sum over rows of (reference - gold)^2; 0 without a reference."""
+    """Shape (..., 3): sum over these rows of (reference - gold)^2; 0 without a reference."""
+    known_3: FloatArray
+    """Shape (3,): 1 where the reference has the dimension, else 0."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PairMoments:
     """Sums of the pairs x = predicted, y = gold, each less its own centre."""
 
-    rows: FloatArray
-    """Shape (...): number of pairs."""
+    rows_3: FloatArray
+    """Shape (..., 3): number of pairs."""
     x_3: FloatArray
     """Shape (..., 3): sum of x - centre_x_3."""
     y_3: FloatArray
@@ -63,28 +65,32 @@ def sum_squared_errors(
 
     Args:
         errors_N3: Shape (N, 3): predicted - gold, or `farthest(gold_N3)` for a failed parse.
-        gold_N3: Shape (N, 3), in [0, 1].
-        reference_3: Shape (3,): the constant answer to compare with, usually the train mean.
+        gold_N3: Shape (N, 3), in [0, 1]; NaN where a row is not rated.
+        reference_3: Shape (3,): the constant answer to compare with, usually the train mean; NaN
+            where it lacks a dimension.
 
     Returns:
         Sums with an empty leading shape.
     """
     assert errors_N3.shape == gold_N3.shape, (errors_N3.shape, gold_N3.shape)
-    reference_errors_N3 = 0.0 * gold_N3 if reference_3 is None else reference_3 - gold_N3
+    rated_N3 = ~np.isnan(gold_N3)
+    reference_3 = np.full(3, np.nan) if reference_3 is None else reference_3
+    known_3 = ~np.isnan(reference_3)
     return SquaredErrors(
-        np.asarray(len(gold_N3), dtype=np.float64),
-        np.square(errors_N3).sum(axis=0),
-        np.square(reference_errors_N3).sum(axis=0),
+        rated_N3.sum(axis=0).astype(np.float64),
+        np.square(np.where(rated_N3, errors_N3, 0.0)).sum(axis=0),
+        np.square(np.where(rated_N3 & known_3, reference_3 - gold_N3, 0.0)).sum(axis=0),
+        known_3.astype(np.float64),
     )
 
 
 def sum_pairs(predicted_N3: FloatArray, gold_N3: FloatArray) -> PairMoments:
-    """Sums of one set of pairs, both of shape (N, 3), centred on their means."""
+    """Sums of one set of pairs, both of shape (N, 3), centred on their means; gold may be NaN."""
     assert predicted_N3.shape == gold_N3.shape, (predicted_N3.shape, gold_N3.shape)
     columns, centre_gap_3 = pair_columns(predicted_N3, gold_N3)
     x_3, y_3, xx_3, yy_3, xy_3 = (column_N3.sum(axis=0) for column_N3 in columns)
-    rows = np.asarray(len(gold_N3), dtype=np.float64)
-    return PairMoments(rows, x_3, y_3, xx_3, yy_3, xy_3, centre_gap_3)
+    rows_3 = (~np.isnan(gold_N3)).sum(axis=0).astype(np.float64)
+    return PairMoments(rows_3, x_3, y_3, xx_3, yy_3, xy_3, centre_gap_3)
 
 
 def pair_columns(
@@ -92,40 +98,47 @@ def pair_columns(
 ) -> tuple[tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray], FloatArray]:
     """Each row's part of the sums of `PairMoments`.
 
+    Args:
+        predicted_N3: Shape (N, 3), in [0, 1].
+        gold_N3: Shape (N, 3), in [0, 1]; NaN where a row is not rated: its parts there are 0.
+
     Returns:
         x, y, xx, yy, xy, each of shape (N, 3), and the gap of the centres, shape (3,).
     """
-    if len(gold_N3) == 0:
-        empty = np.zeros((0, 3))
-        return (empty, empty, empty, empty, empty), np.zeros(3)
-    centre_x_3, centre_y_3 = predicted_N3.mean(axis=0), gold_N3.mean(axis=0)
-    x_N3, y_N3 = predicted_N3 - centre_x_3, gold_N3 - centre_y_3
+    rated_N3 = ~np.isnan(gold_N3)
+    rows_3 = np.maximum(rated_N3.sum(axis=0), 1)
+    x_N3, y_N3 = (np.where(rated_N3, side_N3, 0.0) for side_N3 in (predicted_N3, gold_N3))
+    centre_x_3, centre_y_3 = x_N3.sum(axis=0) / rows_3, y_N3.sum(axis=0) / rows_3
+    x_N3, y_N3 = (x_N3 - centre_x_3) * rated_N3, (y_N3 - centre_y_3) * rated_N3
     return (x_N3, y_N3, x_N3**2, y_N3**2, x_N3 * y_N3), centre_x_3 - centre_y_3
 
 
 def rmse_by_dimension(sums: SquaredErrors) -> FloatArray:
     """Root of the mean squared error, shape (..., 3): 0 is exact, 1 the worst. NaN without rows."""
-    return np.sqrt(divide(sums.errors_3, sums.rows[..., None]))
+    return np.sqrt(divide(sums.errors_3, sums.rows_3))
 
 
 def rmse(sums: SquaredErrors) -> FloatArray:
-    """Root of the mean squared error over rows and dimensions together, shape (...).
+    """Root of the mean squared error over all ratings together, whatever the dimension: (...).
 
-    0 is exact, 1 the worst. NaN without rows. As scikit-learn's `root_mean_squared_error` on the
-    flattened arrays.
+    0 is exact, 1 the worst. NaN without ratings. As scikit-learn's `root_mean_squared_error` on
+    the flattened arrays.
     """
-    return np.sqrt(divide(sums.errors_3.sum(axis=-1), 3.0 * sums.rows))
+    return np.sqrt(divide(sums.errors_3.sum(axis=-1), sums.rows_3.sum(axis=-1)))
 
 
 def skill(sums: SquaredErrors) -> FloatArray:
     """1 - RMSE / RMSE(reference constant), pooled, shape (...).
 
-    1 is exact, 0 no better than the constant, below 0 worse than it. NaN without rows, without a
-    reference, or where the constant is exact. The form is Murphy's skill score (1988), of RMSE
+    Both over the ratings of the dimensions that the reference has. 1 is exact, 0 no better than
+    the constant, below 0 worse than it. NaN without such ratings, or where the constant is exact.
+    The form is Murphy's skill score (1988), of RMSE
     instead of MSE (ours).
     """
-    reference = np.sqrt(divide(sums.reference_3.sum(axis=-1), 3.0 * sums.rows))
-    return 1.0 - divide(rmse(sums), reference)
+    rows = (sums.rows_3 * sums.known_3).sum(axis=-1)
+    own = np.sqrt(divide((sums.errors_3 * sums.known_3).sum(axis=-1), rows))
+    reference = np.sqrt(divide(sums.reference_3.sum(axis=-1), rows))
+    return 1.0 - divide(own, reference)
 
 
 def pearson_r(moments: PairMoments) -> FloatArray:
@@ -149,7 +162,7 @@ def ccc(moments: PairMoments) -> FloatArray:
     """
     variance_x_3, variance_y_3, covariance_3, gap_3 = _population(moments)
     spread_3 = variance_x_3 + variance_y_3 + gap_3**2
-    enough = moments.rows[..., None] >= 2
+    enough = moments.rows_3 >= 2
     return divide(
         2.0 * covariance_3, np.where(enough & (spread_3 > SMALLEST_VARIANCE), spread_3, 0.0)
     )
@@ -157,11 +170,11 @@ def ccc(moments: PairMoments) -> FloatArray:
 
 def _population(moments: PairMoments) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Variance of x and of y, covariance, and mean(x) - mean(y), each of shape (..., 3)."""
-    rows = moments.rows[..., None]
-    mean_x_3, mean_y_3 = divide(moments.x_3, rows), divide(moments.y_3, rows)
-    variance_x_3 = divide(moments.xx_3, rows) - mean_x_3**2
-    variance_y_3 = divide(moments.yy_3, rows) - mean_y_3**2
-    covariance_3 = divide(moments.xy_3, rows) - mean_x_3 * mean_y_3
+    rows_3 = moments.rows_3
+    mean_x_3, mean_y_3 = divide(moments.x_3, rows_3), divide(moments.y_3, rows_3)
+    variance_x_3 = divide(moments.xx_3, rows_3) - mean_x_3**2
+    variance_y_3 = divide(moments.yy_3, rows_3) - mean_y_3**2
+    covariance_3 = divide(moments.xy_3, rows_3) - mean_x_3 * mean_y_3
     varies_x_3, varies_y_3 = variance_x_3 > SMALLEST_VARIANCE, variance_y_3 > SMALLEST_VARIANCE
     return (
         np.where(varies_x_3, variance_x_3, 0.0),

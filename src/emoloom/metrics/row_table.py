@@ -16,7 +16,7 @@ import numpy.typing as npt
 from emoloom.errors import UserError
 from emoloom.metrics.classification import FloatArray, LabelCounts
 from emoloom.metrics.regression import PairMoments, SquaredErrors, farthest, pair_columns
-from emoloom.records import VAD, LabelSpace, ParseFailure, Prediction, Row
+from emoloom.records import LabelSpace, ParseFailure, Prediction, RatedVAD, Row
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -30,16 +30,18 @@ HUMAN_VAD = frozenset({"human"})
 class VadScoring:
     """Which gold VAD counts, and the constant that skill compares with."""
 
-    reference: VAD | None = None
-    """Usually the train mean; without it skill is undefined."""
+    reference: RatedVAD | None = None
+    """Usually the train mean; skill leaves out the dimensions that it lacks."""
     sources: frozenset[str] = ANY_VAD
     """Whose gold VAD counts. VAD of unknown source counts only where both kinds do."""
 
+    def gold(self, row: Row) -> RatedVAD | None:
+        """What of this row's VAD is scored, dimension by dimension."""
+        return row.vad_by({*self.sources, None} if self.sources >= ANY_VAD else self.sources)
+
     def counts(self, row: Row) -> bool:
-        """Whether this row's VAD is scored."""
-        if row.answer.vad is None:
-            return False
-        return self.sources >= ANY_VAD if row.vad_source is None else row.vad_source in self.sources
+        """Whether any of it is scored."""
+        return self.gold(row) is not None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +51,9 @@ class BlockTotals:
     labels: LabelCounts
     """Over rows with gold labels."""
     vad: SquaredErrors
-    """Over rows whose gold VAD counts."""
+    """Over the gold VAD that counts, each dimension's rows by themselves."""
+    vad_rows: FloatArray
+    """Shape (...): rows of which a dimension counts."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +80,8 @@ class RowTable:
     """Shape (N, K), laid out as `_split` reads them."""
     centre_gap_3: FloatArray
     """Shape (3,): see `PairMoments`."""
+    known_3: FloatArray
+    """Shape (3,): see `SquaredErrors`."""
     n_labels: int
     """L, the number of labels of the space."""
 
@@ -93,7 +99,7 @@ class RowTable:
 
     def split(self, sums: FloatArray) -> Totals:
         """Totals of sums of the columns, shape (..., K)."""
-        return _split(sums, self.n_labels, self.centre_gap_3)
+        return _split(sums, self)
 
 
 def row_table(
@@ -120,6 +126,7 @@ def row_table(
             allowed="as many answers as rows, in the same order",
         )
     parsed_N = np.array([isinstance(answer, Prediction) for answer in answers], dtype=bool)
+    known_3 = ~np.isnan(_values(vad.reference))
     vad_columns, centre_gap_3 = _vad_columns(answers, gold, parsed_N, vad)
     columns = [
         np.ones(len(gold)),
@@ -128,7 +135,7 @@ def row_table(
         *vad_columns,
     ]
     columns_NK = np.column_stack([np.asarray(column, dtype=np.float64) for column in columns])
-    return RowTable(columns_NK, centre_gap_3, len(space.labels))
+    return RowTable(columns_NK, centre_gap_3, known_3.astype(np.float64), len(space.labels))
 
 
 def _label_columns(
@@ -180,28 +187,41 @@ def _vad_columns(
     parsed_N: BoolArray,
     vad: VadScoring,
 ) -> tuple[list[npt.NDArray[np.float64] | BoolArray], FloatArray]:
-    """Rows, errors and reference errors (strict, then parsed), then the pairs' columns."""
-    gold_N3, predicted_N3 = np.zeros((len(gold), 3)), np.zeros((len(gold), 3))
-    counted_N = np.array([vad.counts(row) for row in gold], dtype=bool)
-    for index, (answer, row) in enumerate(zip(answers, gold, strict=True)):
-        if row.answer.vad is not None:
-            gold_N3[index] = row.answer.vad.as_tuple()
+    """Columns of VAD, each 0 where a dimension is not rated, and the gap of the pairs' centres.
+
+    Rows (strict, parsed), errors and reference errors (strict, then parsed), the pairs' columns,
+    rows of each dimension (strict, parsed).
+    """
+    gold_N3 = np.array([_values(vad.gold(row)) for row in gold]).reshape(-1, 3)
+    predicted_N3 = np.zeros((len(gold), 3))
+    for index, answer in enumerate(answers):
         if isinstance(answer, Prediction):
             predicted_N3[index] = answer.vad.as_tuple()
-    pair_N = parsed_N & counted_N
+    rated_N3 = ~np.isnan(gold_N3)
+    pair_N3 = rated_N3 & parsed_N[:, None]
     errors_N3 = np.where(parsed_N[:, None], predicted_N3 - gold_N3, farthest(gold_N3))
-    reference = gold_N3 if vad.reference is None else np.array(vad.reference.as_tuple())
-    squares = np.hstack([errors_N3**2, (reference - gold_N3) ** 2])
-    pairs_N15 = np.zeros((len(gold), 15))
-    of_pairs, centre_gap_3 = pair_columns(predicted_N3[pair_N], gold_N3[pair_N])
-    pairs_N15[pair_N] = np.hstack(of_pairs)
-    strict, parsed = squares * counted_N[:, None], squares * pair_N[:, None]
-    return [counted_N, pair_N, strict, parsed, pairs_N15], centre_gap_3
+    squares = np.hstack([errors_N3**2, (_values(vad.reference) - gold_N3) ** 2])
+    squares = np.where(np.isnan(squares), 0.0, squares)
+    of_pairs, centre_gap_3 = pair_columns(predicted_N3, np.where(pair_N3, gold_N3, np.nan))
+    return [
+        rated_N3.any(axis=1),
+        pair_N3.any(axis=1),
+        squares,
+        squares * parsed_N[:, None],
+        *of_pairs,
+        rated_N3,
+        pair_N3,
+    ], centre_gap_3
 
 
-def _split(sums: FloatArray, n_labels: int, centre_gap_3: FloatArray) -> Totals:
-    """Totals of the sums of the columns, shape (..., K)."""
-    widths = [1, 1, 1, 1, 1, *[n_labels] * 4, 1, 1, *[3] * 9]
+def _values(vad: RatedVAD | None) -> FloatArray:
+    """Shape (3,): NaN where a dimension is missing."""
+    return np.array((None,) * 3 if vad is None else vad.as_tuple(), dtype=np.float64)
+
+
+def _split(sums: FloatArray, table: RowTable) -> Totals:
+    """Totals of the sums of the table's columns, shape (..., K)."""
+    widths = [1, 1, 1, 1, 1, *[table.n_labels] * 4, 1, 1, *[3] * 11]
     parts = np.split(sums, np.cumsum(widths)[:-1], axis=-1)
     assert parts[-1].shape[-1] == 3, "the layout and its widths have drifted apart"
     rows, rows_parsed, labelled, labelled_parsed, exact = (part[..., 0] for part in parts[:5])
@@ -209,16 +229,19 @@ def _split(sums: FloatArray, n_labels: int, centre_gap_3: FloatArray) -> Totals:
     counted, paired = parts[9][..., 0], parts[10][..., 0]
     errors_3, reference_3, errors_parsed_3, reference_parsed_3 = parts[11:15]
     x_3, y_3, xx_3, yy_3, xy_3 = parts[15:20]
+    rated_3, paired_3 = parts[20:]
     return Totals(
         rows,
         rows_parsed,
         BlockTotals(
             LabelCounts(labelled, exact, hits_L, predicted_L, gold_L),
-            SquaredErrors(counted, errors_3, reference_3),
+            SquaredErrors(rated_3, errors_3, reference_3, table.known_3),
+            counted,
         ),
         BlockTotals(
             LabelCounts(labelled_parsed, exact, hits_L, predicted_L, gold_parsed_L),
-            SquaredErrors(paired, errors_parsed_3, reference_parsed_3),
+            SquaredErrors(paired_3, errors_parsed_3, reference_parsed_3, table.known_3),
+            paired,
         ),
-        PairMoments(paired, x_3, y_3, xx_3, yy_3, xy_3, centre_gap_3),
+        PairMoments(paired_3, x_3, y_3, xx_3, yy_3, xy_3, table.centre_gap_3),
     )

@@ -19,7 +19,14 @@ from emoloom.metrics.row_table import (
     VadScoring,
     row_table,
 )
-from emoloom.records import VAD, FailureReason, LabelSpace, ParseFailure, Prediction, Row
+from emoloom.records import (
+    FailureReason,
+    LabelSpace,
+    ParseFailure,
+    Prediction,
+    RatedVAD,
+    Row,
+)
 
 __all__ = [
     "ANY_VAD",
@@ -40,7 +47,7 @@ METRICS: Mapping[str, str] = MappingProxyType(
         "micro_f1": "F1 over all labels together, in [0, 1]",
         "macro_recall": "Mean recall over the labels with a gold row, in [0, 1]",
         "subset_accuracy": "Share of rows whose set of labels is exactly right, in [0, 1]",
-        "rmse": "Root mean squared error over v, a and d together, 0 is exact",
+        "rmse": "Root mean squared error over all ratings of v, a and d together, 0 is exact",
         "one_minus_rmse": "1 - RMSE; a constant answer can reach 0.93, so never read it alone",
         "rmse_v": "Root mean squared error of valence, 0 is exact",
         "rmse_a": "Root mean squared error of arousal, 0 is exact",
@@ -76,6 +83,8 @@ class BlockScores:
     """Rows with gold labels: all of them (strict), or those that parsed."""
     n_vad_rows: int
     """Rows whose gold VAD counts: all of them (strict), or those that parsed."""
+    n_rated: tuple[int, int, int]
+    """Of these, those with valence, with arousal, with dominance."""
     labels_left_out: tuple[str, ...]
     """Labels without a gold row here, over which the macro scores do not go."""
 
@@ -93,8 +102,16 @@ def arrange_block(values: Mapping[str, Any], block: BlockScores) -> dict[str, An
             arranged["n_labels"] = block.n_labels
             arranged["n_label_rows"] = block.n_label_rows
             arranged["n_vad_rows"] = block.n_vad_rows
+            arranged |= rows_by_dimension(block)
             arranged["labels_left_out"] = list(block.labels_left_out)
     return arranged
+
+
+def rows_by_dimension(block: BlockScores) -> dict[str, int]:
+    """`n_vad_rows` of each dimension; empty where every row with VAD has all three."""
+    if set(block.n_rated) == {block.n_vad_rows}:
+        return {}
+    return {f"n_vad_rows_{axis}": n for axis, n in zip("vad", block.n_rated, strict=True)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +148,7 @@ def score(
     gold: Sequence[Row],
     space: LabelSpace,
     *,
-    vad_reference: VAD | None = None,
+    vad_reference: RatedVAD | None = None,
     vad_sources: frozenset[str] = ANY_VAD,
 ) -> Scores:
     """Score answers against gold rows.
@@ -140,7 +157,8 @@ def score(
         answers: One for each gold row, in the same order.
         gold: Rows; what is None in their answer is masked.
         space: The label space in force.
-        vad_reference: The constant that `skill` compares with, usually the train mean.
+        vad_reference: The constant that `skill` compares with, usually the train mean; dimensions
+            that it lacks are left out of skill.
         vad_sources: Whose gold VAD counts. VAD of unknown source counts only with `ANY_VAD`.
 
     Returns:
@@ -155,9 +173,20 @@ def score(
 
 
 def vad_rows_by_source(gold: Sequence[Row], vad: VadScoring) -> dict[str, int]:
-    """Who gave the VAD that counts in these rows -> rows: `human`, `weak`, `unknown`."""
-    found = Counter(row.vad_source or "unknown" for row in gold if vad.counts(row))
+    """Who gave the VAD that counts in these rows -> rows: `human`, `weak`, `unknown`.
+
+    A row whose dimensions come from several counts for each.
+    """
+    found = Counter(source for row in gold for source in _sources(row, vad))
     return {source: found[source] for source in ("human", "weak", "unknown") if found[source]}
+
+
+def _sources(row: Row, vad: VadScoring) -> set[str]:
+    scored = vad.gold(row)
+    if scored is None:
+        return set()
+    pairs = zip(scored.as_tuple(), row.sources, strict=True)
+    return {source or "unknown" for value, source in pairs if value is not None}
 
 
 def scores_of(
@@ -249,8 +278,14 @@ def _block_scores(
         values={key: optional(measured[f"{name}.{key}"]) for key in METRICS},
         n_labels=int(has_gold_L.sum()),
         n_label_rows=int(block.labels.rows),
-        n_vad_rows=int(block.vad.rows),
+        n_vad_rows=int(block.vad_rows),
+        n_rated=_three(block.vad.rows_3),
         labels_left_out=tuple(
             label for label, kept in zip(space.labels, has_gold_L, strict=True) if not kept
         ),
     )
+
+
+def _three(values_3: FloatArray) -> tuple[int, int, int]:
+    v, a, d = (int(value) for value in values_3)
+    return v, a, d

@@ -18,8 +18,7 @@ from emoloom.models.logits import ModelError
 from emoloom.models.memory import peak_mb, reset_peak, resident_mb
 from emoloom.planning.probe_record import PROBE, Probe
 from emoloom.recipes import RECIPES, ZERO_SHOT
-from emoloom.records import VAD
-from emoloom.row_sets.shared import mean_human_vad
+from emoloom.row_sets.shared import untrained_vad
 from emoloom.row_sets.spread import spread
 from emoloom.runs.work import Meter, Outcome, Work
 from emoloom.screening.candidate_run import CandidateRun
@@ -72,7 +71,7 @@ def measure(job: CandidateRun, meter: Meter) -> Probe:
         lm.prompter,
         job.rows.train,
         commonest_label(job.rows.train, job.space),
-        mean_human_vad(job.rows.train) or VAD(0.5, 0.5, 0.5),
+        untrained_vad(job.rows.train),
     )
     sample = [examples[i] for i in _spaced(len(examples), SAMPLE)]
     chosen = [sample[i] for i in _spaced(len(sample), MOST_ROWS)]

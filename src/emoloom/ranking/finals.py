@@ -11,10 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from emoloom.errors import UserError
-from emoloom.metrics.row_table import HUMAN_VAD, VadScoring
 from emoloom.ranking.entries import Entry, Estimate, ScoredCandidate, ScoredEntry, score_entries
 from emoloom.ranking.pooling import pool_trainings
-from emoloom.ranking.rule import RankingRule
+from emoloom.ranking.rule import RankingRule, vad_that_ranks
 from emoloom.ranking.standing import Comparison, RankedScores, Standing, compare, ranked_scores
 from emoloom.records import LabelSpace, Row
 
@@ -74,12 +73,13 @@ def check_scored(rule: RankingRule, rows: Sequence[Row]) -> None:
         UserError: a part of the rule has no row there.
     """
     known = {label for row in rows for label in row.answer.labels or ()}
-    rated = VadScoring(rule.vad_reference, HUMAN_VAD)
     missing = []
     if rule.labels_metric is not None and not known & set(rule.labels or known):
         missing.append("no row with a label that ranks" if rule.labels else "no row with a label")
-    if rule.weight_vad and not any(rated.counts(row) for row in rows):
-        missing.append("no row with human VAD")
+    rated = vad_that_ranks(rows, rule.vad_reference)[1] if rule.weight_vad else ""
+    if rated != rule.vad_dimensions:
+        wanted = f", where {rule.vad_dimensions.upper()} ranks"
+        missing.append(f"human {rated.upper()}{wanted}" if rated else "no row with human VAD")
     if rows and missing:
         raise UserError(
             "`test` cannot be scored by the rule that ranks",

@@ -11,11 +11,11 @@ from emoloom.contract.schema import CONTRACT_VERSION
 from emoloom.metrics.signature import Signature
 from emoloom.ranking.ablation import Ablation, ablations
 from emoloom.ranking.against_floors import FloorFamily, against_floors
-from emoloom.ranking.entries import Entry, ScoredCandidate, ScoredEntry, score_entries
+from emoloom.ranking.entries import UNCUT, Entry, ScoredCandidate, ScoredEntry, score_entries
 from emoloom.ranking.finals import Finals, chosen_clause
 from emoloom.ranking.pooling import pool_trainings
 from emoloom.ranking.rule import RankingRule
-from emoloom.ranking.standing import RankedScores, Standing, ranked_scores, stand
+from emoloom.ranking.standing import TIE_DECIMALS, RankedScores, Standing, ranked_scores, stand
 from emoloom.ranking.verdict import verdict_text
 from emoloom.records import LabelSpace, Row
 

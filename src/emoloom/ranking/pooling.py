@@ -125,6 +125,11 @@ def _pooled_block(group: Sequence[BlockScores]) -> BlockScores:
         n_labels=min(block.n_labels for block in group),
         n_label_rows=sum(block.n_label_rows for block in group),
         n_vad_rows=sum(block.n_vad_rows for block in group),
+        n_rated=(
+            sum(block.n_rated[0] for block in group),
+            sum(block.n_rated[1] for block in group),
+            sum(block.n_rated[2] for block in group),
+        ),
         labels_left_out=tuple(left_out),
     )
 

@@ -14,7 +14,7 @@ from emoloom.metrics.classification import FloatArray
 from emoloom.metrics.resampling import Bootstrap, Measure
 from emoloom.metrics.row_table import HUMAN_VAD, Totals, VadScoring
 from emoloom.ranking.ranked_labels import ranked_labels
-from emoloom.records import VAD, LabelSpace, Row
+from emoloom.records import DIMENSIONS, LabelSpace, RatedVAD, Row
 
 LabelsMetric = Literal["strict_macro_f1"]
 
@@ -66,7 +66,10 @@ class RankingRule:
     """In [0, 1]; 0 where the part is dropped."""
     weight_vad: float
     """In [0, 1]; the two weights add up to 1."""
-    vad_reference: VAD | None
+    vad_dimensions: str
+    """Keys of the dimensions of skill, `vad` or fewer: rated by people in `select`, and with a
+    train mean; empty where VAD does not rank."""
+    vad_reference: RatedVAD | None
     """The constant of skill: the train mean VAD."""
     indicative: bool
     """Whether `select` is too small to rank by."""
@@ -80,13 +83,19 @@ class RankingRule:
         """Human VAD alone ranks: weak VAD is made of the lexicon and the gold labels."""
         return VadScoring(self.vad_reference, HUMAN_VAD)
 
+    @property
+    def _in_part(self) -> bool:
+        """Whether VAD ranks without one or two of its dimensions."""
+        return self.vad_dimensions not in ("", "vad")
+
     def rank_by(self) -> dict[str, Any]:
-        """The JSON object of the leaderboard."""
+        """The JSON object of the leaderboard; `vad_dimensions` where they are not all three."""
         return {
             "labels_metric": self.labels_metric,
             "labels": list(self.labels),
             "least_positives": self.least_positives,
             "weights": {"labels": self.weight_labels, "vad": self.weight_vad},
+            **({"vad_dimensions": list(self.vad_dimensions)} if self._in_part else {}),
             "indicative": self.indicative,
             "note": self.note,
         }
@@ -95,12 +104,13 @@ class RankingRule:
         """The settings that can change a score, an interval or the best set."""
         named = hashlib.sha256("\n".join(self.labels).encode()).hexdigest()[:8]
         reference = "none" if self.vad_reference is None else _plain(self.vad_reference.as_tuple())
+        dimensions = ",".join(self.vad_dimensions) if self._in_part else ""
         bootstrap = self.settings.bootstrap
         return (
             ("labels_metric", self.labels_metric or "none"),
             ("labels", f"{len(self.labels)}@{named}"),
             ("weights", _plain((self.weight_labels, self.weight_vad))),
-            ("vad", "human"),
+            ("vad", f"human,{dimensions}" if dimensions else "human"),
             ("vad_reference", reference),
             ("min_positives", str(self.settings.min_positives)),
             ("least_positives", str(self.least_positives)),
@@ -118,7 +128,7 @@ def ranking_rule(
     space: LabelSpace,
     settings: RankingSettings | None = None,
     *,
-    vad_reference: VAD | None = None,
+    vad_reference: RatedVAD | None = None,
 ) -> RankingRule:
     """Fix the rule before any candidate is trained.
 
@@ -137,7 +147,7 @@ def ranking_rule(
     settings = settings or RankingSettings()
     found = ranked_labels(select_rows, space, settings.min_positives)
     no_labels = "" if found.labels else "select has no gold labels"
-    no_vad = _why_no_vad(select_rows, vad_reference)
+    no_vad, dimensions, unrated = vad_that_ranks(select_rows, vad_reference)
     weight_labels, weight_vad = _shares(settings, no_labels, no_vad)
     ranks = weight_labels > 0.0
     small = _why_indicative(len(select_rows), found.stands_in if ranks else "", settings)
@@ -147,13 +157,15 @@ def ranking_rule(
         least_positives=found.least_positives if ranks else 0,
         weight_labels=weight_labels,
         weight_vad=weight_vad,
+        vad_dimensions=dimensions if weight_vad else "",
         vad_reference=vad_reference,
         indicative=small != "",
         note="",
         settings=settings,
     )
     wanted = ((settings.weight_labels, no_labels), (settings.weight_vad, no_vad))
-    return replace(rule, note=_note(rule, [why for weight, why in wanted if weight and why], small))
+    dropped = [f"A part is dropped: {why}." for weight, why in wanted if weight and why]
+    return replace(rule, note=_note(rule, [*dropped, *(unrated if weight_vad else [])], small))
 
 
 def _shares(settings: RankingSettings, no_labels: str, no_vad: str) -> tuple[float, float]:
@@ -220,15 +232,28 @@ def _weighted(rule: RankingRule, labels: FloatArray, skill: FloatArray) -> Float
     return score
 
 
-def _why_no_vad(rows: Sequence[Row], reference: VAD | None) -> str:
-    """Why skill cannot be scored on these rows; empty where it can."""
-    scoring_of_human = VadScoring(reference, HUMAN_VAD)
-    human = [row.answer.vad for row in rows if scoring_of_human.counts(row)]
+def vad_that_ranks(rows: Sequence[Row], reference: RatedVAD | None) -> tuple[str, str, list[str]]:
+    """Why skill cannot be scored on these rows, its dimensions, and which are left out and why."""
+    human = [vad.as_tuple() for row in rows if (vad := row.human_vad) is not None]
     if not human:
-        return "select has no human VAD"
+        return "select has no human VAD", "", []
     if reference is None:
-        return "no train mean VAD is known"
-    return "all human VAD equals the train mean" if set(human) == {reference} else ""
+        return "no train mean VAD is known", "", []
+    means = zip("vad", reference.as_tuple(), zip(*human, strict=True), strict=True)
+    rated, equal, left_out = "", True, []
+    for key, mean, column in means:
+        values = {value for value in column if value is not None}
+        if values and mean is not None:
+            rated += key
+            equal = equal and values == {mean}
+        else:
+            why = "no train mean is known of it" if values else "nobody rated it in `select`"
+            left_out.append(f"{DIMENSIONS[key].capitalize()} does not rank: {why}.")
+    if not rated:
+        return "select has no human VAD in a dimension of which a train mean is known", "", []
+    if equal:
+        return "all human VAD equals the train mean", "", []
+    return "", rated, left_out
 
 
 def _why_indicative(n_rows: int, stands_in: str, settings: RankingSettings) -> str:
@@ -237,7 +262,7 @@ def _why_indicative(n_rows: int, stands_in: str, settings: RankingSettings) -> s
     return "; ".join(filter(None, (few, stands_in)))
 
 
-def _note(rule: RankingRule, dropped: Sequence[str], small: str) -> str:
+def _note(rule: RankingRule, left_out: Sequence[str], small: str) -> str:
     parts = []
     if rule.labels_metric is not None:
         over = f"{len(rule.labels)} label{'' if len(rule.labels) == 1 else 's'}"
@@ -245,15 +270,16 @@ def _note(rule: RankingRule, dropped: Sequence[str], small: str) -> str:
         rows = "a gold row" if least == 1 else f"at least {least} gold rows"
         parts.append(f"{rule.weight_labels:g} x strict macro-F1 over {over} with {rows}")
     if rule.weight_vad:
-        parts.append(f"{rule.weight_vad:g} x max(strict skill, 0) on human VAD")
+        what = rule.vad_dimensions.upper()
+        parts.append(f"{rule.weight_vad:g} x max(strict skill, 0) on human {what}")
     sentences = [f"Score = {' + '.join(parts)}."]
     if rule.weight_vad:
         sentences.append("Of equal scores the one with its skill less far below 0 is first.")
-    sentences += [f"A part is dropped: {why}." for why in dropped]
+    sentences += left_out
     if small:
         sentences.append(f"Indicative only: {small}.")
     return " ".join(sentences)
 
 
-def _plain(values: Sequence[float]) -> str:
-    return ",".join(f"{value:.6g}" for value in values)
+def _plain(values: Sequence[float | None]) -> str:
+    return ",".join("none" if value is None else f"{value:.6g}" for value in values)

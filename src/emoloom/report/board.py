@@ -68,7 +68,9 @@ class Entry:
     n: int | None
     """Rows scored."""
     n_vad: int | None
-    """Parsed rows whose VAD is compared: the n of `pearson_*`."""
+    """Parsed rows whose VAD is compared."""
+    n_rated: tuple[int | None, ...]
+    """Of these, those with v, with a, with d: the n of `pearson_*`."""
     parse_ok: Measure
     """Share of rows whose output parsed, in [0, 1]."""
     reasons: Mapping[str, int]
@@ -154,6 +156,9 @@ def _entry(raw: Record) -> Entry:
         score=measure(raw.get("score")),
         n=_whole(raw.get("n")),
         n_vad=_whole(parsed.get("n_vad_rows")),
+        n_rated=tuple(
+            _whole(parsed.get(f"n_vad_rows_{axis}", parsed.get("n_vad_rows"))) for axis in "vad"
+        ),
         parse_ok=measure(raw.get("parse_ok")),
         reasons=_counts(raw.get("reasons")),
         strict={key: measure(strict.get(key)) for key in _MAIN},

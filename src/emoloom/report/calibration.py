@@ -65,16 +65,19 @@ def calibration(pairs: Sequence[Pair]) -> Calibration:
 
 
 def calibrations(
-    gold: Mapping[str, Sequence[float]], said: Mapping[str, Sequence[float] | None]
+    gold: Mapping[str, Sequence[float | None]], said: Mapping[str, Sequence[float] | None]
 ) -> tuple[Calibration, ...]:
-    """For valence, arousal and dominance, over the rows with both.
+    """For valence, arousal and dominance, each over the rows with both.
 
     Args:
-        gold: row id -> ratings (v, a, d).
+        gold: row id -> ratings (v, a, d), None where a dimension is not rated.
         said: row id -> answer (v, a, d); None where there is none.
     """
     both = [(vad, gold[key]) for key, vad in said.items() if vad is not None and key in gold]
-    return tuple(calibration([(x[axis], y[axis]) for x, y in both]) for axis in range(3))
+    return tuple(
+        calibration([(x[axis], rated) for x, y in both if (rated := y[axis]) is not None])
+        for axis in range(3)
+    )
 
 
 def _bins(pairs: Sequence[Pair]) -> tuple[Bin, ...]:

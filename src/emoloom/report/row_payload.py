@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from emoloom.report.formats import visible
 from emoloom.report.inputs import Record, mapping
-from emoloom.report.rows import Answer, DecodedRows, gold_vad, row_text
+from emoloom.report.rows import Answer, DecodedRows, gold_vad, row_text, vad_by
 
 EMBED_BYTES = 12_000_000
 """Rows are embedded in order until their JSON has this size; the rest stay in the run's files."""
@@ -108,15 +108,18 @@ def _cell(answer: Answer, words: _Words) -> list[object]:
 
 
 def _gold(row: Record, words: _Words) -> list[object]:
-    """The row's own part: id, text, source, gold labels, gold VAD, who gave the VAD."""
+    """The row's own part: id, text, source, gold labels, gold VAD, who gave the VAD.
+
+    A dimension that is not rated is null.
+    """
     labels, vad = _labels(row), gold_vad(row)
     return [
         visible(str(row.get("id"))),
         None if (text := row_text(row)) is None else visible(text),
         words.number(str(row.get("source") or "")),
         None if labels is None else [words.number(str(label)) for label in labels],
-        None if vad is None else [round(x, 4) for x in vad],
-        words.number(str(row.get("vad_source") or "")),
+        None if vad is None else [None if x is None else round(x, 4) for x in vad],
+        words.number(vad_by(row)),
     ]
 
 

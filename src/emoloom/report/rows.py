@@ -114,11 +114,33 @@ def _examples(
     return found
 
 
-def gold_vad(row: Record) -> list[float] | None:
-    """The row's own [v, a, d]; None where it lacks one of them."""
+GoldVad = tuple[float | None, ...]
+"""(v, a, d) of a row; None where it lacks a dimension."""
+
+
+def gold_vad(row: Record) -> GoldVad | None:
+    """The row's own VAD; None where it has no dimension."""
     vad = mapping(mapping(row.get("answer")).get("vad"))
-    numbers = [number for key in "vad" if (number := finite(vad.get(key))) is not None]
-    return numbers if len(numbers) == 3 else None
+    numbers = tuple(finite(vad.get(key)) for key in "vad")
+    return None if numbers == (None,) * 3 else numbers
+
+
+def vad_sources(row: Record) -> tuple[str, ...]:
+    """Who gave v, a and d of the row, each `` where it is not there."""
+    by = row.get("vad_source")
+    given = [by.get(key) for key in "vad"] if isinstance(by, dict) else [by] * 3
+    vad = gold_vad(row) or (None,) * 3
+    pairs = zip(given, vad, strict=True)
+    return tuple("" if source is None or x is None else str(source) for source, x in pairs)
+
+
+def vad_by(row: Record) -> str:
+    """Who gave a row's VAD, for people: `human`, `human (va)`, `human (va), weak (d)`, or empty."""
+    found: dict[str, str] = {}
+    for key, source in zip("vad", vad_sources(row), strict=True):
+        found[source] = found.get(source, "") + key
+    found.pop("", None)
+    return ", ".join(s if keys == "vad" else f"{s} ({keys})" for s, keys in found.items())
 
 
 def row_text(row: Record) -> str | None:

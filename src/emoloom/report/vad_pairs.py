@@ -9,7 +9,7 @@ from emoloom.report.calibration import Calibration, calibrations, steps_payload
 from emoloom.report.charts import Domain, Measure, thinned
 from emoloom.report.formats import plural, visible
 from emoloom.report.inputs import Record
-from emoloom.report.rows import Answer, DecodedRows, gold_vad
+from emoloom.report.rows import Answer, DecodedRows, GoldVad, gold_vad, vad_sources
 
 POINTS = 1_000
 """At most this many rows are drawn, evenly spaced over the set."""
@@ -34,6 +34,8 @@ class VadEntry:
     """Calibration of v, a and d over all parsed rows that people rated."""
     n: int
     """Parsed rows that people rated: the leaderboard's count, or the page's own without one."""
+    n_rated: tuple[int, ...]
+    """Of these, those with v, with a, with d."""
     note: str
     """How the page's own count differs from the leaderboard's; empty where it does not."""
 
@@ -42,12 +44,14 @@ class VadEntry:
 class VadPoints:
     """Predicted against human VAD."""
 
-    gold: tuple[tuple[float, ...], ...]
-    """(v, a, d) of each row drawn."""
+    gold: tuple[GoldVad, ...]
+    """(v, a, d) of each row drawn, None where people did not rate a dimension."""
     texts: tuple[str, ...]
     """The beginning of each of these rows' texts."""
     rows: int
     """Rows with human VAD."""
+    rated: tuple[int, ...]
+    """Of these, those with v, with a, with d."""
     entries: tuple[VadEntry, ...]
     """Entries with a parsed answer to such a row."""
     silent: tuple[str, ...]
@@ -83,15 +87,16 @@ def vad_pairs(
             silent.append(name)
     why = "No answer to a row that people rated could be parsed." if human else ""
     why = why or "No row of this row set has VAD ratings by people."
-    points = tuple(tuple(vad) for _, vad in drawn)
+    points = tuple(vad for _, vad in drawn)
     spans = [*points, *(vad for entry in made for vad in entry.said if vad is not None)]
     return VadPoints(
         gold=points,
         texts=tuple(_beginning(str(row.get("text") or "")) for row, _ in drawn),
         rows=len(human),
+        rated=tuple(sum(vad[axis] is not None for vad in human.values()) for axis in range(3)),
         entries=tuple(made),
         silent=tuple(silent) if made else (),
-        domain=_square([x for vad in spans for x in vad]),
+        domain=_square([x for vad in spans for x in vad if x is not None]),
         why="" if made else why,
     )
 
@@ -100,10 +105,14 @@ def _beginning(text: str) -> str:
     return text if len(text) <= TEXT else f"{text[: TEXT - 1]}…"
 
 
-def _human(row: Record) -> list[float] | None:
-    """The row's VAD, where people gave it and it is in [0, 1]."""
-    gold = gold_vad(row) if row.get("vad_source") == "human" else None
-    return gold if gold and all(0 <= x <= 1 for x in gold) else None
+def _human(row: Record) -> GoldVad | None:
+    """The row's VAD where people gave it, if all of it is in [0, 1]."""
+    gold = gold_vad(row)
+    if gold is None or not all(x is None or 0 <= x <= 1 for x in gold):
+        return None
+    pairs = zip(gold, vad_sources(row), strict=True)
+    rated = tuple(x if source == "human" else None for x, source in pairs)
+    return None if rated == (None,) * 3 else rated
 
 
 def _said(answer: Answer | None) -> tuple[float, ...] | None:
@@ -126,7 +135,9 @@ def _vad_entry(
         for metric in ("pearson", "ccc")
     )
     n = found if listed_n is None else listed_n
-    return VadEntry(*drawn, r=r, ccc=ccc, axes=axes, n=n, note=note)
+    listed = (None,) * 3 if entry is None else entry.n_rated
+    n_rated = tuple(own.n if n is None else n for n, own in zip(listed, axes, strict=True))
+    return VadEntry(*drawn, r=r, ccc=ccc, axes=axes, n=n, n_rated=n_rated, note=note)
 
 
 def _square(values: Sequence[float]) -> Domain:
@@ -143,9 +154,11 @@ def vad_payload(vad: VadPoints) -> Record:
         "gold": vad.gold,
         "texts": [visible(text) for text in vad.texts],
         "rows": vad.rows,
+        "rated": vad.rated,
         "domain": [vad.domain.low, vad.domain.high],
         "entries": [
             {"name": visible(e.name), "said": e.said, "n": e.n, "r": [asdict(r) for r in e.r]}
+            | {"rated": e.n_rated}
             | {"steps": steps_payload(e.axes)}
             for e in vad.entries
         ],

@@ -26,7 +26,7 @@ from emoloom.report.rankings import rankings_view
 from emoloom.report.rates import rates_view
 from emoloom.report.reweigh import reweigh_view
 from emoloom.report.row_payload import embed_rows
-from emoloom.report.rows import DecodedRows, decode_rows
+from emoloom.report.rows import DecodedRows, decode_rows, vad_by
 from emoloom.report.rungs import rungs_view
 from emoloom.report.tables import Table, table_of
 from emoloom.report.training_data import flips_view, verifier_view
@@ -164,7 +164,7 @@ def _data(inputs: RunInputs) -> Record:
     run, rejected = inputs.objects["run.json"], inputs.lines["data/rejected.jsonl"]
     tally: dict[tuple[str, str], int] = {}
     for row in inputs.lines["data/select.jsonl"]:
-        key = (str(row.get("source") or "–"), str(row.get("vad_source") or "none"))
+        key = (str(row.get("source") or "–"), vad_by(row) or "none")
         tally[key] = tally.get(key, 0) + 1
     counts, plan = inputs.objects["data/counts.json"], inputs.objects["plan.json"]
     return {

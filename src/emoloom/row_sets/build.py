@@ -22,7 +22,7 @@ from emoloom.corpora.reading import Seen
 from emoloom.corpora.rows import row_line, row_of_line
 from emoloom.draws import DrawName, generator
 from emoloom.errors import UserError
-from emoloom.records import LabelSpace, Row
+from emoloom.records import VAD, LabelSpace, Row
 from emoloom.row_sets.cross_spaces import CROSS, CrossCount
 from emoloom.row_sets.held_out import TEST, HeldOut
 from emoloom.row_sets.lexicon_fit import fit_scale, is_human, supervise, warnings
@@ -215,14 +215,14 @@ class _Build:
                 self._bad[split].add(dumps(asdict(record)).encode("utf-8") + b"\n")
 
     def supervised(self, train: Iterable[Drawn], scale: AffineMap) -> Iterator[bytes]:
-        """Lines of `train`: cue words, and weak VAD where nobody rated a row."""
+        """Lines of `train`: cue words, and weak VAD where nobody rated a row, or a dimension."""
         for line in chain.from_iterable(part.lines() for part in train):
             row = row_of_line(line)
             found = self._weak.find(row.text)
             self._count("train", row, found)
             self._conflicts.add(row)
-            unrated = row.answer.vad is None
-            weak = self._weak.vad(found, row.answer.labels) if unrated else None
+            rated = isinstance(row.answer.vad, VAD)
+            weak = None if rated else self._weak.vad(found, row.answer.labels)
             yield row_line(supervise(row, found.cues(), weak, scale))
 
     def asked(self, select: Iterable[Drawn]) -> Iterator[bytes]:

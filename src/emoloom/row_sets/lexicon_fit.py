@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from emoloom.errors import UserError
-from emoloom.records import VAD, Answer, Row
+from emoloom.records import VAD, Answer, Row, fill_vad, join_sources
 from emoloom.supervision.affine import AffineMap, fit_affine
 from emoloom.supervision.lexicon import Lexicon
 from emoloom.supervision.weak_vad import WeakReader, rationale
@@ -20,24 +20,25 @@ VAD_DECIMALS = 4
 
 
 def is_human(row: Row) -> bool:
-    """Whether people rated the row's VAD."""
-    return row.vad_source == "human"
+    """Whether people rated a dimension of the row's VAD."""
+    return row.human_vad is not None
 
 
 def fit_scale(rows: Iterable[Row], lexicon: Lexicon) -> AffineMap:
     """The map from weak to human VAD of the rated rows; no change where it cannot be fitted."""
     reader = WeakReader(lexicon)
     pairs = [
-        (reader.vad(reader.find(row.text)), row.answer.vad)
+        (reader.vad(reader.find(row.text)), human)
         for row in rows
-        if row.answer.vad is not None and is_human(row)
+        if (human := row.human_vad) is not None
     ]
     if len(pairs) < MIN_AFFINE_ROWS:
         return AffineMap.identity()
     try:
         return fit_affine([weak for weak, _ in pairs], [human for _, human in pairs])
     except UserError:
-        # The lexicon knows no word of any row; the hit rate warns of it.
+        # Too few rows in every dimension; or the lexicon knows no word of any row, of which the
+        # hit rate warns.
         return AffineMap.identity()
 
 
@@ -52,18 +53,21 @@ def warnings(known: float, lexicon: Lexicon) -> list[str]:
 
 
 def supervise(row: Row, cues: Sequence[str], weak: VAD | None, scale: AffineMap) -> Row:
-    """A train row with cue words, and with weak VAD where nobody rated it.
+    """A train row with cue words, and with weak VAD in each dimension that nobody rated.
 
     Weak VAD is brought to the human scale, so that all training targets share one.
 
     Args:
         row: As annotated.
         cues: Of its text.
-        weak: Of its text and labels; None where people rated it.
+        weak: Of its text and labels; None where all dimensions are rated.
         scale: From weak to human VAD.
     """
     vad, by = row.answer.vad, row.vad_source
     if weak is not None:
-        vad, by = scale.apply(weak, VAD_DECIMALS), "weak"
+        filling = scale.apply(weak, VAD_DECIMALS)
+        given = (None, None, None) if vad is None else vad.as_tuple()
+        sources = (s if x is not None else "weak" for x, s in zip(given, row.sources, strict=True))
+        vad, by = fill_vad(vad, filling), join_sources(*sources)
     answer = Answer(row.answer.labels, vad, rationale(cues))
     return Row(row.id, row.text, answer, row.source, row.split, by, row.group)

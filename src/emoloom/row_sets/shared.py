@@ -7,12 +7,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from emoloom import __version__
 from emoloom.config_sections import DataConfig
 from emoloom.corpora.readers import read_rows
-from emoloom.records import VAD, LabelSpace, Row
+from emoloom.records import VAD, LabelSpace, RatedVAD, Row, fill_vad
 from emoloom.row_sets.build import FILES, Drawing, write_row_sets
 from emoloom.row_sets.cross_spaces import (
     CROSS,
@@ -21,11 +19,11 @@ from emoloom.row_sets.cross_spaces import (
     read_cross_spaces,
 )
 from emoloom.row_sets.held_out import TEST
-from emoloom.row_sets.lexicon_fit import is_human
 from emoloom.runs.directory import RunDirectory, Stage, fingerprint, sha256_file
 from emoloom.runs.work import Advance, Outcome, Work
 from emoloom.supervision.affine import AffineMap
 from emoloom.supervision.lexicon import Lexicon
+from emoloom.supervision.mean_vad import MIDPOINT, mean_vad
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +118,14 @@ def read_back(path: Path, space: LabelSpace) -> tuple[Row, ...]:
     return read.rows
 
 
-def mean_human_vad(rows: Sequence[Row]) -> VAD | None:
-    """Mean of the human-rated VAD of rows, the reference of `skill`; None where there is none."""
-    rated = [row.answer.vad.as_tuple() for row in rows if row.answer.vad and is_human(row)]
-    if not rated:
-        return None
-    v, a, d = np.mean(np.array(rated), axis=0).tolist()
-    return VAD(v, a, d)
+def mean_human_vad(rows: Sequence[Row]) -> RatedVAD | None:
+    """Mean of the human VAD of rows, the reference of `skill`, each dimension by itself.
+
+    A dimension that people rated in none of them is None, and so is the mean where all are.
+    """
+    return mean_vad(row.human_vad for row in rows)
+
+
+def untrained_vad(rows: Sequence[Row]) -> VAD:
+    """What a sequence writes, untrained, where its row has no VAD: the human mean, or 0.5."""
+    return fill_vad(mean_human_vad(rows), MIDPOINT)

@@ -20,7 +20,7 @@ from emoloom.models.causal_lm import CausalLM, load_causal_lm
 from emoloom.models.certificate import Certificate
 from emoloom.models.preflight import certify
 from emoloom.recipes import ZERO_SHOT, Recipe
-from emoloom.records import LabelSpace, Prediction, Row
+from emoloom.records import VAD, LabelSpace, Prediction, Row
 from emoloom.runs.directory import write_json_atomic
 from emoloom.sources.model_files import ModelFiles, ModelSource, parse_source
 from emoloom.training.adapters import load_adapter
@@ -122,11 +122,13 @@ def load(
 
 def preflight(lm: CausalLM, train: Sequence[Row], config: Config, out: Path) -> Certificate:
     """Certify the base model and write preflight.json."""
-    rows = [row for row in train if row.answer.labels and row.answer.vad][:PROBE_ANSWERS]
+    rows = [row for row in train if row.answer.labels and isinstance(row.answer.vad, VAD)][
+        :PROBE_ANSWERS
+    ]
     answers = [
         write_answer(Prediction(row.answer.labels, row.answer.vad, row.answer.rationale))
         for row in rows
-        if row.answer.labels and row.answer.vad
+        if row.answer.labels and isinstance(row.answer.vad, VAD)
     ] or [_ANY_ANSWER]
     certificate = certify(
         lm,

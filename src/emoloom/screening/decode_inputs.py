@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from emoloom.decoding.verified import DecodeSettings
 from emoloom.models.packing import PACK_ROWS, PACK_TOKENS
-from emoloom.records import Prediction, Row
+from emoloom.records import VAD, Prediction, Row
 from emoloom.row_sets.spread import spread
 from emoloom.screening.candidate_run import CandidateRun, has_heads
 from emoloom.screening.decode_job import DecodeJob
@@ -66,7 +66,7 @@ def taught_answers(train: Sequence[Row]) -> tuple[Prediction, ...]:
     return tuple(
         Prediction(row.answer.labels, row.answer.vad, row.answer.rationale)
         for row in train
-        if row.answer.labels is not None and row.answer.vad is not None
+        if row.answer.labels is not None and isinstance(row.answer.vad, VAD)
     )
 
 

@@ -3,17 +3,17 @@
 A candidate that does not beat them is not worth its cost. Source: ours.
 
 - `constant`: the commonest label of the training rows (ties: the order of the space) and the mean
-  of their human VAD, or of all their VAD where none is human. Without any label all labels tie;
-  without any VAD the answer is 0.5 thrice.
+  of their human VAD, each dimension by itself: of all their VAD where none is human, 0.5 where
+  there is none. Without any label all labels tie.
 - `lexicon`: fitted on no row. VAD is the weak VAD on the scale of training targets; the
   label is the one whose lexicon prior is nearest (Euclidean) to the weak VAD before scaling, or
   `neutral`, if the space has it, where the lexicon has no word of the text.
 - `tf-idf`: TF-IDF of word 1- and 2-grams (sublinear tf), one class-balanced logistic regression
-  for each label with a positive, on rows with labels; one ridge regression for (v, a, d), on rows
-  with human VAD. Labels are those with p >= 0.5, else the likeliest. A label positive everywhere
-  is always predicted, one without a positive never. Where a part cannot be fitted (no such row,
-  or no word in them) the constant's part stands in; so it does for the labels of a row that
-  shares no word with the training rows.
+  for each label with a positive, on rows with labels; ridge regression for each of v, a and d, on
+  the rows in which people rated it. Labels are those with p >= 0.5, else the likeliest. A label
+  positive everywhere is always predicted, one without a positive never. Where a part cannot be
+  fitted (no such row, or no word in them) the constant's part stands in; so it does for the labels
+  of a row that shares no word with the training rows.
 """
 
 import math
@@ -23,22 +23,30 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from emoloom.contract.schema import write_answer
 from emoloom.errors import UserError
-from emoloom.records import VAD, LabelSpace, Output, Prediction, Row
+from emoloom.records import (
+    VAD,
+    LabelSpace,
+    Output,
+    Prediction,
+    RatedVAD,
+    Row,
+    fill_vad,
+    make_vad,
+)
 from emoloom.supervision.affine import AffineMap
 from emoloom.supervision.lexicon import Lexicon
+from emoloom.supervision.mean_vad import MIDPOINT, mean_vad
 from emoloom.supervision.weak_vad import label_prior, rationale, weak_vad
 
 FLOORS: tuple[str, ...] = ("constant", "lexicon", "tf-idf")
 """Every floor, in the order in which tables show them."""
 
 _NO_CUES = "cues: none"
-_MIDPOINT = VAD(0.5, 0.5, 0.5)
 _NO_POSITIVE = -1.0
 # Both fixed on the dev sets of GoEmotions and EmoBank with 240 to 2,400 training rows.
 _LOGISTIC_C = 10.0
@@ -96,8 +104,8 @@ def _constant(train: Sequence[Row], space: LabelSpace) -> Prediction:
     """The one answer for every text that `train` suggests."""
     counts = Counter(label for _, labels in _labelled(train, space) for label in labels)
     label = max(space.labels, key=lambda name: counts[name])
-    given = _with_vad(train, human=True) or _with_vad(train, human=False)
-    vad = VAD(*np.mean([vad for _, vad in given], axis=0).tolist()) if given else _MIDPOINT
+    weak = fill_vad(mean_vad(row.answer.vad for row in train), MIDPOINT)
+    vad = fill_vad(mean_vad(row.human_vad for row in train), weak)
     return Prediction((label,), vad, _NO_CUES)
 
 
@@ -117,9 +125,9 @@ def _from_lexicon(
 def _from_tf_idf(train: Sequence[Row], texts: Sequence[str], space: LabelSpace) -> list[Prediction]:
     constant = _constant(train, space)
     all_labels = _tf_idf_labels(_labelled(train, space), texts, space)
-    all_vad = _tf_idf_vad(_with_vad(train, human=True), texts)
+    all_vad = _tf_idf_vad(train, texts)
     return [
-        Prediction(labels or constant.labels, vad or constant.vad, _NO_CUES)
+        Prediction(labels or constant.labels, fill_vad(vad, constant.vad), _NO_CUES)
         for labels, vad in zip(all_labels, all_vad, strict=True)
     ]
 
@@ -152,17 +160,27 @@ def _tf_idf_labels(
     ]
 
 
-def _tf_idf_vad(
-    known: Sequence[tuple[str, tuple[float, float, float]]], texts: Sequence[str]
-) -> list[VAD | None]:
-    """VAD of each text; None where the constant must stand in."""
-    features = _features([text for text, _ in known], texts)
-    if features is None:
-        return [None] * len(texts)
-    seen, unseen = features
-    model = Ridge(alpha=_RIDGE_ALPHA, solver="sparse_cg").fit(seen, [vad for _, vad in known])
-    vad: NDArray[np.float64] = np.clip(model.predict(unseen), 0.0, 1.0)
-    return [VAD(*line) for line in vad.tolist()]
+def _tf_idf_vad(train: Sequence[Row], texts: Sequence[str]) -> list[RatedVAD | None]:
+    """VAD of each text; None, or without a dimension, where the constant must stand in."""
+    rated = [(row.text, vad.as_tuple()) for row in train if (vad := row.human_vad) is not None]
+    predicted_N3 = np.full((len(texts), 3), np.nan)
+    by_rows: dict[tuple[int, ...], list[int]] = {}
+    for axis in range(3):
+        rows = tuple(at for at, (_, vad) in enumerate(rated) if vad[axis] is not None)
+        by_rows.setdefault(rows, []).append(axis)
+    for rows, axes in by_rows.items():
+        features = _features([rated[at][0] for at in rows], texts)
+        if features is not None:
+            seen, unseen = features
+            given = [[rated[at][1][axis] for axis in axes] for at in rows]
+            model = Ridge(alpha=_RIDGE_ALPHA, solver="sparse_cg").fit(seen, given)
+            predicted = np.clip(model.predict(unseen), 0.0, 1.0)
+            predicted_N3[:, axes] = np.reshape(predicted, (len(texts), len(axes)))
+    return [make_vad(*(_known(value) for value in line)) for line in predicted_N3.tolist()]
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def _features(known: Sequence[str], texts: Sequence[str]) -> tuple[Any, Any] | None:
@@ -185,12 +203,3 @@ def _labelled(train: Sequence[Row], space: LabelSpace) -> list[tuple[str, tuple[
             do="map the corpus to the label space first",
         )
     return known
-
-
-def _with_vad(train: Sequence[Row], *, human: bool) -> list[tuple[str, tuple[float, float, float]]]:
-    """(text, (v, a, d)) of the rows that have VAD; with `human`, of those where people gave it."""
-    return [
-        (row.text, row.answer.vad.as_tuple())
-        for row in train
-        if row.answer.vad is not None and (row.vad_source == "human" or not human)
-    ]

@@ -10,7 +10,7 @@ from typing import Any
 from emoloom.errors import UserError
 from emoloom.models.causal_lm import CausalLM
 from emoloom.models.logits import ModelError
-from emoloom.records import VAD, Row
+from emoloom.records import VAD, Row, fill_vad
 from emoloom.runs.directory import write_folder_atomic, write_json_atomic, write_jsonl_atomic
 from emoloom.runs.work import Advance
 from emoloom.screening.head_answers import HEADS
@@ -18,6 +18,7 @@ from emoloom.screening.recipe_settings import Mixture
 from emoloom.supervision.affine import AffineMap
 from emoloom.supervision.appraisal import Verifier
 from emoloom.supervision.lexicon import Lexicon
+from emoloom.supervision.mean_vad import MIDPOINT, mean_vad
 from emoloom.supervision.theory import atom_profile, load_theory_table
 from emoloom.training.adapters import add_adapter, save_adapter
 from emoloom.training.charts import Charts, make_charts
@@ -44,7 +45,7 @@ class TrainJob:
     rows: tuple[Row, ...]
     """The train set, flipped rows behind it where the recipe has them."""
     fill_vad: VAD
-    """Stands, untrained, where a row has no VAD."""
+    """Stands, untrained, where a row has no VAD, or lacks a dimension."""
     packed_up_to: int
     """From the certificate."""
     settings: FitSettings
@@ -222,10 +223,8 @@ def _charts(lm: CausalLM, job: TrainJob) -> Charts:
 
 def _heads(lm: CausalLM, job: TrainJob) -> Heads:
     hidden = lm.model.get_output_embeddings().weight.shape[-1]
-    given = [row.answer.vad.as_tuple() for row in job.rows if row.answer.vad is not None]
-    columns = zip(*given, strict=True) if given else ((0.5,),) * 3
-    v, a, d = (sum(column) / len(column) for column in map(tuple, columns))
-    heads = Heads(hidden, log_odds(job.rows, lm.prompter.space), VAD(v, a, d))
+    start = fill_vad(mean_vad(row.answer.vad for row in job.rows), MIDPOINT)
+    heads = Heads(hidden, log_odds(job.rows, lm.prompter.space), start)
     return heads.to(lm.device)
 
 

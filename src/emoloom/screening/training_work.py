@@ -12,8 +12,8 @@ from emoloom.draws import generator
 from emoloom.models.device import device_facts
 from emoloom.models.logits import ModelError
 from emoloom.recipes import RECIPES
-from emoloom.records import VAD, Row
-from emoloom.row_sets.shared import mean_human_vad
+from emoloom.records import Row
+from emoloom.row_sets.shared import untrained_vad
 from emoloom.runs.work import Meter, Outcome, Work
 from emoloom.screening.candidate_run import CandidateRun
 from emoloom.screening.recipe_settings import (
@@ -166,7 +166,7 @@ def _train_job(job: CandidateRun, asked: _Asked, inputs: str) -> TrainJob:
     training = job.config.training
     return TrainJob(
         rows=asked.rows,
-        fill_vad=mean_human_vad(job.rows.train) or VAD(0.5, 0.5, 0.5),
+        fill_vad=untrained_vad(job.rows.train),
         packed_up_to=job.certificate().packed_up_to,
         settings=asked.settings,
         base=job.model.source,

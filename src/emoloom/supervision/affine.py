@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoloom.errors import UserError
-from emoloom.records import VAD
+from emoloom.records import VAD, RatedVAD
 
 MIN_AFFINE_PAIRS = 10
 """Fewest pairs on which an affine map is fitted."""
@@ -38,38 +38,47 @@ class AffineMap:
         return VAD(round(v, decimals), round(a, decimals), round(d, decimals))
 
 
-def fit_affine(weak: Sequence[VAD], human: Sequence[VAD]) -> AffineMap:
-    """Least squares of human on weak VAD, each dimension by itself.
+def fit_affine(weak: Sequence[VAD], human: Sequence[RatedVAD]) -> AffineMap:
+    """Least squares of human on weak VAD, each dimension by itself, on the rows that have it.
 
     Args:
-        weak: At least `MIN_AFFINE_PAIRS`, not all the same in any dimension.
-        human: Human VAD of the same rows.
+        weak: Of as many rows as `human`; not the same in all rows that a dimension is fitted on.
+        human: Human VAD of the same rows. A dimension rated in fewer than `MIN_AFFINE_PAIRS` of
+            them is left as it is (slope 1, intercept 0).
 
     Raises:
-        UserError: too few pairs, or nothing to fit. No silent identity: whoever wants the weak
-            values unmapped says so with `AffineMap.identity()`.
+        UserError: too few pairs in every dimension, or nothing to fit. No silent identity: whoever
+            wants the weak values unmapped says so with `AffineMap.identity()`.
     """
     assert len(weak) == len(human)
-    if len(weak) < MIN_AFFINE_PAIRS:
+    known = np.array([[x is not None for x in vad.as_tuple()] for vad in human]).reshape(-1, 3)
+    rows = known.sum(axis=0)
+    fitted = rows >= MIN_AFFINE_PAIRS
+    if not fitted.any():
         raise UserError(
             "too few rows to map weak to human VAD",
-            got=str(len(weak)),
+            got=str(rows.max()),
             allowed=f"at least {MIN_AFFINE_PAIRS} rows with human VAD",
             do="give more such rows, or leave weak VAD unmapped",
         )
-    x, y = (np.array([vad.as_tuple() for vad in side]) for side in (weak, human))
-    centred = x - x.mean(axis=0)
+    # Zeros stand where nobody rated: they add nothing to a sum.
+    x = np.where(known, np.array([vad.as_tuple() for vad in weak]), 0.0)
+    y = np.array([[value or 0.0 for value in vad.as_tuple()] for vad in human])
+    mean_x, mean_y = x.sum(axis=0) / np.maximum(rows, 1), y.sum(axis=0) / np.maximum(rows, 1)
+    centred = np.where(known, x - mean_x, 0.0)
     spread = (centred**2).sum(axis=0)
-    for name, value in zip("vad", spread, strict=True):
+    for name, value, enough in zip("vad", spread, fitted, strict=True):
         # Rounding alone leaves about 1e-32 a row.
-        if value < 1e-20:
+        if enough and value < 1e-20:
             raise UserError(
                 f"weak VAD is the same in every row ({name}), so nothing can be fitted",
                 do="check the lexicon's hit rate, or leave weak VAD unmapped",
             )
-    slope = (centred * (y - y.mean(axis=0))).sum(axis=0) / spread
-    intercept = y.mean(axis=0) - slope * x.mean(axis=0)
-    return AffineMap(_triple(slope), _triple(intercept))
+    slope = (centred * (y - mean_y)).sum(axis=0) / np.where(fitted, spread, 1.0)
+    intercept = mean_y - slope * mean_x
+    return AffineMap(
+        _triple(np.where(fitted, slope, 1.0)), _triple(np.where(fitted, intercept, 0.0))
+    )
 
 
 def _triple(values: NDArray[np.float64]) -> tuple[float, float, float]:

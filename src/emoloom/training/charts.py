@@ -41,14 +41,14 @@ class Targets:
 
     labels: tuple[bool, ...] | None
     """For each label of the space whether the row has it."""
-    vad: tuple[float, float, float] | None
-    """In [0, 1]."""
+    vad: tuple[float | None, float | None, float | None] | None
+    """(v, a, d), each in [0, 1], None where it is not known; None without any."""
     atoms: tuple[float, ...] | None
     """The verifier's probabilities of the text."""
     first_label: int | None
     """The token that decides the first label; None where the answer begins in another way."""
     numbers: tuple[tuple[int, NumberToken], ...]
-    """Place of each token that writes a VAD value."""
+    """Place of each token that writes a VAD value that is known."""
     cues: tuple[int, ...]
     """Places of the tokens with which cue words begin."""
 
@@ -101,7 +101,8 @@ def find_targets(
     """
     place = charts.labels.place
     known = answer.ids[:place] == charts.labels.before
-    numbers = number_tokens(text, answer) if given.vad is not None else ()
+    vad = (None, None, None) if given.vad is None else given.vad.as_tuple()
+    numbers = [one for one in number_tokens(text, answer) if vad[one.dimension] is not None]
     return Targets(
         labels=None
         if given.labels is None

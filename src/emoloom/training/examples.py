@@ -12,7 +12,15 @@ from emoloom.contract.parse import parse_output
 from emoloom.contract.prompt import Prompter
 from emoloom.contract.schema import write_answer
 from emoloom.errors import UserError
-from emoloom.records import VAD, Appraisal, LabelSpace, ParseFailure, Prediction, Row
+from emoloom.records import (
+    VAD,
+    Appraisal,
+    LabelSpace,
+    ParseFailure,
+    Prediction,
+    Row,
+    fill_vad,
+)
 from emoloom.training.charts import Charts, Targets, find_targets
 from emoloom.training.label_chart import label_counts
 
@@ -72,20 +80,21 @@ def make_example(
         prompter: of the model to be trained.
         row: what the corpus says.
         label: stands where the row has no labels, untrained.
-        vad: stands where the row has no VAD, untrained.
+        vad: stands where the row has no VAD, or lacks a dimension, untrained.
         charts: for the targets of the terms beside `lm`; None leaves them out.
     """
     given = row.answer
     target = write_answer(
         Prediction(
             labels=given.labels if given.labels is not None else (label,),
-            vad=given.vad if given.vad is not None else vad,
+            vad=fill_vad(given.vad, vad),
             rationale=given.rationale,
         )
     )
     masked = [] if given.labels is not None else [_LABELS.search(target)]
-    if given.vad is None:
-        masked.extend(_NUMBERS.finditer(target))
+    known = (None, None, None) if given.vad is None else given.vad.as_tuple()
+    written = zip(_NUMBERS.finditer(target), known, strict=True)
+    masked.extend(match for match, value in written if value is None)
     spans = [match.span() for match in masked if match is not None]
     answer = prompter.answer(target)
     trained = tuple(
@@ -115,7 +124,7 @@ class Examples(Sequence[Example]):
     label: str
     """Stands, untrained, where a row has no labels."""
     vad: VAD
-    """Stands, untrained, where a row has no VAD."""
+    """Stands, untrained, where a row has no VAD, or lacks a dimension."""
     charts: Charts | None = None
     """For the targets of the terms beside `lm`."""
     appraisals: Sequence[Appraisal] | None = None
@@ -149,8 +158,8 @@ def _agrees(parsed: Prediction | ParseFailure, row: Row) -> bool:
     )
 
 
-def _same(left: float, right: float) -> bool:
-    return round(left, 2) == right
+def _same(given: float | None, written: float) -> bool:
+    return given is None or round(given, 2) == written
 
 
 def prove_targets(

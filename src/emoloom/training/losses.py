@@ -40,9 +40,18 @@ def label_bce(logits_RL: torch.Tensor, targets_RL: torch.Tensor) -> torch.Tensor
     return each_RL.mean(dim=1).sum()
 
 
-def vad_distance(vad_R3: torch.Tensor, targets_R3: torch.Tensor) -> torch.Tensor:
-    """Sum over rows of the Euclidean distance in VAD space, in [0, sqrt 3]: the term `vad`."""
-    return _length(vad_R3 - targets_R3).sum()
+def vad_distance(
+    vad_R3: torch.Tensor, targets_R3: torch.Tensor, known_R3: torch.Tensor
+) -> torch.Tensor:
+    """Sum over rows of the Euclidean distance in VAD space: the term `vad`.
+
+    Args:
+        vad_R3: of the head.
+        targets_R3: VAD of the rows; any number where it is not known.
+        known_R3: 1 where the target is known, else 0: only there does the distance grow, so a row
+            of k known dimensions has one in [0, sqrt k].
+    """
+    return _length((vad_R3 - targets_R3) * known_R3).sum()
 
 
 def missed_distance(
@@ -101,20 +110,24 @@ def label_distribution(logp_RT: torch.Tensor, shares_TL: torch.Tensor) -> torch.
 
 
 def implied_distance(
-    weights_RL: torch.Tensor, points_L3: torch.Tensor, targets_R3: torch.Tensor
+    weights_RL: torch.Tensor,
+    points_L3: torch.Tensor,
+    targets_R3: torch.Tensor,
+    known_R3: torch.Tensor,
 ) -> torch.Tensor:
     """Distance of the expected VAD of labels or words: `vad_preserving` (b), [R] in [0, 1], ours.
 
     Args:
         weights_RL: a distribution over labels or words; rows sum to 1.
         points_L3: lexicon VAD of each, in [0, 1].
-        targets_R3: VAD of the rows.
+        targets_R3: VAD of the rows; any number where it is not known.
+        known_R3: 1 where the target is known, else 0; of each row k >= 1 dimensions are.
 
     Returns:
-        Euclidean distance divided by its largest, sqrt 3.
+        Euclidean distance over the known dimensions, divided by its largest, sqrt k.
     """
     implied_R3 = weights_RL @ points_L3.to(weights_RL.dtype)
-    return _length(implied_R3 - targets_R3) / math.sqrt(3)
+    return _length((implied_R3 - targets_R3) * known_R3) / known_R3.sum(dim=1).sqrt()
 
 
 def appraisal_bce(

@@ -84,7 +84,7 @@ def term_counts(reader: Reader, examples: Sequence[Example]) -> dict[str, int]:
         "lm": sum(sum(example.trained) for example in examples),
         "labels": sum(one.labels is not None for one in known),
         "vad": sum(one.vad is not None for one in known),
-        "vad_digits": 3 * sum(bool(one.numbers) for one in known),
+        "vad_digits": sum(len({token.dimension for _, token in one.numbers}) for one in known),
         "vad_words": sum(one.vad is not None for one in first) + sum(len(o.cues) for o in known),
         "appraisal": sum(one.atoms is not None for one in first),
     }
@@ -181,6 +181,7 @@ def _written_values(group: Group) -> list[tuple[int, list[tuple[int, NumberToken
         for row, example in enumerate(group.examples)
         if (targets := example.targets) is not None and targets.numbers and targets.vad
         for dimension, target in enumerate(targets.vad)
+        if target is not None
     ]
 
 
@@ -195,19 +196,21 @@ def _words(reader: Reader, logits: Logits, group: Group) -> torch.Tensor:
     if at_labels:
         labels_RL = label_distributions(charts, logits, group, [row for row, _ in at_labels])
         points_L3 = torch.from_numpy(charts.label_vad_L3).to(device)
-        targets_R3 = torch.tensor([vad for _, vad in at_labels], device=device)
-        total = total + losses.implied_distance(labels_RL, points_L3, targets_R3).sum()
+        vad_R3, known_R3 = _masked([vad for _, vad in at_labels], device)
+        total = total + losses.implied_distance(labels_RL, points_L3, vad_R3, known_R3).sum()
     if at_cues and len(charts.words.token_ids_W):
         ids_W = torch.from_numpy(charts.words.token_ids_W).to(device)
         points_W3 = torch.from_numpy(charts.words.vad_W3).to(device)
-        targets_k3 = torch.tensor([vad for _, vad in at_cues], device=device)
+        targets_k6 = torch.cat(_masked([vad for _, vad in at_cues], device), dim=1)
 
-        def of_piece(logits_kV: torch.Tensor, targets_k3: torch.Tensor) -> torch.Tensor:
+        def of_piece(logits_kV: torch.Tensor, targets_k6: torch.Tensor) -> torch.Tensor:
             weights_kW = logits_kV[:, ids_W].softmax(dim=1)
-            return losses.implied_distance(weights_kW, points_W3, targets_k3)
+            return losses.implied_distance(
+                weights_kW, points_W3, *torch.split(targets_k6, 3, dim=1)
+            )
 
         chosen = at(logits, torch.tensor([k for k, _ in at_cues]))
-        total = total + in_pieces(chosen, targets_k3, of_piece).sum()
+        total = total + in_pieces(chosen, targets_k6, of_piece).sum()
     return total
 
 
@@ -240,9 +243,19 @@ def _of_heads(
         wanted_RL = torch.tensor([list(labels) for _, labels in labelled], device=device).float()
         sums["labels"] = losses.label_bce(labels_RL[[r for r, _ in labelled]], wanted_RL)
     if "vad" in wanted:
-        wanted_R3 = torch.tensor([vad for _, vad in rated], device=device)
-        sums["vad"] = losses.vad_distance(vad_R3[[r for r, _ in rated]], wanted_R3)
+        wanted_R3, known_R3 = _masked([vad for _, vad in rated], device)
+        sums["vad"] = losses.vad_distance(vad_R3[[r for r, _ in rated]], wanted_R3, known_R3)
     return sums
+
+
+def _masked(
+    targets: Sequence[Sequence[float | None] | None], device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Targets [R, 3], 0 where they are not known, and [R, 3] with 1 where they are."""
+    lines = [target or (None, None, None) for target in targets]
+    values = [[0.0 if value is None else value for value in line] for line in lines]
+    known = [[float(value is not None) for value in line] for line in lines]
+    return torch.tensor(values, device=device), torch.tensor(known, device=device)
 
 
 def _padded(arrays: Sequence[Any], width: int, filling: float | bool) -> Any:

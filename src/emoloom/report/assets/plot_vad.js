@@ -5,9 +5,10 @@
   if (!kit || !kit.data.vad) return;
   const { Plot, TIP, at, chooser, count, data, num, rows, span } = kit;
   const AXES = [["v", "valence"], ["a", "arousal"], ["d", "dominance"]];
+  const RATED = [0, 1, 2].filter((axis) => data.vad.rated[axis] > 0); // the others have no plot
   const MARGINS = { marginTop: 26, marginRight: 12, marginBottom: 42, marginLeft: 36 };
 
-  const rSaid = (entry, axis) => `r ${num(entry.r[axis].value, 2)}${span(entry.r[axis], 2)}, n ${count(entry.n)}`;
+  const rSaid = (entry, axis) => `r ${num(entry.r[axis].value, 2)}${span(entry.r[axis], 2)}, n ${count(entry.rated[axis])}`;
 
   // One square plot; both axes have the range of all answers and ratings.
   function square(width, height, { aria, x, y, marks }) {
@@ -29,7 +30,7 @@
 
   function scatter(width, height, entry, axis) {
     const all = data.vad.gold.map((vad, index) => ({ x: vad[axis], said: entry.said[index], text: data.vad.texts[index] }));
-    const points = all.filter(({ said }) => said !== null).map(({ x, said, text }) => ({ x, y: said[axis], text }));
+    const points = all.filter(({ x, said }) => x !== null && said !== null).map(({ x, said, text }) => ({ x, y: said[axis], text }));
     return square(width, height, {
       aria: `${AXES[axis][1]} answered by ${entry.name} against people's ratings: ${rows(points.length)} drawn, ${rSaid(entry, axis)}.`,
       x: "rated by people", y: "answered",
@@ -61,11 +62,9 @@
     });
   }
 
-  const family = (prefix, make) => AXES.map(([key], axis) => [`${prefix}-${key}`, (width, height, entry) => make(width, height, entry, axis)]);
+  const family = (prefix, make) => RATED.map((axis) => [`${prefix}-${AXES[axis][0]}`, (width, height, entry) => make(width, height, entry, axis)]);
   chooser("vad-who", data.vad.entries, [...family("plot-vad", scatter), ...family("plot-calibration", calibrated)], (entry) => {
     at("vad-said").textContent = `${rows(data.vad.rows)} rated by people, ${count(entry.n)} of them with a parsed answer.`;
-    AXES.forEach(([key], axis) => {
-      at(`vad-${key}-said`).textContent = rSaid(entry, axis);
-    });
+    for (const axis of RATED) at(`vad-${AXES[axis][0]}-said`).textContent = rSaid(entry, axis);
   });
 })();

@@ -48,7 +48,7 @@
   function goldLine({ gold, vad, rated }) {
     const line = make("tr", "goldline");
     line.append(heading("Gold"), labelsCell(gold, null, ""));
-    for (let k = 0; k < 3; k += 1) line.append(make("td", "n v", vad === null ? "–" : vad[k].toFixed(2)));
+    for (let k = 0; k < 3; k += 1) line.append(make("td", "n v", vad === null || vad[k] === null ? "–" : vad[k].toFixed(2)));
     line.append(make("td", "raw", vad === null ? "no VAD" : `${rated} VAD`));
     return line;
   }

@@ -46,10 +46,10 @@
   };
   const cellsOf = (row, who) => (who === "" ? row[CELLS] : [row[CELLS][Number(who)]]).filter((cell) => cell !== null);
 
-  // Distance of an answer from the gold VAD; nothing where either is absent.
+  // Distance of an answer from the gold VAD, over its rated dimensions; nothing where either is absent.
   function distance(cell, row) {
     if (failed(cell) || row[VAD] === null) return -1;
-    return Math.hypot(...row[VAD].map((gold, axis) => cell[1][axis] / 100 - gold));
+    return Math.hypot(...row[VAD].map((gold, axis) => (gold === null ? 0 : cell[1][axis] / 100 - gold)));
   }
 
   function byError(found, who) {
