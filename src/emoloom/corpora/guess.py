@@ -88,7 +88,7 @@ def guess_text_column(columns: Sequence[str], sample: Sequence[Mapping[str, Any]
         columns: Their names.
         sample: The first records; without any, names alone tell.
     """
-    return _roles(columns, sample).get("text")
+    return _roles(columns, sample, None).get("text")
 
 
 def guess_space(path: Path, mapping: MappingConfig) -> LabelSpace | None:
