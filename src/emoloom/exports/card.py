@@ -22,7 +22,6 @@ from emoloom.prediction.export_record import ExportRecord
 from emoloom.records import VAD, Prediction
 from emoloom.report.inputs import mapping
 from emoloom.row_sets.parts import part_name
-from emoloom.screening.precision_record import PRECISION, read_precision
 from emoloom.sources.origins import HubRepo
 
 _HERE = Path(__file__).parent
@@ -40,8 +39,9 @@ _ADAPTER = (
     "does the code above. Left unmerged it rounds otherwise."
 )
 _HALVED = (
-    "The run rounded the weights of its body, not its output layer, to bfloat16 to decode: "
-    "near-ties may fall otherwise in fp32."
+    "The run rounded the weights of its body, not its output layer, to bfloat16 to decode, and "
+    "scored the answers of that model. In fp32, as these weights are loaded above and by `emoloom "
+    "predict`, some answers are others: score them again before you quote a score of them."
 )
 _UNTRAINED = "These are the base model's own weights: this candidate was not trained."
 
@@ -103,6 +103,7 @@ def _of_the_run(chosen: Chosen) -> dict[str, Any]:
     packages = mapping(chosen.made_from.get("packages"))
     return {
         "n": chosen.entry.get("n"),
+        "halved": chosen.dtype == "bfloat16",
         "scores": _score_lines(chosen),
         "verdict": str(mapping(chosen.board.get("verdict")).get("text")),
         "rank_note": str(mapping(chosen.board.get("rank_by")).get("note")),
@@ -118,9 +119,7 @@ def _rounding(facts: CardFacts) -> str:
     chosen = facts.chosen
     merged = _MERGED if facts.export.form == "merged" else _ADAPTER
     about = merged if chosen.candidate.trained else _UNTRAINED
-    record = chosen.run / "candidates" / chosen.candidate.name / PRECISION
-    halved = record.exists() and read_precision(record).dtype == "bfloat16"
-    return f"{about} {_HALVED}" if halved else about
+    return f"{about} {_HALVED}" if chosen.dtype == "bfloat16" else about
 
 
 def usage_code() -> str:
