@@ -123,23 +123,25 @@ def test_a_bad_candidate_fails_alone(tmp_path, monkeypatch, how, budget, reason)
     assert [e for e in lines_of(folder / "events.jsonl") if e["event"] == "work_ended"] == ended
 
 
+LONG = {
+    "workers": 1,
+    "data": {
+        "train": [
+            {"corpus": "goemotions-sample", "rows": 160},
+            {"corpus": "emobank-sample", "rows": 12},
+        ],
+        "select": SETTINGS["data"]["select"],
+    },
+    "recipes": ["sft"],
+    "polarity": {"pairs": 0},
+}
+"""Changes: a screen whose training goes on for so long that a signal meets it."""
+
 RUN = "import sys; from emoloom.cli import main; main()"
 
 
 def test_workers_die_with_a_killed_screen_and_what_is_kept_goes_on(finished_run, tmp_path):
-    config = write_config(
-        tmp_path / "c.yaml",
-        workers=1,
-        data={
-            "train": [
-                {"corpus": "goemotions-sample", "rows": 160},
-                {"corpus": "emobank-sample", "rows": 12},
-            ],
-            "select": SETTINGS["data"]["select"],
-        },
-        recipes=["sft"],
-        polarity={"pairs": 0},
-    )
+    config = write_config(tmp_path / "c.yaml", **LONG)
     folder = tmp_path / "run"
     process = subprocess.Popen(
         [sys.executable, "-c", RUN, "screen", str(config), "--out", str(folder)],
@@ -169,7 +171,7 @@ def test_workers_die_with_a_killed_screen_and_what_is_kept_goes_on(finished_run,
 
 def test_an_interrupt_of_the_whole_group_is_one_line_and_no_workers_traceback(tmp_path):
     """As a terminal sends it: to the worker too, which leaves it to the parent."""
-    config = write_config(tmp_path / "c.yaml", workers=1, recipes=["sft"])
+    config = write_config(tmp_path / "c.yaml", **LONG)
     start = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {RUN}"
     process = subprocess.Popen(
         [sys.executable, "-c", start, "screen", str(config), "--out", str(tmp_path / "run")],
@@ -180,9 +182,8 @@ def test_an_interrupt_of_the_whole_group_is_one_line_and_no_workers_traceback(tm
     )
     try:
         for line in process.stderr:
-            if line.startswith(b"probe one.sft"):
+            if line.startswith(b"train one.sft"):
                 break
-        time.sleep(3)
         os.killpg(process.pid, signal.SIGINT)
         said = process.stderr.read().decode("utf-8")
         assert process.wait(60) == 130
