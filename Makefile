@@ -1,5 +1,6 @@
 # make demo   screen SmolLM2-135M on the embedded samples, then print the leaderboard
 # make test   the whole test suite: the fast tests, then those on real weights
+# make test-isa   the fast tests under the instruction sets and threads of other processors (hours)
 # make exactness   200 rows of a trained SmolLM2-135M in every way of decoding, compared byte for byte
 #             (trains it first where it is not there; hours on two cores; cut, it goes on)
 # make kill   200 SIGKILLs chained over tiny screens (the tests do 50)
@@ -17,7 +18,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 
-.PHONY: demo test exactness kill coverage docs lint clean help
+.PHONY: demo test test-isa exactness kill coverage docs lint clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -34,9 +35,21 @@ demo: $(VENV)/installed
 	$(BIN)/emoloom models get smollm2-135m
 	$(BIN)/emoloom screen configs/demo.yaml
 
+# Each kernel library is told by a variable of its own: torch, oneDNN, MKL, OpenBLAS (NumPy, SciPy).
+AVX2 := ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 OPENBLAS_CORETYPE=Haswell
+SSE := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_ENABLE_INSTRUCTIONS=SSE4_2 OPENBLAS_CORETYPE=Nehalem
+FAST := $(BIN)/python -m pytest -n 2 -m 'not real'
+
 test: $(VENV)/installed
-	$(BIN)/python -m pytest -n 2 -m 'not real'
+	$(FAST)
 	$(BIN)/python -m pytest -m real
+
+test-isa: $(VENV)/installed
+	$(AVX2) $(FAST)
+	$(SSE) $(FAST)
+	OMP_NUM_THREADS=1 $(FAST)
+	OMP_NUM_THREADS=2 $(FAST)
+	OMP_NUM_THREADS=4 $(FAST)
 
 exactness: $(VENV)/installed
 	$(BIN)/emoloom models get smollm2-135m

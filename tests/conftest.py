@@ -6,7 +6,8 @@ import pytest
 
 from cross_files import cross_config
 from final_files import final_config
-from tiny_screen import IN_BFLOAT16, run_screen, write_config
+from rounded_models import write_rounded_llama
+from tiny_screen import IN_BFLOAT16, UNMOVED, run_screen, write_config
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,19 @@ def a_run(finished_run: FinishedRun, own_cache: Path, tmp_path: Path) -> Finishe
 
 @pytest.fixture(scope="session")
 def half_run(tmp_path_factory: pytest.TempPathFactory, shared_cache: Path) -> FinishedRun:
-    """A trained candidate that answers in bfloat16, an untrained one that does in fp32. Shared."""
-    path = tmp_path_factory.mktemp("half") / "half.yaml"
+    """A model that answers in bfloat16, and one of near-ties that answers in fp32. Shared."""
+    base = tmp_path_factory.mktemp("half")
+    models = [
+        {"source": str(write_rounded_llama(base / name, tied=tied)), "name": name}
+        for name, tied in (("one", False), ("tied", True))
+    ]
     config = write_config(
-        path, recipes=["sft+heads", "zero-shot"], zero_shot={"rows": 8}, **IN_BFLOAT16
+        base / "half.yaml",
+        models=models,
+        recipes=["sft+heads", "zero-shot"],
+        zero_shot={"rows": 8},
+        **IN_BFLOAT16,
+        **UNMOVED,
     )
     return _finished(config, shared_cache)
 

@@ -1,6 +1,5 @@
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -18,7 +17,18 @@ pytestmark = pytest.mark.usefixtures("own_cache")
 
 COMMAND = [sys.executable, "-c", "from emoloom.cli import main; main()"]
 
-HEAVY = ("torch", "transformers", "peft", "sklearn", "numpy", "rich", "yaml", "jinja2")
+HEAVY = (
+    "torch",
+    "transformers",
+    "tokenizers",
+    "safetensors",
+    "peft",
+    "accelerate",
+    "sklearn",
+    "scipy",
+)
+HEAVY += ("numpy", "rich", "yaml", "jinja2", "regex", "lemminflect", "psutil")
+"""What a page of help must not wait for; a time would be one of the machine."""
 
 
 def run(*args: object, **options: object) -> subprocess.CompletedProcess:
@@ -48,20 +58,6 @@ def python(code: str, *args: object) -> subprocess.CompletedProcess:
 def test_the_entry_point_is_emoloom():
     (script,) = metadata.entry_points(group="console_scripts", name="emoloom")
     assert script.value == "emoloom.cli:main"
-
-
-@pytest.mark.parametrize("args", [("--help",), ("screen", "--help"), ("models", "get", "--help")])
-def test_help_takes_under_300_milliseconds(args):
-    """Of processor time: what else the machine does must not decide."""
-    times = []
-    for _ in range(5):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        done = run(*args)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        times.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
-        assert done.returncode == 0
-        assert done.stdout.startswith("Usage: ")
-    assert min(times) < 0.3, times
 
 
 def test_help_names_every_command_and_imports_nothing_heavy():

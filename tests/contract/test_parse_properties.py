@@ -245,8 +245,8 @@ LONG = {
 def test_time_is_linear(text, reason):
     start = time.process_time()
     assert parse_output(text, SPACE) == ParseFailure(reason)
-    # Quadratic work would take minutes; linear work takes 0.2 to 1 s.
-    assert time.process_time() - start < 2.0
+    # Quadratic work would take hours; linear work takes 0.2 to 1 s.
+    assert time.process_time() - start < 30
 
 
 @patient

@@ -1,9 +1,10 @@
 """Records counted and remembered without keeping them."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emoloom.corpora.lines import normalise_text
+from emoloom.corpora.lines import normalise_text, text_group
 from emoloom.corpora.reading import Item, Seen, collect, hash64
 from emoloom.corpora.rows import row_line, row_of_line
 from emoloom.records import VAD, Answer, Rejected, Row
@@ -40,6 +41,12 @@ def test_the_hash_is_blake2b_of_the_text():
 def test_ascii_texts_are_normalised_as_all_others(text):
     words = normalise_text(f"{text} é").split()
     assert words == [*(normalise_text(text).split() if any_word(text) else []), "é"]
+
+
+@pytest.mark.parametrize("mark", "’‘‛′ʻʼ´`＇")
+def test_every_form_of_an_apostrophe_makes_one_text(mark):
+    assert normalise_text(f"I don{mark}t, 😂") == normalise_text("I don't, 😂") == "i don t"
+    assert text_group(f"don{mark}t") == text_group("don't")
 
 
 def any_word(text: str) -> bool:

@@ -21,7 +21,14 @@ SCREENS: dict[str, dict[str, Any]] = {
         "trials": {"learning_rates": [1e-3, 3e-3], "share": 0.9, "rows": 4},
     },
     "seeds": {"seeds": [7, 8], "recipes": ["sft"]},
-    "bfloat16": {"seed": 9, "recipes": ["sft"], "polarity": {"pairs": 1}} | IN_BFLOAT16,
+    "bfloat16": {
+        "seed": 9,
+        "training": {"batch_rows": 4, "learning_rate": 3e-2, "max_text_tokens": 24}
+        | {"lora_rank": 4, "epochs": 4},
+        "recipes": ["sft"],
+        "polarity": {"pairs": 1},
+    }
+    | IN_BFLOAT16,
 }
 """Changes to the small screen of `tiny_screen`: the kills go round them."""
 

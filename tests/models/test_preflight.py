@@ -31,7 +31,7 @@ def test_an_ordinary_model_is_packed_up_to_the_longest_row(prompter, architectur
     assert found.verdict == "packed"
     assert found.packed_up_to == longest_row(prompter)
     assert found.positions >= MIN_POSITIONS
-    assert 0 < found.tie_margin < 1e-2
+    assert 0 <= found.tie_margin < 1e-2  # nought where a processor rounds packs as rows alone
     assert [check.name.split(",")[0] for check in found.checks] == [
         "template stable",
         "end token known",

@@ -70,7 +70,7 @@ def axe() -> str:
     folders = spec.submodule_search_locations if spec else None
     found = [path for folder in folders or () for path in Path(folder).rglob("axe*.js")]
     if not found:
-        pytest.skip("axe-core is not installed (extra `browser`): its rules were NOT checked")
+        pytest.skip("axe-core is not installed (extra `dev`): its rules were NOT checked")
     return found[0].read_text(encoding="utf-8")
 
 

@@ -20,7 +20,8 @@ from emoloom.screening import (
 )
 from emoloom.screening.precision_record import read_precision
 from emoloom.verification import verify_run
-from tiny_screen import UNSTEADY, lines_of, run_screen, tree, write_config
+from rounded_models import write_rounded_llama
+from tiny_screen import UNMOVED, UNSTEADY, lines_of, run_screen, tree, write_config
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -146,6 +147,8 @@ def test_a_candidate_has_one_precision_whatever_the_packs_and_the_decoder(
     tmp_path, dtypes, monkeypatch
 ):
     """Every second would be otherwise if each row set or each pack decided its own."""
+    model = write_rounded_llama(tmp_path / "model", tied=True)
+    changes = {"models": [{"source": str(model), "name": "one"}], **UNMOVED}
     found = {}
     for most in (1.0, 0.0):
         monkeypatch.setattr(precision, "MOST_TIES", most)
@@ -157,7 +160,7 @@ def test_a_candidate_has_one_precision_whatever_the_packs_and_the_decoder(
         )
         for number, way in enumerate(ways):
             folder = tmp_path / f"{most}-{number}"
-            run_screen(write_config(tmp_path / "c.yaml", decoding=HALF | way), folder)
+            run_screen(write_config(tmp_path / "c.yaml", decoding=HALF | way, **changes), folder)
             found.setdefault(most, []).append(answers_in(folder))
             assert len(set(map(str, dtypes))) == 1
         asked = {torch.bfloat16} if most else {torch.float32}
@@ -166,12 +169,12 @@ def test_a_candidate_has_one_precision_whatever_the_packs_and_the_decoder(
     for kept in found.values():
         assert all(one == kept[0] for one in kept)
     plain = tmp_path / "fp32"
-    run_screen(write_config(tmp_path / "c.yaml"), plain)
+    run_screen(write_config(tmp_path / "c.yaml", **changes), plain)
     assert answers_in(plain) == found[0.0][0] != found[1.0][0]
     log = lines_of(tmp_path / "0.0-0/events.jsonl")
     (sft, shown) = [line for line in log if line["event"] == "dtype_widened"]
     assert (sft["candidate"], shown["candidate"]) == ("one.sft", "one.zero-shot")
-    assert sft["near_ties"] > 0
+    assert sft["near_ties"] == sft["decided"] > 0
     page = (tmp_path / "0.0-0/report.html").read_text(encoding="utf-8")
     assert "float32: in bfloat16 over 0% of the tokens are near-ties" in page
 

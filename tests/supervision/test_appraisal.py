@@ -85,7 +85,7 @@ def design(part: VerifierPart, texts: list[str]) -> sparse.csr_matrix:
     for terms, how in ((part.words, WORD_FEATURES), (part.characters, CHARACTER_FEATURES)):
         vectoriser = TfidfVectorizer(**how, vocabulary={t: i for i, t in enumerate(terms)})
         vectoriser.idf_ = part.idf[at : at + len(terms)]
-        made.append(vectoriser.transform(texts))
+        made.append(vectoriser.transform([text.replace("’", "'") for text in texts]))
         at += len(terms)
     return sparse.hstack(made).tocsr()
 
@@ -96,6 +96,21 @@ def test_features_are_scikit_learns(verifier):
         logits = design(part, texts) @ part.weights.T + part.intercepts
         wanted = 1 / (1 + np.exp(-logits))
         np.testing.assert_allclose(part.probabilities(texts), wanted, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("mark", "’‘‛′ʻʼ´`＇")
+def test_every_form_of_an_apostrophe_is_one(verifier, mark):
+    texts = ["I don't know why it wasn't 'fair'", "It's mine, isn't it"]
+    others = [text.replace("'", mark) for text in texts]
+    assert np.array_equal(verifier.matrix(others), verifier.matrix(texts))
+    known, shares = made_texts(60)
+    parts = [
+        fit_part(("fairness",), [f"I don{one}t: {text}" for text in known], shares[:, None])
+        for one in (mark, "'")
+    ]
+    assert parts[0].words == parts[1].words
+    assert np.array_equal(parts[0].weights, parts[1].weights)
+    assert "don't" in parts[0].words
 
 
 def test_one_letter_words_and_inner_apostrophes_count(verifier):

@@ -70,6 +70,8 @@ def test_the_tables_are_whole():
         # A negator is taken out.
         ("I don't like it", "I like it"),
         ("She doesn\u2019t really like it", "She really likes it"),
+        ("She doesn`t really like it", "She really likes it"),
+        ("He isn´t a good man", "He is a good man"),
         ("I did not enjoy it", "I enjoyed it"),
         ("This isn't a good idea", "This is a good idea"),
         ("I'm not so happy", "I'm so happy"),

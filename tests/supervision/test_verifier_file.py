@@ -177,7 +177,7 @@ DAMAGED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "array cut": (cut_array, "is damaged"),
     "member missing": (missing_member, "is damaged"),
     "compressed": (lambda saved: packed(members(saved), compressed=True), "a compressed member"),
-    "version 2": (with_header(version=2), "of another version; got: 2; allowed: 1"),
+    "version 1": (with_header(version=1), "of another version; got: 1; allowed: 2"),
     "version missing": (with_header(version=...), "of another version; got: None"),
     "version true": (with_header(version="1"), "of another version; got: '1'"),
     "format": (with_header(format="something"), "is no appraisal verifier"),

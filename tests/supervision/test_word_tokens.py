@@ -15,6 +15,8 @@ from emoloom.supervision.tokens import lemmas, negators, tokenise
     [
         ("Don't STOP", ("don't", "stop")),
         ("don\u2019t \u2018stop\u2019", ("don't", "stop")),
+        *((f"don{mark}t", ("don't",)) for mark in "’‘‛′ʻʼ´`＇"),
+        ("`code` isn´t, don`t", ("code", "isn't", "don't")),
         ("'tis 'quoted' rock'n'roll", ("tis", "quoted", "rock'n'roll")),
         ("[NAME] met [RELIGION], not [name]", ("met", "not", "name")),
         ("well-being, x_y; 3rd", ("well", "being", "x", "y", "3rd")),

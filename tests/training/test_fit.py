@@ -47,6 +47,23 @@ def adapter_weights(wrapper) -> dict[str, torch.Tensor]:
     }
 
 
+def assert_same_steps(
+    begun: dict[str, torch.Tensor],
+    expected: dict[str, torch.Tensor],
+    found: dict[str, torch.Tensor],
+) -> None:
+    """Each matrix went the same way from where it began, but for a hundredth.
+
+    Not number by number: AdamW's first steps are as large for a gradient of nothing but rounding
+    as for any other, so that a few numbers may go either way.
+    """
+    assert begun.keys() == expected.keys() == found.keys()
+    for name, start in begun.items():
+        way = (expected[name] - start).norm()
+        assert way > 0, name
+        assert (found[name] - expected[name]).norm() < 0.01 * way, name
+
+
 @pytest.fixture(scope="module")
 def learned(folder):
     settings = FitSettings(seed=1, epochs=80, batch_rows=6, learning_rate=1e-2)
@@ -104,9 +121,8 @@ def test_steps_are_those_of_a_plain_loop(folder):
         (total / count).backward()
         torch.nn.utils.clip_grad_norm_(parameters, settings.clip_norm)
         optimizer.step()
-    weights = adapter_weights(wrapper)
-    for name, tensor in adapter_weights(plain).items():
-        assert (tensor - weights[name]).abs().max() < 0.02 * settings.learning_rate, name
+    begun = add_adapter(reload(folder), settings)
+    assert_same_steps(*map(adapter_weights, (begun, wrapper, plain)))
 
 
 def test_every_step_is_logged(folder):
@@ -203,16 +219,14 @@ def packings(folder):
 
 
 @pytest.mark.parametrize("packing", PACKINGS)
-def test_packing_changes_neither_loss_nor_step(packings, packing):
+def test_packing_changes_neither_loss_nor_step(folder, packings, packing):
     _, reference, expected = packings["one big pack"]
     _, wrapper, log = packings[packing]
     for step, other in zip(log, expected, strict=True):
         assert step.loss == pytest.approx(other.loss, abs=1e-4)
         assert replace(step, loss=0.0, terms={}) == replace(other, loss=0.0, terms={})
-    weights = adapter_weights(reference)
-    for name, tensor in adapter_weights(wrapper).items():
-        # AdamW's first steps are about as large for a tiny gradient as for a big one.
-        assert (tensor - weights[name]).abs().max() < 2e-2 * SHORT.learning_rate + 1e-4, name
+    begun = add_adapter(reload(folder), SHORT)
+    assert_same_steps(*map(adapter_weights, (begun, reference, wrapper)))
 
 
 def gradients(lm: CausalLM, wrapper, loss: torch.Tensor) -> dict[str, torch.Tensor]:

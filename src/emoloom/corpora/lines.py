@@ -36,6 +36,9 @@ _LOOKED_AT = 1 << 16
 _WORD = re.compile(r"\w+")
 # Lower case, and blanks for what `_WORD` leaves out: faster, and most texts are ASCII.
 _ASCII_WORDS = bytes(ord(chr(k).lower()) if _WORD.match(chr(k)) else 32 for k in range(128)) * 2
+# Quotation marks, a prime, a letter and two accents that are typed or set where an apostrophe is.
+_APOSTROPHE_LIKE = "\u2018\u2019\u201b\u2032\u02bb\u02bc\u00b4`\uff07"
+_APOSTROPHES = str.maketrans(dict.fromkeys(_APOSTROPHE_LIKE, "'"))
 _TEXT_GROUP = re.compile(r"text:[0-9a-f]{16}")
 _EXCERPT_CHARS = 80
 
@@ -184,8 +187,17 @@ def normalise_text(text: str) -> str:
     if text.isascii():
         words = text.encode("ascii").translate(_ASCII_WORDS).decode("ascii")
         return " ".join(words.split()) or " ".join(text.split())
-    folded = text.casefold()
+    folded = straight_apostrophes(text).casefold()
     return " ".join(_WORD.findall(folded)) or " ".join(folded.split())
+
+
+def straight_apostrophes(text: str) -> str:
+    """The text with every form of an apostrophe as `'`, each in its place (ours).
+
+    The forms are ’ ‘ ‛ ′ ʻ ʼ ´ ` and the full-width ＇: keyboards, phones and word processors set
+    them for one another, so that `don’t` is `don't`.
+    """
+    return text.translate(_APOSTROPHES)
 
 
 def is_text_group(group: str) -> bool:

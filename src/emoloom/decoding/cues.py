@@ -17,7 +17,7 @@ NO_CUES = "none"
 """What stands in the place of the words where there are none."""
 
 _IN_A_LINE = '"rationale":"cues:'
-_WORD = re.compile(r"\w[\w'’-]*")
+_WORD = re.compile(r"\w[\w'’‘ʼ´`＇-]*")
 
 Decode = Callable[[tuple[int, ...]], str]
 """Ids to text."""

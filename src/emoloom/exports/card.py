@@ -22,7 +22,6 @@ from emoloom.prediction.export_record import ExportRecord
 from emoloom.records import VAD, Prediction
 from emoloom.report.inputs import Record, mapping
 from emoloom.row_sets.parts import part_name
-from emoloom.screening.precision_record import PRECISION, read_precision
 from emoloom.sources.origins import HubRepo
 
 _HERE = Path(__file__).parent
@@ -40,8 +39,9 @@ _ADAPTER = (
     "does the code above. Left unmerged it rounds otherwise."
 )
 _HALVED = (
-    "The run rounded the weights of its body, not its output layer, to bfloat16 to decode: "
-    "near-ties may fall otherwise in fp32."
+    "The run rounded the weights of its body, not its output layer, to bfloat16 to decode, and "
+    "scored the answers of that model. In fp32, as these weights are loaded above and by `emoloom "
+    "predict`, some answers are others: score them again before you quote a score of them."
 )
 _UNTRAINED = "These are the base model's own weights: this candidate was not trained."
 
@@ -104,6 +104,7 @@ def _of_the_run(chosen: Chosen) -> dict[str, Any]:
     return {
         "n": (chosen.test_entry or chosen.entry).get("n"),
         "fresh": bool(chosen.test_entry),
+        "halved": chosen.dtype == "bfloat16",
         "among": chosen.among,
         "n_select": chosen.entry.get("n"),
         "score_select": _estimate(mapping(chosen.entry.get("score"))),
@@ -122,9 +123,7 @@ def _rounding(facts: CardFacts) -> str:
     chosen = facts.chosen
     merged = _MERGED if facts.export.form == "merged" else _ADAPTER
     about = merged if chosen.candidate.trained else _UNTRAINED
-    record = chosen.run / "candidates" / chosen.candidate.name / PRECISION
-    halved = record.exists() and read_precision(record).dtype == "bfloat16"
-    return f"{about} {_HALVED}" if halved else about
+    return f"{about} {_HALVED}" if chosen.dtype == "bfloat16" else about
 
 
 def usage_code() -> str:

@@ -5,7 +5,7 @@ the two part, its two largest logits lie within the margin that rounding can acc
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from emoloom.decoding.audit import rows_to_audit
@@ -13,10 +13,13 @@ from emoloom.decoding.canonical import decode_canonical
 from emoloom.errors import UserError
 from emoloom.exports import usage
 from emoloom.models.causal_lm import CausalLM, full_forward
+from emoloom.models.certificate import Certificate
 from emoloom.models.logits import greedy
 from emoloom.prediction.inputs import Text
 from emoloom.prediction.predictor import Predictor, PredictSettings, open_predictor
 from emoloom.records import Row
+from emoloom.screening.precision import in_precision
+from emoloom.screening.precision_record import Dtype
 from emoloom.sources.quiet import quiet_transformers
 
 
@@ -46,7 +49,7 @@ class Checked:
     """What the check of an export found."""
 
     with_run: Agreement
-    """`emoloom predict` on the export, against the outputs that the run scored."""
+    """The export in the run's precision, against the outputs that the run scored."""
     with_transformers: Agreement
     """Plain transformers, by the code in the card, against `emoloom predict`."""
 
@@ -60,18 +63,17 @@ class CheckPlan:
     expected: tuple[str, ...]
     """What the run scored for them."""
     run_margin: float
-    """Near-tie margin of the run's decoding: the run may have been in bfloat16."""
+    """Near-tie margin of the run's decoding."""
+    run_dtype: Dtype
+    """In which precision the run's candidate answered."""
     base: Path | None
     """Folder of the base model, where the export is an adapter."""
 
 
-def plan_check(
-    rows: Sequence[Row], outputs: dict[str, str], count: int, run_margin: float, base: Path | None
-) -> CheckPlan:
-    """Choose the rows."""
+def choose_rows(rows: Sequence[Row], count: int) -> tuple[Row, ...]:
+    """The rows that an export is checked on."""
     chosen = set(rows_to_audit([row.id for row in rows], 0.0, count))
-    kept = tuple(row for row in rows if row.id in chosen)
-    return CheckPlan(kept, tuple(outputs[row.id] for row in kept), run_margin, base)
+    return tuple(row for row in rows if row.id in chosen)
 
 
 def check_export(folder: Path, plan: CheckPlan, say: Callable[[str], None]) -> Checked:
@@ -89,15 +91,29 @@ def check_export(folder: Path, plan: CheckPlan, say: Callable[[str], None]) -> C
     predictor = open_predictor(str(folder), PredictSettings(allow_large=True))
     assert predictor.certificate is not None
     items = [Text(row.id, row.text) for row in plan.rows]
+    as_run, margin = _as_the_run(predictor, predictor.certificate, plan)
     outputs = tuple(str(result.output) for result in predictor.answer(items))
-    margin = max(predictor.certificate.tie_margin, plan.run_margin)
-    with_run = _compare(predictor, plan.rows, outputs, plan.expected, margin)
+    same = as_run is predictor
+    of_run = outputs if same else tuple(str(result.output) for result in as_run.answer(items))
+    with_run = _compare(as_run, plan.rows, of_run, plan.expected, margin)
+    del as_run  # a second copy of the weights, where the run was in bfloat16
     say(f"with the run: {with_run.says()}; now plain transformers")
     plain = _plain_outputs(folder, plan)
     margin = predictor.certificate.tie_margin
     with_plain = _compare(predictor, plan.rows, outputs, plain, margin)
     say(f"with plain transformers: {with_plain.says()}")
     return Checked(with_run, with_plain)
+
+
+def _as_the_run(
+    predictor: Predictor, certificate: Certificate, plan: CheckPlan
+) -> tuple[Predictor, float]:
+    """The export in the precision in which the run answered, and the margin of near-ties in it."""
+    margin = max(certificate.tie_margin, plan.run_margin)
+    if plan.run_dtype == "float32":
+        return predictor, margin
+    lm = in_precision(predictor.lm, plan.run_dtype)
+    return replace(predictor, lm=lm, certificate=replace(certificate, tie_margin=margin)), margin
 
 
 def _plain_outputs(folder: Path, plan: CheckPlan) -> tuple[str, ...]:

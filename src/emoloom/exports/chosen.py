@@ -17,6 +17,7 @@ from emoloom.runs.directory import sha256_file
 from emoloom.runs.record import check_format
 from emoloom.screening.candidates import Candidate, list_candidates
 from emoloom.screening.outputs import SELECT
+from emoloom.screening.precision_record import PRECISION, Dtype, read_precision
 
 ENDED = ("done", "stopped_by_budget")
 """Ends of a run that leave a manifest and a leaderboard."""
@@ -66,6 +67,12 @@ class Chosen:
     def folder(self) -> Path:
         """The candidate's folder."""
         return self.run / "candidates" / self.candidate.name
+
+    @property
+    def dtype(self) -> Dtype:
+        """In which precision it answered."""
+        record = self.folder / PRECISION
+        return read_precision(record).dtype if record.exists() else "float32"
 
 
 def read_chosen(run: Path, name: str | None) -> Chosen:

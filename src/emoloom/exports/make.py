@@ -16,7 +16,7 @@ from emoloom.contract.prompt import instruction_sha256, render_instruction
 from emoloom.contract.schema import CONTRACT_VERSION, answer_schema
 from emoloom.errors import UserError
 from emoloom.exports.card import CardFacts, write_card
-from emoloom.exports.check import Checked, check_export, plan_check
+from emoloom.exports.check import Checked, CheckPlan, check_export, choose_rows
 from emoloom.exports.chosen import Chosen, read_chosen
 from emoloom.exports.licences import LICENCES_FILE, licences_text, read_licences
 from emoloom.exports.results import eval_results, score_by_corpus
@@ -94,12 +94,13 @@ def export(request: ExportRequest, say: Callable[[str], None]) -> Exported:
     _check_request(request, chosen, files)
     with whole_folder(request.out) as folder:
         tokens = _write_model(chosen, files, request.form, folder, say)
-        plan = plan_check(
-            chosen.rows,
-            dict(chosen.outputs),
-            request.check_rows,
-            _run_margin(chosen),
-            files.folder if request.form == "adapter" else None,
+        rows = choose_rows(chosen.rows, request.check_rows)
+        plan = CheckPlan(
+            rows=rows,
+            expected=tuple(chosen.outputs[row.id] for row in rows),
+            run_margin=_run_margin(chosen),
+            run_dtype=chosen.dtype,
+            base=files.folder if request.form == "adapter" else None,
         )
         checked = check_export(folder, plan, say)
         _write_papers(chosen, tokens, checked, folder)

@@ -8,12 +8,13 @@ A candidate that does not beat them is not worth its cost. Source: ours.
 - `lexicon`: fitted on no row. VAD is the weak VAD on the scale of training targets; the
   label is the one whose lexicon prior is nearest (Euclidean) to the weak VAD before scaling, or
   `neutral`, if the space has it, where the lexicon has no word of the text.
-- `tf-idf`: TF-IDF of word 1- and 2-grams (sublinear tf), one class-balanced logistic regression
-  for each label with a positive, on rows with labels; ridge regression for each of v, a and d, on
-  the rows in which people rated it. Labels are those with p >= 0.5, else the likeliest. A label
-  positive everywhere is always predicted, one without a positive never. Where a part cannot be
-  fitted (no such row, or no word in them) the constant's part stands in; so it does for the labels
-  of a row that shares no word with the training rows.
+- `tf-idf`: TF-IDF of 1- and 2-grams (sublinear tf) of words, emoji, emoticons, `!` and `?`
+  (`floor_tokens.py`), one class-balanced logistic regression for each label with a positive, on
+  rows with labels; ridge regression for each of v, a and d, on the rows in which people rated it.
+  Labels are those with p >= 0.5, else the likeliest. A label positive everywhere is always
+  predicted, one without a positive never. Where a part cannot be fitted (no such row, or no word in
+  them) the constant's part stands in; so it does for the labels of a row that shares no word with
+  the training rows.
 """
 
 import math
@@ -38,6 +39,7 @@ from emoloom.records import (
     fill_vad,
     make_vad,
 )
+from emoloom.screening.floor_tokens import floor_tokens
 from emoloom.supervision.affine import AffineMap
 from emoloom.supervision.lexicon import Lexicon
 from emoloom.supervision.mean_vad import MIDPOINT, mean_vad
@@ -185,7 +187,13 @@ def _known(value: float) -> float | None:
 
 def _features(known: Sequence[str], texts: Sequence[str]) -> tuple[Any, Any] | None:
     """Sparse TF-IDF of both, fitted on `known`; None if there is no word or nothing to answer."""
-    vectoriser = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
+    vectoriser = TfidfVectorizer(
+        tokenizer=floor_tokens,
+        token_pattern=None,
+        lowercase=False,
+        ngram_range=(1, 2),
+        sublinear_tf=True,
+    )
     if not texts or not any(map(vectoriser.build_analyzer(), known)):
         return None
     return vectoriser.fit_transform(known), vectoriser.transform(texts)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emoloom.corpora.lines import straight_apostrophes
 from emoloom.records import ATOMS, Appraisal
 
 WORD_FEATURES: Mapping[str, Any] = MappingProxyType(
@@ -24,11 +25,11 @@ WORD_FEATURES: Mapping[str, Any] = MappingProxyType(
         "analyzer": "word",
         "ngram_range": (1, 2),
         # One-letter words count ("I"), and an apostrophe does not part a word.
-        "token_pattern": r"(?u)\b\w+(?:['\u2019]\w+)*\b",
+        "token_pattern": r"(?u)\b\w+(?:'\w+)*\b",
         "sublinear_tf": True,
     }
 )
-"""How words become features, in scikit-learn's terms."""
+"""How words become features, in scikit-learn's terms; apostrophes are made straight before."""
 
 CHARACTER_FEATURES: Mapping[str, Any] = MappingProxyType(
     {
@@ -80,7 +81,7 @@ class VerifierPart:
         """(N, A) in [0, 1]. A text has the same bits whatever stands beside it."""
         found = np.empty((len(texts), len(self.atoms)))
         for line, text in enumerate(texts):
-            columns, values = self._features(text)
+            columns, values = self._features(straight_apostrophes(text))
             logits = (self.weights[:, columns] * values).sum(axis=1) + self.intercepts
             found[line] = [_sigmoid(logit) for logit in logits.tolist()]
         return found

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emoloom.corpora.lines import straight_apostrophes
 from emoloom.draws import generator
 from emoloom.errors import UserError
 from emoloom.supervision.appraisal import CHARACTER_FEATURES, WORD_FEATURES, VerifierPart
@@ -59,6 +60,7 @@ def fit_part(
     from scipy import sparse
     from threadpoolctl import threadpool_limits
 
+    texts = [straight_apostrophes(text) for text in texts]
     made = [_vectoriser(how, texts) for how in (WORD_FEATURES, CHARACTER_FEATURES)]
     if not any(one is not None for one in made):
         raise UserError("the texts share no word, so no verifier can be fitted on them")

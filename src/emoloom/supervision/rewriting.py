@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
+from emoloom.corpora.lines import straight_apostrophes
 from emoloom.supervision.antonyms import (
     Antonyms,
     Idioms,
@@ -215,7 +216,8 @@ def _as_written(new: str, old: str, *, upper: bool) -> str:
 
 def _article(before: str, new: str) -> str:
     """The text before a new word, its `a` or `an` mended."""
-    found = re.search(r"(?<![\w'])(an?)(\s+)$", before, re.IGNORECASE)
+    plain = straight_apostrophes(before)
+    found = re.search(r"(?<![\w'])(an?)(\s+)$", plain, re.IGNORECASE)
     if not found:
         return before
     article = "an" if _begins_with_vowel(new.casefold()) else "a"

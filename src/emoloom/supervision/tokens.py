@@ -7,7 +7,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple, cast
 
-from emoloom.corpora.lines import read_lines
+from emoloom.corpora.lines import read_lines, straight_apostrophes
 
 LEXICON_DATA = Path(__file__).resolve().parents[1] / "data" / "lexicon"
 """Where the shipped lexicon and the word lists beside it are."""
@@ -16,7 +16,6 @@ _PLACEHOLDER = re.compile(r"\[[A-Z]+\]")
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 # Lower case, and blanks for all that is in no word: for texts without an apostrophe.
 _ASCII_WORDS = bytes(ord(chr(k).lower()) if _WORD.match(chr(k)) else 32 for k in range(128)) * 2
-_APOSTROPHES = str.maketrans("\u2018\u2019\u02bc\uff07", "''''")
 # A verb reading first: it is the commonest source of inflected forms.
 _READINGS = ("VERB", "NOUN", "ADJ", "ADV")
 
@@ -24,19 +23,19 @@ _READINGS = ("VERB", "NOUN", "ADJ", "ADV")
 def tokenise(text: str) -> tuple[str, ...]:
     """Words of a text, case-folded, in order (ours).
 
-    A word is a run of Unicode letters and digits; apostrophes inside it stay (`don't`), curly ones
-    made straight. Hyphens and all else part words. Placeholders in capitals such as `[NAME]`
-    (GoEmotions) are not words. Letters are compared whatever their case and composition (Unicode's
-    canonical caseless matching).
+    A word is a run of Unicode letters and digits; apostrophes inside it stay (`don't`), all forms
+    of them made straight. Hyphens and all else part words. Placeholders in capitals such as
+    `[NAME]` (GoEmotions) are not words. Letters are compared whatever their case and composition
+    (Unicode's canonical caseless matching).
     """
     if text.isascii():  # composed already; most texts are
         plain = _PLACEHOLDER.sub(" ", text) if "[" in text else text
-        if "'" in plain:
-            return tuple(_WORD.findall(plain.lower()))
+        if "'" in plain or "`" in plain:
+            return tuple(_WORD.findall(straight_apostrophes(plain).lower()))
         return tuple(plain.encode("ascii").translate(_ASCII_WORDS).decode("ascii").split())
     plain = _PLACEHOLDER.sub(" ", unicodedata.normalize("NFC", text))
     folded = unicodedata.normalize("NFC", unicodedata.normalize("NFD", plain).casefold())
-    return tuple(_WORD.findall(folded.translate(_APOSTROPHES)))
+    return tuple(_WORD.findall(straight_apostrophes(folded)))
 
 
 class WordSpan(NamedTuple):
@@ -56,7 +55,7 @@ def word_spans(text: str) -> tuple[WordSpan, ...]:
     As `tokenise`, but without composing the text first: a decomposed accent ends a word.
     """
     blanked = _PLACEHOLDER.sub(lambda found: " " * len(found.group()), text)
-    plain = blanked.translate(_APOSTROPHES)
+    plain = straight_apostrophes(blanked)
     return tuple(
         WordSpan(found.start(), found.end(), found.group().casefold())
         for found in _WORD.finditer(plain)

@@ -33,7 +33,7 @@ from emoloom.supervision.appraisal import (
 FORMAT = "emoloom appraisal verifier"
 """What the header says the file is."""
 
-VERSION = 1
+VERSION = 2
 """Raised when a file of before would be read as something else."""
 
 _HEADER = "header.json"
