@@ -89,7 +89,7 @@ def _print(results: "Iterator[Result]") -> None:
             tally.add(result)
             typer.echo(result.to_line())
     except KeyboardInterrupt as stop:
-        raise KeyboardInterrupt(tally.says()) from stop
+        raise type(stop)(tally.says()) from stop
     typer.echo(tally.says(), err=True)
 
 
