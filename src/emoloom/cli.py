@@ -16,7 +16,8 @@ from typer.core import TyperGroup
 from emoloom import cli_plan, cli_runs, cli_winner
 from emoloom.cli_data import data_app
 from emoloom.cli_labels import labels_app
-from emoloom.cli_parts import AllowLarge, TrustRemoteCode, models_app
+from emoloom.cli_options import AcceptChanged, AllowLarge, TrustRemoteCode
+from emoloom.cli_parts import models_app
 from emoloom.errors import ConfigError, ExitCode, Terminated, UserError, system_fault
 
 
@@ -110,6 +111,8 @@ def screen(
         Path | None,
         typer.Option("--out", metavar="DIR", help="Run folder; runs/<name> if left out."),
     ] = None,
+    *,
+    accept_changed_inputs: AcceptChanged = False,
 ) -> None:
     """Train, decode, score and rank every candidate; on an existing run, continue it."""
     from emoloom.engines.progress import show_progress
@@ -117,7 +120,7 @@ def screen(
 
     try:
         with show_progress() as progress:
-            screened = run_screen(config, out, progress)
+            screened = run_screen(config, out, progress, accept_changed=accept_changed_inputs)
     except KeyboardInterrupt as stop:
         kept = "what is finished is kept: run the same command to continue"
         raise type(stop)(kept) from stop

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from emoloom.cli_parts import AllowLarge, TrustRemoteCode
+from emoloom.cli_options import AllowLarge, TrustRemoteCode
 
 if TYPE_CHECKING:
     from emoloom.prediction.inputs import Form, Item

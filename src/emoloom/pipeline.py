@@ -4,7 +4,7 @@ config -> models -> rows -> rule, plan -> floors -> rungs -> candidates -> polar
 -> cross rows -> leaderboard -> manifest, report, manifest with the report
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from emoloom.auditing.facts import (
     run_identity,
     run_signature,
 )
+from emoloom.auditing.inputs import input_changes, refuse_another
 from emoloom.auditing.links import scores_files
 from emoloom.auditing.reranking import EARLIER, earlier_rankings
 from emoloom.auditing.rescoring import config_rule
@@ -34,7 +35,7 @@ from emoloom.engines.halving import halve
 from emoloom.engines.local import LocalEngine
 from emoloom.engines.planning import Planned, announce, plan_ahead
 from emoloom.engines.pool import PoolEngine
-from emoloom.engines.preparing import prepare
+from emoloom.engines.preparing import find_inputs, prepare
 from emoloom.engines.progress import Progress
 from emoloom.errors import ConfigError, ExitCode, UserError
 from emoloom.ranking.leaderboard import (
@@ -50,13 +51,20 @@ from emoloom.row_sets.parts import PartChecks
 from emoloom.row_sets.polarity_set import check_pairs
 from emoloom.row_sets.pools import check_label_maps
 from emoloom.row_sets.shared import SharedRows
+from emoloom.runs.changes import CHANGED, Change, change_event
 from emoloom.runs.directory import (
     RunDirectory,
     write_json_atomic,
     write_text_atomic,
 )
 from emoloom.runs.provenance import write_manifest
-from emoloom.runs.record import close_run, open_run, refuse_foreign_files
+from emoloom.runs.record import (
+    close_run,
+    held_record,
+    open_run,
+    refuse_foreign_files,
+    refuse_identity,
+)
 from emoloom.screening.candidates import list_candidates
 from emoloom.screening.extras import check_recipes
 from emoloom.sources.model_files import ModelFiles, parse_source
@@ -79,20 +87,24 @@ class Screened:
     """sha256 of the manifest, which binds every file of the folder."""
 
 
-def screen(config_path: Path, out: Path | None, progress: Progress) -> Screened:
+def screen(
+    config_path: Path, out: Path | None, progress: Progress, *, accept_changed: bool = False
+) -> Screened:
     """Run, or continue, a whole screen.
 
     Args:
         config_path: the YAML config.
         out: run folder; `runs/<name>` when None. Enters no fingerprint, score or leaderboard.
         progress: where to show what is going on.
+        accept_changed: go on in the folder of a run whose inputs have changed since.
 
     Raises:
-        UserError: the config, a corpus, a model or the folder cannot be used.
+        UserError: the config, a corpus, a model or the folder cannot be used, or the folder holds
+            a run of another config, of other versions or of other inputs.
     """
     config = check(config_path)
     run = RunDirectory(out or Path("runs") / config.name)
-    with opened(config, run, progress) as context:
+    with opened(config, run, progress, accept_changed=accept_changed) as context:
         ready = prepare(context)
         rule = fix_rule(context, ready.rows)
         planned = plan_ahead(context, ready.jobs)
@@ -102,10 +114,10 @@ def screen(config_path: Path, out: Path | None, progress: Progress) -> Screened:
         answered = answer_with_candidates(context, ready.jobs, halved)
         asked = add_polarity(context, ready.rows, [*floors, *answered], ready.jobs)
         entries = add_cross(context, ready.rows, asked, ready.jobs)
-        board, who = write_leaderboard(context, ready.rows, rule, entries, ready.files)
+        board, who = write_leaderboard(context, ready.rows, rule, entries, ready.inputs.files)
         context.engine.ledger.close()
         close_run(run, "stopped_by_budget" if context.engine.stopped else "done")
-        facts = made_from(config, context.space, context.lexicon, ready.sources, ready.files)
+        facts = made_from(config, context.space, context.lexicon, ready.inputs)
         facts |= {"config_given": given_config(config_path), "entries": who}
         if earlier := earlier_rankings(run, [one["name"] for one in who]):
             facts[EARLIER] = earlier
@@ -114,7 +126,9 @@ def screen(config_path: Path, out: Path | None, progress: Progress) -> Screened:
     return Screened(code, run.root, to_markdown(board), board.verdict, digest)
 
 
-def plan(config_path: Path, out: Path, progress: Progress) -> Planned:
+def plan(
+    config_path: Path, out: Path, progress: Progress, *, accept_changed: bool = False
+) -> Planned:
     """Draw the rows, time the models for seconds, and say what the screen will cost.
 
     Args:
@@ -122,6 +136,7 @@ def plan(config_path: Path, out: Path, progress: Progress) -> Planned:
         out: run folder: a new one, or that of a run, of which what is left is forecast. `screen`
             goes on in it, and times nothing again.
         progress: where to show what is going on.
+        accept_changed: as `screen`.
 
     Raises:
         UserError: as `screen`.
@@ -129,7 +144,7 @@ def plan(config_path: Path, out: Path, progress: Progress) -> Planned:
     config = check(config_path)
     config = config.model_copy(update={"budget": config.budget.model_copy(update={"probe": True})})
     run = RunDirectory(out)
-    with opened(config, run, progress) as context:
+    with opened(config, run, progress, accept_changed=accept_changed) as context:
         planned = plan_ahead(context, prepare(context).jobs)
         context.engine.ledger.close()
         assert planned is not None
@@ -153,11 +168,13 @@ def close_folder(run: RunDirectory, facts: dict[str, Any]) -> str:
 
 
 @contextmanager
-def opened(config: Config, run: RunDirectory, progress: Progress) -> Iterator[Context]:
+def opened(
+    config: Config, run: RunDirectory, progress: Progress, *, accept_changed: bool = False
+) -> Iterator[Context]:
     """A run at work in its folder; however it ends, that is recorded."""
     refuse_foreign_files(run)
     with run.lock():
-        context = open_context(config, run, progress)
+        context = open_context(config, run, progress, accept_changed=accept_changed)
         try:
             yield context
         except KeyboardInterrupt:
@@ -208,11 +225,25 @@ def check(config_path: Path) -> Config:
     return config
 
 
-def open_context(config: Config, run: RunDirectory, progress: Progress) -> Context:
-    """Claim the run folder for this config, or continue in it."""
+def open_context(
+    config: Config, run: RunDirectory, progress: Progress, *, accept_changed: bool
+) -> Context:
+    """Claim the run folder for this config, or continue in it.
+
+    Of a run that is there the inputs are looked at before anything is written.
+    """
     space, lexicon = load_space(config.labels), load_lexicon(config.lexicon)
-    identity = run_identity(config, space, lexicon)
-    facts = run_facts(config, space, lexicon)
+    identity, facts = run_identity(config), run_facts(config, space, lexicon)
+    held, inputs = held_record(run), None
+    changes: Sequence[Change] = ()
+    if held is not None:
+        refuse_another(run.root, held, facts)
+        refuse_identity(run, held, identity)
+        inputs = find_inputs(config, lexicon, progress.say)
+        changes = input_changes(run.root, held, inputs.hashes, accept=accept_changed)
+        facts["inputs"] = inputs.hashes
+    if changes:
+        run.event(CHANGED, **change_event(changes))
     if open_run(run, identity, facts):
         progress.say(f"continuing the run in {run.root}")
     engine = (
@@ -220,7 +251,7 @@ def open_context(config: Config, run: RunDirectory, progress: Progress) -> Conte
         if config.workers
         else LocalEngine(run, progress, config.budget)
     )
-    return Context(config, run, engine, progress, space, lexicon)
+    return Context(config, run, engine, progress, space, lexicon, inputs)
 
 
 def fix_rule(context: Context, rows: SharedRows) -> RankingRule:
@@ -233,7 +264,7 @@ def write_leaderboard(
     rows: SharedRows,
     rule: RankingRule,
     scored: Sequence[ScoredCandidate],
-    files: dict[str, ModelFiles],
+    files: Mapping[str, ModelFiles],
 ) -> tuple[Leaderboard, list[dict[str, Any]]]:
     """Score, compare, rank; one file for machines, one for sheets, one for people.
 

@@ -1,6 +1,7 @@
 """What run.json and the manifest say a run is, and was made from."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,20 +27,30 @@ SETTINGS_WITHOUT_EFFECT = ("budget", "cache", "engine", "workers")
 """Top-level settings that change no answer and no score: a run may be continued with others."""
 
 
-def run_identity(config: Config, space: LabelSpace, lexicon: Lexicon) -> str:
+def run_identity(config: Config) -> str:
     """Fingerprint of every setting that affects a result; a run folder holds one identity.
 
-    Rungs, trials and cross rows that are off are no part of it: runs from before there were any
+    The inputs have hashes of their own: `inputs.input_hashes`.
+    """
+    settings = settings_of_results(config.in_force())
+    return fingerprint([settings, __version__, package_versions()])
+
+
+def settings_of_results(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that affect a result, of a whole config as JSON values.
+
+    Rungs, trials and cross rows that are off are no part of them: runs from before there were any
     go on.
     """
-    settings = {k: v for k, v in config.in_force().items() if k not in SETTINGS_WITHOUT_EFFECT}
-    if config.halving.rungs == 1:
-        del settings["halving"]
-    if not config.trials.learning_rates:
-        del settings["trials"]
-    if not config.data.cross:
-        settings["data"] = {k: v for k, v in settings["data"].items() if k != CROSS}
-    return fingerprint([settings, __version__, package_versions(), lexicon.sha256, space.labels])
+    settings = {k: v for k, v in config.items() if k not in SETTINGS_WITHOUT_EFFECT}
+    for section, switch, off in (("halving", "rungs", 1), ("trials", "learning_rates", [])):
+        given = settings.get(section)
+        if isinstance(given, dict) and given.get(switch) == off:
+            del settings[section]
+    data = settings.get("data")
+    if isinstance(data, dict) and not data.get(CROSS):
+        settings["data"] = {k: v for k, v in data.items() if k != CROSS}
+    return settings
 
 
 def run_facts(config: Config, space: LabelSpace, lexicon: Lexicon) -> dict[str, Any]:
@@ -106,6 +117,18 @@ SourceHashes = dict[str, dict[str, str]]
 """sha256 by file name, by corpus."""
 
 
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Everything that a screen reads."""
+
+    files: Mapping[str, ModelFiles]
+    """Models on this disk, by name."""
+    sources: SourceHashes
+    """Of the corpora and the polarity pairs."""
+    hashes: Mapping[str, str]
+    """sha256 of every input, by a name for people that is the same wherever it lies."""
+
+
 def given_config(path: Path) -> dict[str, str]:
     """For the manifest: the config as the user wrote it, comments and all."""
     return {"sha256": sha256_file(path), "text": path.read_text(encoding="utf-8-sig")}
@@ -115,10 +138,10 @@ def made_from(
     config: Config,
     space: LabelSpace,
     lexicon: Lexicon,
-    sources: SourceHashes,
-    files: Mapping[str, ModelFiles],
+    inputs: Inputs,
 ) -> dict[str, Any]:
     """For the manifest: everything the results were made from, by hash where it has bytes."""
+    files = inputs.files
     licences = [*input_licences(config, lexicon), *model_licences(files.values())]
     return {
         "emoloom": {"version": __version__, "code_sha256": code_sha256()},
@@ -133,7 +156,8 @@ def made_from(
             "sha256": lexicon.sha256,
             "licence": lexicon.licence,
         },
-        "data": sources,
+        "data": inputs.sources,
+        "inputs": inputs.hashes,
         "strictest_licence": strictest_licence(licences).to_dict(),
         "models": {
             name: {
