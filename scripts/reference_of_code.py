@@ -21,6 +21,7 @@ _EXIT_CODES = {
     "NOT_VERIFIED": "A run folder does not hold: a file was altered, or a score does not follow "
     "from the raw outputs.",
     "INTERRUPTED": "Interrupted (Ctrl-C). What is finished is kept; the same command goes on.",
+    "TERMINATED": "Interrupted by SIGTERM, as Slurm, Docker and systemd send it; as 130.",
 }
 """What each exit code tells, by its name in `ExitCode`."""
 

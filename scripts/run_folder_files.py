@@ -32,7 +32,9 @@ _HALF_RUNGS = "both that and rungs"
 _RANKED = "`emoloom rank` was called"
 
 RUN_FILES = (
-    RunFile("run.json", "What the folder is a run of, and how far it came: config in force."),
+    RunFile(
+        "run.json", "What the folder is a run of, and how far it came: config, hashes of inputs."
+    ),
     RunFile("manifest.json", "in-toto statement: sha256 of the files, and what they came from."),
     RunFile("manifest.sha256", "The digest of the manifest: keep it elsewhere."),
     RunFile("plan.json", "Stages and their counts, fixed before any work."),

@@ -1,3 +1,4 @@
+import copy
 import errno
 import json
 import os
@@ -12,6 +13,7 @@ from safetensors.numpy import load_file, save_file
 from emoloom.errors import ConfigError, ExitCode, UserError
 from emoloom.runs.directory import RunDirectory
 from tiny_screen import (
+    SETTINGS,
     assert_same_results,
     assert_user_error,
     call,
@@ -28,22 +30,56 @@ pytestmark = pytest.mark.usefixtures("own_cache")
 # Whose folder it is
 
 
+MORE_ROWS = copy.deepcopy(SETTINGS["data"])
+MORE_ROWS["train"][0]["rows"] = 9
+
+
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "said"),
     [
-        {"seed": 4},
-        {"recipes": ["sft"]},
-        {"training": {"learning_rate": 1e-3}},
-        {"threads": 2},
-        {"name": "other"},
+        ({"seed": 4}, "seed: 3 -> 4"),
+        ({"recipes": ["sft"]}, 'recipes.1: "zero-shot" -> not there'),
+        ({"training": {}}, "training.batch_rows: 4 -> 8, training.learning_rate: 0.003 -> 0.001, "),
+        ({"threads": 2}, "threads: 1 -> 2"),
+        ({"name": "other"}, 'name: "small" -> "other"'),
+        ({"data": MORE_ROWS}, "data.train.0.rows: 8 -> 9"),
+        ({"halving": {"rungs": 2}}, 'halving: not there -> {"rungs":2,"keep":0.5,'),
+        ({"models": ["random:tiny@1"]}, 'models.0.name: "one" -> null'),
     ],
 )
-def test_another_config_on_the_same_folder_is_refused(a_run, changes):
+@pytest.mark.parametrize("command", ["screen", "plan"])
+def test_another_config_on_the_same_folder_is_refused_by_what_differs(
+    a_run, changes, said, command
+):
     before = tree(a_run.folder)
     config = write_config(a_run.folder.parent / "other.yaml", **changes)
-    called = call("screen", config, "--out", a_run.folder)
-    assert_user_error(called, "holds a run of another config or version", "--out")
+    called = call(command, config, "--out", a_run.folder)
+    assert_user_error(called, "was made from another config; got: ", said, "--out")
     assert tree(a_run.folder) == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"emoloom_version": "0.0.9"}, "emoloom: 0.0.9 -> "),
+        ({"packages": {"torch": "1.0"}}, "torch: 1.0 -> "),
+    ],
+)
+def test_another_version_is_refused_in_words_of_its_own(a_run, changes, said):
+    path = a_run.folder / "run.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**record, **changes, "identity": "other"}), encoding="utf-8")
+    before = tree(a_run.folder)
+    called = call("screen", a_run.config, "--out", a_run.folder)
+    what = "was made with another version of emoloom or of a package"
+    assert_user_error(called, what, said, "install those versions", "--out")
+    assert tree(a_run.folder) == before
+
+
+def test_settings_that_change_no_result_do_not_bind(a_run):
+    changes = {"workers": 1, "budget": {"wall_seconds": 3600}, "cache": {"answers": False}}
+    config = write_config(a_run.folder.parent / "other.yaml", **changes)
+    assert call("screen", config, "--out", a_run.folder).code == 0
 
 
 def test_a_newer_run_format_is_refused(a_run):

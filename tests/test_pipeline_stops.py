@@ -99,6 +99,9 @@ def test_answers_kept_from_other_inputs_are_not_used(finished_run, tmp_path):
     assert list(folder.rglob("*.partial")) == []
 
 
+ENDS = {"SIGINT": ExitCode.INTERRUPTED, "SIGTERM": ExitCode.TERMINATED}
+assert [int(code) for code in ENDS.values()] == [130, 143]
+
 KILL = """
 import os, signal, sys
 from emoloom.engines import progress
@@ -119,6 +122,8 @@ main()
     [
         ("train one.sft", 2, "SIGINT"),
         ("select one.sft", 4, "SIGINT"),
+        ("train one.sft", 2, "SIGTERM"),
+        ("select one.sft", 4, "SIGTERM"),
         ("select one.sft", 4, "SIGKILL"),
     ],
 )
@@ -137,10 +142,11 @@ def test_a_process_killed_at_work_loses_nothing_finished(
     )
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
-    if name == "SIGINT":
-        assert done.returncode == ExitCode.INTERRUPTED == 130
+    if name in ENDS:
+        assert done.returncode == ENDS[name]
         last = done.stderr.splitlines()[-1]
         assert last == "interrupted; what is finished is kept: run the same command to continue"
+        assert json.loads((folder / "run.json").read_text("utf-8"))["status"] == "interrupted"
     else:
         assert done.returncode == -signal.SIGKILL
         with (folder / "events.jsonl").open("ab") as stream:
@@ -148,6 +154,8 @@ def test_a_process_killed_at_work_loses_nothing_finished(
     watch = Watch()
     run_screen(finished_run.config, folder, watch)
     assert watch.titles == STAGES[STAGES.index(stage) :]
+    if name in ENDS:
+        assert watch.advances[stage][0] == units, "the step that was reached, or the rows"
     assert_same_results(folder, finished_run.folder)
     assert lines_of(folder / "events.jsonl")[-1] == {"event": "continued"}
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -193,6 +194,65 @@ def test_an_interrupt_of_the_whole_group_is_one_line_and_no_workers_traceback(tm
         process.stderr.close()
     assert "Traceback" not in said
     assert "interrupted; what is finished is kept" in said
+
+
+@pytest.mark.parametrize("stage", ["train one.sft", "select one.sft"])
+def test_a_sigterm_of_the_whole_group_keeps_what_is_reached_and_leaves_nothing(
+    finished_run, tmp_path, stage
+):
+    """As Slurm and systemd send it. A worker that decodes holds what libraries clean up at exit."""
+    config, folder = write_config(tmp_path / "c.yaml", workers=1), tmp_path / "run"
+    process = subprocess.Popen(
+        [sys.executable, "-c", TERMINATE, stage, "screen", str(config), "--out", str(folder)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=os.environ.copy(),
+        start_new_session=True,
+    )
+    try:
+        said = process.communicate(timeout=240)[1].decode("utf-8")
+        assert process.returncode == ExitCode.TERMINATED == 143, said
+        deadline = time.monotonic() + 30
+        while _group(process.pid) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert _group(process.pid) == []
+    finally:
+        process.kill()
+        process.wait()
+    kept = "interrupted; what is finished is kept: run the same command to continue"
+    assert said.splitlines()[-1] == kept, "no traceback of a worker, no leaked semaphore"
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    assert record["status"] == "interrupted"
+    watch = Watch()
+    run_screen(finished_run.config, folder, watch)
+    assert watch.titles == STAGES[STAGES.index(stage) :]
+    assert watch.advances[stage][0] == 2
+    assert results(folder) == results(finished_run.folder)
+
+
+TERMINATE = """
+import os, signal, sys
+from emoloom.engines import progress
+stage = sys.argv.pop(1)
+advance = progress._PlainTask.advance
+def end_after(task, count):
+    advance(task, count)
+    if task.title == stage and task.rate.done == 2:
+        os.killpg(os.getpid(), signal.SIGTERM)
+progress._PlainTask.advance = end_after
+from emoloom.cli import main
+main()
+"""
+
+
+def _group(leader: int) -> list[int]:
+    """Processes of a group that run."""
+    found = []
+    for name in os.listdir("/proc"):  # noqa: PTH208 (processes come and go)
+        with suppress(ProcessLookupError):
+            if name.isdecimal() and os.getpgid(int(name)) == leader and _alive(int(name)):
+                found.append(int(name))
+    return found
 
 
 def _alive(pid: int) -> bool:

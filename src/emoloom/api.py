@@ -4,6 +4,7 @@ Importing it loads neither torch nor pandas; `screen` and `predict` load torch w
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -20,7 +21,11 @@ __all__ = ["load_predictor", "load_run", "predict", "screen"]
 
 
 def screen(
-    config: str | Path, out: str | Path | None = None, progress: "Progress | None" = None
+    config: str | Path,
+    out: str | Path | None = None,
+    progress: "Progress | None" = None,
+    *,
+    accept_changed_inputs: bool = False,
 ) -> Run:
     """Run, or continue, a whole screen, as `emoloom screen` does.
 
@@ -28,21 +33,24 @@ def screen(
         config: path of the YAML config.
         out: run folder; `runs/<name>` when None.
         progress: where to show what is going on; stderr when None.
+        accept_changed_inputs: go on in the folder of a run whose data, lexicon, models or other
+            files have changed since; what they reach is made anew, over what is there.
 
     Returns:
         The run, as `load_run` gives it. Its `status` says whether a budget stopped it.
 
     Raises:
-        UserError: the config, a corpus, a model or the folder cannot be used.
+        UserError: the config, a corpus, a model or the folder cannot be used, or the folder holds
+            a run of another config, of other versions or of other inputs.
     """
     from emoloom.engines.progress import show_progress
     from emoloom.pipeline import screen as run_screen
 
     target = None if out is None else Path(out)
-    if progress is not None:
-        return load_run(run_screen(Path(config), target, progress).folder)
-    with show_progress() as shown:
-        screened = run_screen(Path(config), target, shown)
+    shown = nullcontext(progress) if progress is not None else show_progress()
+    with shown as display:
+        accept = accept_changed_inputs
+        screened = run_screen(Path(config), target, display, accept_changed=accept)
     return load_run(screened.folder)
 
 

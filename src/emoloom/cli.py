@@ -2,11 +2,13 @@
 
 import errno
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -14,8 +16,9 @@ from typer.core import TyperGroup
 from emoloom import cli_plan, cli_runs, cli_winner
 from emoloom.cli_data import data_app
 from emoloom.cli_labels import labels_app
-from emoloom.cli_parts import AllowLarge, TrustRemoteCode, models_app
-from emoloom.errors import ConfigError, ExitCode, UserError, system_fault
+from emoloom.cli_options import AcceptChanged, AllowLarge, TrustRemoteCode
+from emoloom.cli_parts import models_app
+from emoloom.errors import ConfigError, ExitCode, Terminated, UserError, system_fault
 
 
 @contextmanager
@@ -32,7 +35,8 @@ def _errors_for_people() -> Iterator[None]:
         sys.exit(ExitCode.USER_ERROR)
     except KeyboardInterrupt as stop:
         _complain("; ".join(["interrupted", *map(str, stop.args)]))
-        sys.exit(ExitCode.INTERRUPTED)
+        terminated = isinstance(stop, Terminated)
+        sys.exit(ExitCode.TERMINATED if terminated else ExitCode.INTERRUPTED)
     except BrokenPipeError:
         # The reader has seen enough. What is still buffered must go nowhere at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -107,6 +111,8 @@ def screen(
         Path | None,
         typer.Option("--out", metavar="DIR", help="Run folder; runs/<name> if left out."),
     ] = None,
+    *,
+    accept_changed_inputs: AcceptChanged = False,
 ) -> None:
     """Train, decode, score and rank every candidate; on an existing run, continue it."""
     from emoloom.engines.progress import show_progress
@@ -114,10 +120,10 @@ def screen(
 
     try:
         with show_progress() as progress:
-            screened = run_screen(config, out, progress)
+            screened = run_screen(config, out, progress, accept_changed=accept_changed_inputs)
     except KeyboardInterrupt as stop:
         kept = "what is finished is kept: run the same command to continue"
-        raise KeyboardInterrupt(kept) from stop
+        raise type(stop)(kept) from stop
     typer.echo(screened.table)
     typer.echo(screened.verdict)
     typer.echo(f"digest sha256:{screened.digest}\n{cli_runs.KEEP}")
@@ -278,6 +284,29 @@ def _stdin_lines() -> Iterator[str]:
             ) from error
 
 
+@contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """Meanwhile SIGTERM stops a command as Ctrl-C does. One that is ignored stays ignored.
+
+    Python lets nothing but the main thread set a handler.
+    """
+    before = signal.getsignal(signal.SIGTERM)
+    main_thread = threading.current_thread() is threading.main_thread()
+    if before in (signal.SIG_IGN, None) or not main_thread:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(_number: int, _frame: object) -> NoReturn:
+    raise Terminated
+
+
 def main() -> None:
     """Entry point of `emoloom`."""
-    app()
+    with _sigterm_interrupts():
+        app()

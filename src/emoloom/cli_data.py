@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from emoloom.cli_options import AcceptChanged
+
 data_app = typer.Typer(help="Corpora.", no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -64,11 +66,13 @@ def data_build(
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="A new folder, or one built before.")
     ],
+    *,
+    accept_changed_inputs: AcceptChanged = False,
 ) -> None:
     """Draw the row sets that a screen of this config would draw, and write them; no model."""
     from emoloom.filters_data import build_data
 
-    built = build_data(config, out)
+    built = build_data(config, out, accept_changed=accept_changed_inputs)
     typer.echo(f"{out}: {built['train']} train rows, {built['select']} select rows, ", nl=False)
     for name in ("cross", "test"):
         if name in built:

@@ -4,20 +4,13 @@ from typing import Annotated
 
 import typer
 
+from emoloom.cli_options import AllowLarge, TrustRemoteCode
 from emoloom.errors import ExitCode
 
 models_app = typer.Typer(help="Model sources.", no_args_is_help=True, rich_markup_mode=None)
 
 Source = Annotated[
     str, typer.Argument(metavar="SRC", help="Name, hf:..., pypi:..., folder or .gguf.")
-]
-
-
-AllowLarge = Annotated[
-    bool, typer.Option("--allow-large", help="Take a model of over 2 billion parameters.")
-]
-TrustRemoteCode = Annotated[
-    bool, typer.Option("--trust-remote-code", help="Run the model's own Python code.")
 ]
 
 

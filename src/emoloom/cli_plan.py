@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from emoloom.cli_options import AcceptChanged
 from emoloom.errors import ExitCode
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
@@ -17,6 +18,8 @@ def plan(
         Path | None,
         typer.Option("--out", metavar="DIR", help="Run folder to plan in; if left out, none is."),
     ] = None,
+    *,
+    accept_changed_inputs: AcceptChanged = False,
     as_json: AsJson = False,
 ) -> None:
     """Time each model for seconds; say what the screen will cost, and whether its budget holds.
@@ -30,7 +33,8 @@ def plan(
 
     nowhere = tempfile.TemporaryDirectory(prefix="emoloom-plan-")
     with nowhere, show_progress() as progress:
-        planned = plan_screen(config, out or Path(nowhere.name) / "run", progress)
+        folder, accept = out or Path(nowhere.name) / "run", accept_changed_inputs
+        planned = plan_screen(config, folder, progress, accept_changed=accept)
     if as_json:
         found = to_dict(planned.plan, planned.forecast, planned.spent, planned.limits)
         typer.echo(dumps(found, indent=2))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from emoloom.cli_parts import AllowLarge, TrustRemoteCode
+from emoloom.cli_options import AllowLarge, TrustRemoteCode
 from emoloom.errors import UserError
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _print(results: "Iterator[Result]") -> None:
             first = first or getattr(result, "error", "")
             typer.echo(result.to_line())
     except KeyboardInterrupt as stop:
-        raise KeyboardInterrupt(tally.says()) from stop
+        raise type(stop)(tally.says()) from stop
     typer.echo(tally.says(), err=True)
     if tally.unread and tally.unread == tally.lines:
         raise UserError(

@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from emoloom.config_mapping import OURS, MappingConfig, Settings
 from emoloom.errors import UserError
+from emoloom.sizes import PACK_ROWS, PACK_TOKENS, TRAIN_PACK_TOKENS
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
@@ -195,7 +196,10 @@ class TrainingConfig(Settings):
     epochs: int = Field(1, ge=1, le=100, description="Passes over the train rows.")
     batch_rows: int = Field(8, ge=1, le=4096, description="Rows in one optimiser step.")
     pack_tokens: int = Field(
-        1200, ge=64, le=65536, description="Tokens in one packed forward; changes speed, not loss."
+        TRAIN_PACK_TOKENS,
+        ge=64,
+        le=65536,
+        description="Tokens in one packed forward; changes speed, not loss.",
     )
     learning_rate: float = Field(1e-3, gt=0, lt=1, description="Peak rate of AdamW.")
     warmup_share: float = Field(0.1, ge=0, le=1, description="Share of steps with a rising rate.")
@@ -236,8 +240,10 @@ class DecodingConfig(Settings):
         "verified", description="Same answers; `canonical` is the slow definition."
     )
     max_new_tokens: int = Field(96, ge=8, le=1024, description="Longest answer in tokens.")
-    pack_rows: int = Field(32, ge=1, le=1024, description="Rows in one packed forward.")
-    pack_tokens: int = Field(3200, ge=64, le=65536, description="Tokens in one packed forward.")
+    pack_rows: int = Field(PACK_ROWS, ge=1, le=1024, description="Rows in one packed forward.")
+    pack_tokens: int = Field(
+        PACK_TOKENS, ge=64, le=65536, description="Tokens in one packed forward."
+    )
     dtype: Literal["float32", "bfloat16"] = Field(
         "float32",
         description="Precision of the model's body; with many near-ties float32 is used.",

@@ -15,6 +15,11 @@ class ExitCode(IntEnum):
     BUDGET = 3
     NOT_VERIFIED = 4
     INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, as Slurm, Docker and systemd send it; raised where the command line runs."""
 
 
 class UserError(Exception):

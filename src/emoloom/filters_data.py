@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from emoloom.auditing.facts import input_licences
+from emoloom.auditing.facts import input_licences, settings_of_results
+from emoloom.auditing.findings import read_object
+from emoloom.auditing.inputs import input_changes, row_input_hashes
 from emoloom.config import MEND, Checks, Config, load_config
 from emoloom.corpora.labels import load_space
 from emoloom.errors import ConfigError, UserError
@@ -12,6 +14,7 @@ from emoloom.row_sets.cross_spaces import check_cross
 from emoloom.row_sets.held_out import check_test
 from emoloom.row_sets.parts import PartChecks, source_hashes
 from emoloom.row_sets.polarity_set import check_pairs, held_out_rows, pair_hashes
+from emoloom.runs.changes import changed_settings, refuse_settings
 from emoloom.runs.directory import write_folder_atomic, write_json_atomic
 from emoloom.runs.licences import strictest_licence
 from emoloom.supervision.lexicon import load_lexicon
@@ -19,8 +22,11 @@ from emoloom.supervision.lexicon import load_lexicon
 RECORD = "build.json"
 """Says what a folder was built from."""
 
+_SETTINGS = ("seed", "labels", "lexicon", "data", "polarity")
+"""Settings that rows depend on."""
 
-def build_data(config_path: Path, out: Path) -> dict[str, int]:
+
+def build_data(config_path: Path, out: Path, *, accept_changed: bool = False) -> dict[str, int]:
     """Draw and write the row sets of a config: the bytes that a screen has under `data/`.
 
     Beside them `build.json` says what they were made from, with every licence and the strictest.
@@ -29,6 +35,7 @@ def build_data(config_path: Path, out: Path) -> dict[str, int]:
     Args:
         config_path: The config of a screen. Its models are not looked at.
         out: A new folder, an empty one, or one built before.
+        accept_changed: Replace one whose inputs have changed since.
 
     Returns:
         Rows in `train` and `select`, in `cross` and `test` where there are any, lines rejected,
@@ -36,7 +43,7 @@ def build_data(config_path: Path, out: Path) -> dict[str, int]:
 
     Raises:
         UserError: the config, its label space, lexicon or a corpus is at fault, or the folder
-            holds something else.
+            holds something else, or what was built from other inputs.
     """
     parts = PartChecks()
     checks: Checks = {
@@ -53,10 +60,13 @@ def build_data(config_path: Path, out: Path) -> dict[str, int]:
     if faults := [*check_cross(config.data, space), *check_test(config.data, space)]:
         raise ConfigError(str(config_path), faults, do=MEND)
     _check_folder(out)
+    record = _record(config)
+    _check_same(out, record, accept_changed=accept_changed)
     counts: dict[str, Any] = {}
 
     def fill(folder: Path) -> None:
         counts.update(_write(config, folder))
+        write_json_atomic(folder / RECORD, record)
 
     write_folder_atomic(out, fill)
     sizes = {name: counts["sets"][name]["all"] for name in counts["sets"]}
@@ -65,22 +75,38 @@ def build_data(config_path: Path, out: Path) -> dict[str, int]:
 
 
 def _write(config: Config, folder: Path) -> dict[str, Any]:
+    sources, held_out = source_hashes(config.data), held_out_rows(config.polarity)
+    drawing = Drawing(config.data, sources, config.seed, held_out)
+    return write_row_sets(folder, drawing, load_space(config.labels), load_lexicon(config.lexicon))
+
+
+def _record(config: Config) -> dict[str, Any]:
+    """What build.json says."""
     space, lexicon = load_space(config.labels), load_lexicon(config.lexicon)
-    sources = source_hashes(config.data)
-    drawing = Drawing(config.data, sources, config.seed, held_out_rows(config.polarity))
-    counts = write_row_sets(folder, drawing, space, lexicon)
+    sources = source_hashes(config.data) | pair_hashes(config.polarity)
     licences = input_licences(config, lexicon)
-    record = {
-        "data": config.in_force()["data"],
-        "seed": config.seed,
+    return {
+        **{name: config.in_force()[name] for name in _SETTINGS},
         "label_space": {"name": space.name, "labels": list(space.labels)},
-        "lexicon": {"name": lexicon.name, "sha256": lexicon.sha256},
-        "sources": sources | pair_hashes(config.polarity),
+        "inputs": row_input_hashes(config, lexicon, sources),
+        "sources": sources,
         "licences": licences,
         "strictest_licence": strictest_licence(licences).to_dict(),
     }
-    write_json_atomic(folder / RECORD, record)
-    return counts
+
+
+def _check_same(out: Path, record: dict[str, Any], *, accept_changed: bool) -> None:
+    """As for a run folder: one that was built before is of the same settings and inputs."""
+    try:
+        before = read_object(out / RECORD)
+    except (OSError, ValueError, TypeError, RecursionError):
+        return  # none, or one that binds nobody
+    if "inputs" not in before:
+        return
+    pair = [{name: one[name] for name in _SETTINGS if name in one} for one in (before, record)]
+    if changes := changed_settings(*map(settings_of_results, pair)):
+        raise refuse_settings(out, changes)
+    input_changes(out, before, record["inputs"], accept=accept_changed)
 
 
 def _check_folder(out: Path) -> None:

@@ -21,6 +21,7 @@ from emoloom.auditing.facts import (
     run_signature,
 )
 from emoloom.auditing.final_answers import answered_before
+from emoloom.auditing.inputs import input_changes, refuse_another
 from emoloom.auditing.links import scores_files
 from emoloom.auditing.reranking import EARLIER, earlier_rankings
 from emoloom.auditing.rescoring import config_rule
@@ -38,7 +39,7 @@ from emoloom.engines.halving import halve
 from emoloom.engines.local import LocalEngine
 from emoloom.engines.planning import Planned, announce, plan_ahead
 from emoloom.engines.pool import PoolEngine
-from emoloom.engines.preparing import Ready, prepare
+from emoloom.engines.preparing import Ready, find_inputs, prepare
 from emoloom.engines.progress import Progress
 from emoloom.errors import ConfigError, ExitCode, UserError
 from emoloom.ranking.finals import check_scored, score_finals
@@ -56,13 +57,20 @@ from emoloom.row_sets.parts import PartChecks
 from emoloom.row_sets.polarity_set import check_pairs
 from emoloom.row_sets.pools import check_label_maps
 from emoloom.row_sets.shared import SharedRows
+from emoloom.runs.changes import CHANGED, Change, change_event
 from emoloom.runs.directory import (
     RunDirectory,
     write_json_atomic,
     write_text_atomic,
 )
 from emoloom.runs.provenance import write_manifest
-from emoloom.runs.record import close_run, open_run, refuse_foreign_files
+from emoloom.runs.record import (
+    close_run,
+    held_record,
+    open_run,
+    refuse_foreign_files,
+    refuse_identity,
+)
 from emoloom.screening.candidates import list_candidates
 from emoloom.screening.extras import check_recipes
 from emoloom.sources.model_files import parse_source
@@ -85,20 +93,24 @@ class Screened:
     """sha256 of the manifest, which binds every file of the folder."""
 
 
-def screen(config_path: Path, out: Path | None, progress: Progress) -> Screened:
+def screen(
+    config_path: Path, out: Path | None, progress: Progress, *, accept_changed: bool = False
+) -> Screened:
     """Run, or continue, a whole screen.
 
     Args:
         config_path: the YAML config.
         out: run folder; `runs/<name>` when None. Enters no fingerprint, score or leaderboard.
         progress: where to show what is going on.
+        accept_changed: go on in the folder of a run whose inputs have changed since.
 
     Raises:
-        UserError: the config, a corpus, a model or the folder cannot be used.
+        UserError: the config, a corpus, a model or the folder cannot be used, or the folder holds
+            a run of another config, of other versions or of other inputs.
     """
     config = check(config_path)
     run = RunDirectory(out or Path("runs") / config.name)
-    with opened(config, run, progress) as context:
+    with opened(config, run, progress, accept_changed=accept_changed) as context:
         ready = prepare(context)
         rule = fix_rule(context, ready.rows)
         planned = plan_ahead(context, ready.jobs)
@@ -113,7 +125,7 @@ def screen(config_path: Path, out: Path | None, progress: Progress) -> Screened:
         who = write_leaderboard(context, ready, board)
         context.engine.ledger.close()
         close_run(run, "stopped_by_budget" if context.engine.stopped else "done")
-        facts = made_from(config, context.space, context.lexicon, ready.sources, ready.files)
+        facts = made_from(config, context.space, context.lexicon, ready.inputs)
         facts |= {"config_given": given_config(config_path), "entries": who}
         if earlier := earlier_rankings(run, [one["name"] for one in who]):
             facts[EARLIER] = earlier
@@ -124,7 +136,9 @@ def screen(config_path: Path, out: Path | None, progress: Progress) -> Screened:
     return Screened(code, run.root, to_markdown(board), board.verdict, digest)
 
 
-def plan(config_path: Path, out: Path, progress: Progress) -> Planned:
+def plan(
+    config_path: Path, out: Path, progress: Progress, *, accept_changed: bool = False
+) -> Planned:
     """Draw the rows, time the models for seconds, and say what the screen will cost.
 
     Args:
@@ -132,6 +146,7 @@ def plan(config_path: Path, out: Path, progress: Progress) -> Planned:
         out: run folder: a new one, or that of a run, of which what is left is forecast. `screen`
             goes on in it, and times nothing again.
         progress: where to show what is going on.
+        accept_changed: as `screen`.
 
     Raises:
         UserError: as `screen`.
@@ -139,7 +154,7 @@ def plan(config_path: Path, out: Path, progress: Progress) -> Planned:
     config = check(config_path)
     config = config.model_copy(update={"budget": config.budget.model_copy(update={"probe": True})})
     run = RunDirectory(out)
-    with opened(config, run, progress) as context:
+    with opened(config, run, progress, accept_changed=accept_changed) as context:
         planned = plan_ahead(context, prepare(context).jobs)
         context.engine.ledger.close()
         assert planned is not None
@@ -163,11 +178,13 @@ def close_folder(run: RunDirectory, facts: dict[str, Any]) -> str:
 
 
 @contextmanager
-def opened(config: Config, run: RunDirectory, progress: Progress) -> Iterator[Context]:
+def opened(
+    config: Config, run: RunDirectory, progress: Progress, *, accept_changed: bool = False
+) -> Iterator[Context]:
     """A run at work in its folder; however it ends, that is recorded."""
     refuse_foreign_files(run)
     with run.lock():
-        context = open_context(config, run, progress)
+        context = open_context(config, run, progress, accept_changed=accept_changed)
         try:
             yield context
         except KeyboardInterrupt:
@@ -219,11 +236,25 @@ def check(config_path: Path) -> Config:
     return config
 
 
-def open_context(config: Config, run: RunDirectory, progress: Progress) -> Context:
-    """Claim the run folder for this config, or continue in it."""
+def open_context(
+    config: Config, run: RunDirectory, progress: Progress, *, accept_changed: bool
+) -> Context:
+    """Claim the run folder for this config, or continue in it.
+
+    Of a run that is there the inputs are looked at before anything is written.
+    """
     space, lexicon = load_space(config.labels), load_lexicon(config.lexicon)
-    identity = run_identity(config, space, lexicon)
-    facts = run_facts(config, space, lexicon)
+    identity, facts = run_identity(config), run_facts(config, space, lexicon)
+    held, inputs = held_record(run), None
+    changes: Sequence[Change] = ()
+    if held is not None:
+        refuse_another(run.root, held, facts)
+        refuse_identity(run, held, identity)
+        inputs = find_inputs(config, lexicon, progress.say)
+        changes = input_changes(run.root, held, inputs.hashes, accept=accept_changed)
+        facts["inputs"] = inputs.hashes
+    if changes:
+        run.event(CHANGED, **change_event(changes))
     if open_run(run, identity, facts):
         progress.say(f"continuing the run in {run.root}")
     engine = (
@@ -231,7 +262,7 @@ def open_context(config: Config, run: RunDirectory, progress: Progress) -> Conte
         if config.workers
         else LocalEngine(run, progress, config.budget)
     )
-    return Context(config, run, engine, progress, space, lexicon)
+    return Context(config, run, engine, progress, space, lexicon, inputs)
 
 
 def fix_rule(context: Context, rows: SharedRows) -> RankingRule:
@@ -277,7 +308,7 @@ def write_leaderboard(context: Context, ready: Ready, board: Leaderboard) -> lis
     config = context.config
     signature = run_signature(config, context.space, ready.rows, board.rule)
     bases = {
-        one.name: BaseModel(one.model.name, ready.files[one.model.name].weights_sha256)
+        one.name: BaseModel(one.model.name, ready.inputs.files[one.model.name].weights_sha256)
         for one in list_candidates(config)
     }
     who = entry_facts(

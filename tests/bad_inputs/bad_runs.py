@@ -187,7 +187,7 @@ CASES = (
     refused(
         "of-another-config",
         nothing,
-        *("holds a run of another config or version", OTHER_FOLDER, "or delete this one"),
+        *("was made from another config; got: seed: 3 -> 4", OTHER_FOLDER, "or delete this one"),
         seed=4,
     ),
     refused(

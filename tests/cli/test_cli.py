@@ -3,12 +3,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
+from emoloom import cli
 from emoloom.engines.progress import printable
 from emoloom.errors import ExitCode, UserError
 from tiny_screen import call, write_config
@@ -255,6 +258,42 @@ def test_ctrl_c_in_a_filter_is_one_line():
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out, err) == (130, b"", b"interrupted\n")
+
+
+def test_sigterm_in_a_filter_is_one_line_and_a_code_of_its_own():
+    process = started("parse")
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(b"one\n")
+    process.stdin.flush()
+    assert json.loads(process.stdout.readline()) == {"ok": False, "reason": "no_json"}
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (143, b"", b"interrupted\n")
+
+
+@pytest.mark.parametrize("handler", [signal.SIG_DFL, signal.SIG_IGN, lambda *_: None])
+def test_a_command_leaves_the_handlers_of_signals_as_they_were(handler):
+    before, during = signal.signal(signal.SIGTERM, handler), []
+    try:
+        with mock.patch.object(cli, "app") as app:
+            app.side_effect = lambda: during.append(signal.getsignal(signal.SIGTERM))
+            cli.main()
+        assert signal.getsignal(signal.SIGTERM) is handler
+        assert (during[0] is handler) == (handler is signal.SIG_IGN), "ignored, it stays so"
+        call("schema")
+        assert signal.getsignal(signal.SIGTERM) is handler
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_a_command_runs_in_another_thread_too():
+    """Python lets the main thread alone set handlers."""
+    codes = []
+    thread = threading.Thread(target=lambda: codes.append(call("schema").code))
+    thread.start()
+    thread.join(60)
+    assert codes == [0]
 
 
 def test_json_is_utf_8_whatever_the_terminal(tmp_path):

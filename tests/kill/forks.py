@@ -168,6 +168,33 @@ def kills(folder: Path, names: list[str], count: int, seed: int) -> dict[str, An
     return {"kills": hit.total(), "runs": runs, "hit": dict(sorted(hit.items()))}
 
 
+def terms(folder: Path, names: list[str], count: int, seed: int) -> dict[str, Any]:
+    """SIGTERM at random moments: one line and a code of its own, then the same results.
+
+    Returns:
+        By exit code how often it came; 0 where the screen had ended first.
+    """
+    generator = random.Random(seed)
+    made = references(folder, names)
+    codes: Counter[int] = Counter()
+    for number in range(count):
+        reference = made[number % len(made)]
+        place = reference.place(folder / f"term-{number}")
+        begun = place.begin()
+        time.sleep(generator.uniform(0.1, 0.9) * reference.seconds)
+        with suppress(ProcessLookupError):
+            os.kill(begun.pid, signal.SIGTERM)
+        ended = begun.end()
+        codes[ended.code] += 1
+        assert "Traceback" not in ended.text, ended.text
+        if ended.code == 143:
+            assert ended.text.splitlines()[-1].startswith("interrupted; what is finished is kept")
+        assert place.begin().end().code == 0
+        assert_same_results(place.run, reference.run)
+        place.clear()
+    return {str(code): times for code, times in codes.items()}
+
+
 def _stage(text: str) -> str:
     """The stage that was begun last and had not said its end: `train`, `select`, ... or none."""
     begun = [line for line in text.splitlines() if ": " in line and line[0].islower()]
@@ -227,7 +254,7 @@ def seconds(folder: Path, seed: int) -> dict[str, Any]:
 def main() -> None:
     """Run what was asked for; print the result as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("kills", "worker-kills", "sizes", "seconds"))
+    parser.add_argument("what", choices=("kills", "worker-kills", "terms", "sizes", "seconds"))
     parser.add_argument("--folder", type=Path, required=True, help="new; runs are made in it")
     parser.add_argument("--count", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
@@ -236,6 +263,8 @@ def main() -> None:
         found = kills(given.folder, list(SCREENS), given.count, given.seed)
     elif given.what == "worker-kills":
         found = kills(given.folder, [WORKER], given.count, given.seed)
+    elif given.what == "terms":
+        found = terms(given.folder, ["plain", "checkpoints"], given.count, given.seed)
     elif given.what == "sizes":
         found = sizes(given.folder)
     else:

@@ -60,6 +60,15 @@ def test_a_run_whose_models_are_in_a_worker_ends_the_same_when_both_are_gone(tmp
 
 
 @only_linux
+@pytest.mark.timeout(120 + 12 * KILLS)
+def test_a_sigterm_at_any_moment_is_an_interrupt(tmp_path):
+    count = max(6, KILLS // 5)
+    codes = forked(tmp_path / "terms", "terms", "--count", count, "--seed", 3)
+    assert set(codes) <= {"143", "0"}, codes
+    assert codes.get("143", 0) > count // 2, codes
+
+
+@only_linux
 def test_a_file_that_no_longer_fits_the_disk_is_one_clear_error_and_costs_nothing(tmp_path):
     found = forked(tmp_path / "sizes", "sizes")
     codes = {size: one["code"] for size, one in found.items()}

@@ -10,6 +10,7 @@ from emoloom.decoding.verified import DecodeSettings
 from emoloom.models.certificate import Certificate
 from emoloom.models.logits import ModelError
 from emoloom.planning.plan import make_plan
+from emoloom.planning.stage_costs import packs_of
 from emoloom.recipes import RECIPES
 from emoloom.runs.directory import (
     RunDirectory,
@@ -20,7 +21,9 @@ from emoloom.screening.answers import candidate_work
 from emoloom.screening.candidate_run import CandidateRun
 from emoloom.screening.candidates import list_candidates
 from emoloom.screening.extras import Extras
+from emoloom.screening.head_answers import SUFFIX, PackLimits, prompt_packs
 from emoloom.screening.recipe_settings import fit_settings
+from emoloom.screening.training_work import trial_works
 from emoloom.sources.model_files import ModelFiles
 from tiny_screen import SETTINGS
 
@@ -167,7 +170,7 @@ def test_zero_shot_is_not_trained_and_decodes_its_rows(job, rows):
 def test_the_plan_counts_what_the_work_counts(job, rows):
     config = config_with(zero_shot={"rows": 3}, training={"batch_rows": 4, "epochs": 3})
     chosen = list_candidates(config)
-    plan = make_plan(config, chosen, rows, 0)
+    plan = make_plan(config, chosen, rows, ())
     counted = []
     for candidate in chosen:
         one = replace(job, candidate=candidate, config=config)
@@ -245,7 +248,7 @@ def test_the_plan_of_every_recipe_counts_what_the_work_counts(job, rows):
         update={"training": config.training.model_copy(update={"batch_rows": 4})}
     )
     chosen = list_candidates(config)
-    plan = make_plan(config, chosen, rows, len(flips))
+    plan = make_plan(config, chosen, rows, flips)
     counted = []
     for candidate in chosen:
         extras = Extras(flips, None, {"flips": "hf", "verifier": "hv"})
@@ -281,3 +284,47 @@ def test_a_setting_of_a_recipe_redoes_its_training_and_no_other(job, recipe, set
         redone = {key.removeprefix(f"one.{name}") for key in before if before[key] != after[key]}
         hit = name in (recipe, "full-recipe") or recipe == "sft"
         assert redone == ({"train"} if hit else set()), name
+
+
+@pytest.mark.parametrize(
+    ("recipe", "trained", "steps"),
+    [("sft", 4, 1), ("sft", 5, 1), ("sft", 6, 2), ("sft+flip", 4, 2), ("sft+flip", 5, 2)],
+)
+def test_the_plan_and_the_run_take_the_same_steps_for_a_trial(job, rows, recipe, trained, steps):
+    """Some rows decide, so a trial of the whole length may have too few to train on: 5 need 2 steps
+    and leave 4 for one; with their flips, held out together, 10 need 3 and leave 8.
+    """
+    rows = replace(rows, train=tuple(row(n) for n in range(trained)))
+    flips = tuple(replace(one, id=f"{one.id}-flip") for one in rows.train)
+    trials = {"learning_rates": [1e-3], "share": 1.0, "rows": 2}
+    config = config_with(recipes=[recipe], trials=trials, seeds=[7])
+    (candidate,) = list_candidates(config)
+    stages = make_plan(config, (candidate,), rows, flips)["stages"]
+    seeded = config.model_copy(update={"seed": candidate.seed})
+    extras = Extras(flips, None, {"flips": "hf"})
+    one = replace(job, candidate=candidate, config=seeded, rows=rows, extras=extras)
+    write_certificate(one)
+    (work,) = trial_works(one)
+    (planned,) = [s for s in stages if s["stage"] == "rate-1"]
+    assert planned["units"] == work.units == steps
+
+
+@pytest.mark.parametrize("pack_tokens", [64, 300, 1200, 5000])
+def test_the_heads_and_their_forecast_fill_the_same_packs(job, rows, pack_tokens, monkeypatch):
+    training = {**SETTINGS["training"], "pack_tokens": pack_tokens}
+    config = config_with(recipes=["sft+heads"], training=training)
+    (candidate,) = list_candidates(config)
+    one = replace(job, candidate=candidate, config=config)
+    write_certificate(one)
+    given = []
+    monkeypatch.setattr(answers, "head_outputs", lambda *args: given.extend(args) or [])
+    monkeypatch.setattr(answers, "write_parts", lambda *_: ())
+    monkeypatch.setattr(answers, "device_facts", lambda _: {})
+    monkeypatch.setattr(CandidateRun, "load_tuned", lambda *_: None)
+    (work,) = [w for w in candidate_work(one) if w.candidate.endswith(SUFFIX)]
+    work.make(Told([]))
+    (limits,) = [arg for arg in given if isinstance(arg, PackLimits)]
+    assert limits == PackLimits(pack_tokens, CERTIFICATE.packed_up_to)
+    packs = prompt_packs([range(20)] * 97, 40, limits)
+    assert [k for pack in packs for k in pack] == list(range(97))
+    assert len(packs) == packs_of(97, 20, 40, pack_tokens)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from emoloom.models.logits import ModelError
 from emoloom.records import Appraisal
@@ -134,6 +135,32 @@ def test_a_stop_at_a_step_costs_no_step_and_no_byte(model, job, undisturbed, tmp
     told = []
     run(model, job, tmp_path, told.append)
     assert (told[0], sum(told)) == (stop, 6)
+    assert made(tmp_path) == undisturbed
+
+
+@pytest.mark.parametrize(("amid", "kept"), [("the gradients", 3), ("the update", 2)])
+def test_an_interrupt_amid_a_step_costs_that_step_and_no_byte(
+    model, job, undisturbed, tmp_path, amid, kept
+):
+    """Where parameters are half updated the last whole state is that of the checkpoint."""
+    plain = torch.optim.AdamW.step if amid == "the update" else Training._backward
+    owner, name = (torch.optim.AdamW, "step") if amid == "the update" else (Training, "_backward")
+    calls = []
+
+    def interrupted(self, *args):
+        found = plain(self, *args)
+        calls.append(1)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(owner, name, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run(model, job, tmp_path)
+    told = []
+    run(model, job, tmp_path, told.append)
+    assert told[0] == kept
     assert made(tmp_path) == undisturbed
 
 

@@ -1,6 +1,7 @@
 """What run.json and the manifest say a run is, and was made from."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ from emoloom.corpora.polarity_pairs import POLARITY_LICENCE, POLARITY_SOURCE
 from emoloom.metrics.signature import Signature
 from emoloom.ranking.rule import RankingRule
 from emoloom.records import LabelSpace
+from emoloom.row_sets.cross_spaces import CROSS
 from emoloom.row_sets.held_out import TEST
 from emoloom.row_sets.parts import data_licences
-from emoloom.row_sets.shared import SharedRows, data_settings
+from emoloom.row_sets.shared import SharedRows
 from emoloom.runs.directory import fingerprint, sha256_file
 from emoloom.runs.licences import strictest_licence
 from emoloom.runs.provenance import code_sha256, machine, package_versions
@@ -30,19 +32,30 @@ ANSWERED_BEFORE = "answered_test_before"
 """In a manifest: candidates that answered `test` and are not of the best set any more."""
 
 
-def run_identity(config: Config, space: LabelSpace, lexicon: Lexicon) -> str:
+def run_identity(config: Config) -> str:
     """Fingerprint of every setting that affects a result; a run folder holds one identity.
 
-    Rungs, trials, cross and test rows that are off are no part of it: runs from before there were
-    any go on.
+    The inputs have hashes of their own: `inputs.input_hashes`.
     """
-    settings = {k: v for k, v in config.in_force().items() if k not in SETTINGS_WITHOUT_EFFECT}
-    if config.halving.rungs == 1:
-        del settings["halving"]
-    if not config.trials.learning_rates:
-        del settings["trials"]
-    settings["data"] = data_settings(config.data)
-    return fingerprint([settings, __version__, package_versions(), lexicon.sha256, space.labels])
+    settings = settings_of_results(config.in_force())
+    return fingerprint([settings, __version__, package_versions()])
+
+
+def settings_of_results(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that affect a result, of a whole config as JSON values.
+
+    Rungs, trials and cross rows that are off are no part of them: runs from before there were any
+    go on.
+    """
+    settings = {k: v for k, v in config.items() if k not in SETTINGS_WITHOUT_EFFECT}
+    for section, switch, off in (("halving", "rungs", 1), ("trials", "learning_rates", [])):
+        given = settings.get(section)
+        if isinstance(given, dict) and given.get(switch) == off:
+            del settings[section]
+    data = settings.get("data")
+    if isinstance(data, dict):
+        settings["data"] = {k: v for k, v in data.items() if k not in (CROSS, TEST) or v}
+    return settings
 
 
 def run_facts(config: Config, space: LabelSpace, lexicon: Lexicon) -> dict[str, Any]:
@@ -111,6 +124,18 @@ SourceHashes = dict[str, dict[str, str]]
 """sha256 by file name, by corpus."""
 
 
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Everything that a screen reads."""
+
+    files: Mapping[str, ModelFiles]
+    """Models on this disk, by name."""
+    sources: SourceHashes
+    """Of the corpora and the polarity pairs."""
+    hashes: Mapping[str, str]
+    """sha256 of every input, by a name for people that is the same wherever it lies."""
+
+
 def given_config(path: Path) -> dict[str, str]:
     """For the manifest: the config as the user wrote it, comments and all."""
     return {"sha256": sha256_file(path), "text": path.read_text(encoding="utf-8-sig")}
@@ -120,10 +145,10 @@ def made_from(
     config: Config,
     space: LabelSpace,
     lexicon: Lexicon,
-    sources: SourceHashes,
-    files: Mapping[str, ModelFiles],
+    inputs: Inputs,
 ) -> dict[str, Any]:
     """For the manifest: everything the results were made from, by hash where it has bytes."""
+    files = inputs.files
     licences = [*input_licences(config, lexicon), *model_licences(files.values())]
     return {
         "emoloom": {"version": __version__, "code_sha256": code_sha256()},
@@ -138,7 +163,8 @@ def made_from(
             "sha256": lexicon.sha256,
             "licence": lexicon.licence,
         },
-        "data": sources,
+        "data": inputs.sources,
+        "inputs": inputs.hashes,
         "strictest_licence": strictest_licence(licences).to_dict(),
         "models": {
             name: {

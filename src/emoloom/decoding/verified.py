@@ -27,7 +27,8 @@ from emoloom.models.causal_lm import CausalLM, pack_rows, packed_forward
 from emoloom.models.certificate import Certificate
 from emoloom.models.logits import NonFiniteError, greedy
 from emoloom.models.memory import at_least, out_of_memory, release
-from emoloom.models.packing import PACK_ROWS, PACK_TOKENS, fill_packs
+from emoloom.models.packing import fill_packs
+from emoloom.sizes import PACK_ROWS, PACK_TOKENS
 
 FIRST_ROWS = 4
 """Rows in the first pack. Each finished row makes room for one more: drafts learn from answers, and

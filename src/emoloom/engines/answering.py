@@ -1,6 +1,6 @@
 """Floors and candidates answer the rows; what each one came to, and how it ended."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from emoloom.auditing.final_answers import final_answers, finalists
@@ -40,7 +40,7 @@ def candidate_runs(
     context: Context,
     rows: SharedRows,
     extras: Extras,
-    files: dict[str, ModelFiles],
+    files: Mapping[str, ModelFiles],
 ) -> list[CandidateRun]:
     """Each candidate with all it is given; the seed of its config is that of its training."""
     run, space, lexicon = context.run, context.space, context.lexicon

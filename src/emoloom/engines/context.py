@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from emoloom.auditing.facts import Inputs
 from emoloom.config import Config
 from emoloom.engines.local import LocalEngine
 from emoloom.engines.progress import Progress
@@ -21,3 +22,5 @@ class Context:
     progress: Progress
     space: LabelSpace
     lexicon: Lexicon
+    inputs: Inputs | None = None
+    """Where they were looked at before the folder was claimed, as a run was there."""

@@ -53,7 +53,7 @@ def plan_ahead(context: Context, jobs: Sequence[CandidateRun]) -> Planned | None
     """
     config, run, ledger = context.config, context.run, context.engine.ledger
     chosen, rows = [job.candidate for job in jobs], jobs[0].rows
-    flips = len(jobs[0].extras.flips)
+    flips = jobs[0].extras.flips
     plan = make_plan(config, chosen, rows, flips)
     write_json_atomic(run.root / "plan.json", plan)
     if not config.budget.probe:

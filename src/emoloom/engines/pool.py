@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
@@ -54,6 +55,8 @@ class PoolEngine(LocalEngine):
     config: Config = field(kw_only=True)
     """The screen."""
     _idle: "queue.SimpleQueue[_Worker]" = field(default_factory=queue.SimpleQueue, init=False)
+    _begun: list[BaseProcess] = field(default_factory=list, init=False)
+    """Every worker of this call, ended or not."""
     _interrupted: threading.Event = field(default_factory=threading.Event, init=False)
 
     def each(self, do: Callable[[_Item], _Made], items: Sequence[_Item]) -> list[_Made]:
@@ -93,15 +96,15 @@ class PoolEngine(LocalEngine):
                     self.end_work(WorkEnd("crash", self.budget.attempts, reason), work)
 
     def close(self) -> None:
-        """Send every worker home."""
+        """Send every worker home, and end those that an interrupt let nobody follow."""
         while not self._idle.empty():
             worker = self._idle.get()
-            try:
-                worker.wire.send(QUIT)
-                worker.process.join(GRACE_SECONDS)
-            except OSError:
-                pass
+            _send_home(worker)
             _end(worker)
+        for process in self._begun:
+            if process.pid is not None:
+                process.kill()
+                process.join()
 
     def _worker(self) -> _Worker:
         try:
@@ -111,10 +114,12 @@ class PoolEngine(LocalEngine):
             ours, theirs = context.Pipe()
             setup = Setup(self.config, self.run.root, self.files)
             process = context.Process(target=serve, args=(theirs, setup), daemon=True)
-            # Ctrl-C reaches the whole group of processes; what follows is for this one to say.
-            # A first start would begin the tracker of resources, which unblocks the signal.
+            self._begun.append(process)
+            # Ctrl-C reaches the whole group of processes, and Slurm and systemd send SIGTERM to
+            # each; what follows is for this one to say. A first start would begin the tracker of
+            # resources, which unblocks the signals.
             resource_tracker.ensure_running()
-            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
             try:
                 process.start()
             finally:
@@ -189,11 +194,19 @@ def _dismiss(worker: _Worker) -> None:
         _send(worker, STOP)  # heard at its next border, or at the one where it waits
         while worker.process.is_alive() and time.monotonic() < deadline:
             if worker.wire.poll(LOOK_SECONDS) and isinstance(worker.wire.recv(), End):
+                _send_home(worker)
                 break
     except (_DiedError, EOFError, OSError):
         pass
     finally:
         _end(worker)
+
+
+def _send_home(worker: _Worker) -> None:
+    """Let an idle worker end by itself: it then cleans up what its libraries hold."""
+    with suppress(OSError):
+        worker.wire.send(QUIT)
+        worker.process.join(GRACE_SECONDS)
 
 
 def _send(worker: _Worker, message: object) -> None:

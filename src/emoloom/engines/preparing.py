@@ -1,20 +1,23 @@
 """Models, rows and what the recipes need beside them: all that is there before a model is run."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from emoloom.auditing.facts import SourceHashes, model_licences
+from emoloom.auditing.facts import Inputs, SourceHashes, model_licences
+from emoloom.auditing.inputs import input_hashes
+from emoloom.config import Config
 from emoloom.engines.answering import candidate_runs
 from emoloom.engines.context import Context
 from emoloom.row_sets.build import Drawing
 from emoloom.row_sets.parts import source_hashes
 from emoloom.row_sets.polarity_set import held_out_rows, pair_hashes, pair_set_work, with_pairs
 from emoloom.row_sets.shared import SharedRows, read_row_sets, row_set_work
-from emoloom.runs.record import add_licences
+from emoloom.runs.record import add_licences, record_inputs
 from emoloom.screening.candidate_run import CandidateRun
-from emoloom.screening.candidates import Candidate, list_candidates
+from emoloom.screening.candidates import list_candidates
 from emoloom.screening.extras import Extras, extras_work, read_extras
-from emoloom.sources.model_files import ModelFiles, get_model
+from emoloom.sources.convert import Say
+from emoloom.sources.model_files import get_model
+from emoloom.supervision.lexicon import Lexicon
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,28 +28,33 @@ class Ready:
     """Shared by all candidates."""
     jobs: list[CandidateRun]
     """Every candidate with all it is given, in the order in which they are done."""
-    files: dict[str, ModelFiles]
-    """Models on this disk, by name."""
-    sources: SourceHashes
-    """Of the corpora."""
+    inputs: Inputs
+    """All that was read: models, corpora, what the recipes are given."""
 
 
 def prepare(context: Context) -> Ready:
     """Models, rows, and what the recipes need beside them."""
-    config = context.config
-    files = fetch_models(context, list_candidates(config))
-    context.engine.files = files
-    add_licences(context.run, model_licences(files.values()))
+    inputs = context.inputs or find_inputs(context.config, context.lexicon, context.progress.say)
+    record_inputs(context.run, inputs.hashes)
+    context.engine.files = inputs.files
+    add_licences(context.run, model_licences(inputs.files.values()))
+    rows = draw_rows(context, inputs.sources)
+    jobs = candidate_runs(context, rows, make_extras(context, rows), inputs.files)
+    return Ready(rows, jobs, inputs)
+
+
+def find_inputs(config: Config, lexicon: Lexicon, say: Say) -> Inputs:
+    """Every input of a screen, its models fetched. Writes nothing into a run folder.
+
+    It comes before a first stage is done, so that a config may be mended.
+
+    Raises:
+        UserError: a model or a file cannot be had.
+    """
+    models = {candidate.model.name: candidate.model for candidate in list_candidates(config)}
+    files = {name: get_model(model, say=say) for name, model in models.items()}
     sources = source_hashes(config.data) | pair_hashes(config.polarity)
-    rows = draw_rows(context, sources)
-    jobs = candidate_runs(context, rows, make_extras(context, rows), files)
-    return Ready(rows, jobs, files, sources)
-
-
-def fetch_models(context: Context, chosen: Sequence[Candidate]) -> dict[str, ModelFiles]:
-    """Every model on this disk, by name; before a stage is done, so that a config may be mended."""
-    models = {candidate.model.name: candidate.model for candidate in chosen}
-    return {name: get_model(model, say=context.progress.say) for name, model in models.items()}
+    return Inputs(files, sources, input_hashes(config, lexicon, sources, files))
 
 
 def draw_rows(context: Context, sources: SourceHashes) -> SharedRows:

@@ -16,6 +16,8 @@ from itertools import chain
 from multiprocessing import connection, parent_process
 from pathlib import Path
 
+from tqdm import tqdm
+
 from emoloom.corpora.labels import load_space
 from emoloom.engines.ledger import peak_memory_mb
 from emoloom.engines.wire import GO, QUIT, READY, Border, End, Order, Setup
@@ -49,6 +51,8 @@ class _Stopped(BaseException):
 def serve(wire: "connection.Connection", setup: Setup) -> None:
     """Make what is ordered until the parent says to quit, or is gone."""
     threading.Thread(target=_die_with_parent, daemon=True).start()
+    # Its own lock is a semaphore of the system, which a worker that is killed leaves behind.
+    tqdm.set_lock(threading.RLock())
     with suppress(OSError):  # not Linux: where memory runs out, take the worker and not the run
         Path("/proc/self/oom_score_adj").write_text("800", encoding="ascii")
     bench = _Bench(setup)

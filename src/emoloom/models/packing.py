@@ -14,12 +14,6 @@ from typing import Any
 
 import torch
 
-PACK_ROWS = 32
-"""Rows in one of the decoder's packs, at most, where nothing else is said."""
-
-PACK_TOKENS = 3200
-"""Tokens in one, at most (ours: DESIGN 5)."""
-
 
 @dataclass(frozen=True, slots=True)
 class PackLayout:

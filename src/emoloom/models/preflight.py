@@ -24,7 +24,7 @@ from emoloom.models.certificate import Certificate, Check
 from emoloom.models.comparisons import single_logits
 from emoloom.models.logits import Logits, NonFiniteError
 from emoloom.models.memory import at_least, out_of_memory
-from emoloom.models.packing import PACK_ROWS, PACK_TOKENS
+from emoloom.sizes import MIN_POSITIONS, OTHER_ROWS, PACK_ROWS, PACK_TOKENS
 
 RELATIVE_LIMIT = 1e-3
 """Largest logit gap allowed, in standard deviations of the model's logits. fp32 rounding stays a
@@ -35,12 +35,6 @@ BF16_LIMIT = 0.25
 
 TIE_FACTOR = 8.0
 """The near-tie margin is this many times the largest error of a top-8 logit difference."""
-
-MIN_POSITIONS = 512
-"""Positions compared, at least."""
-
-OTHER_ROWS = 3
-"""Rows that batches and padding are tried with, behind the longest."""
 
 SHORTEST = 16
 """Tokens behind the head below which packing is not worth a try."""

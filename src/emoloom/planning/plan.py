@@ -16,11 +16,11 @@ from emoloom.config import Config
 from emoloom.decoding.audit import rows_to_audit
 from emoloom.ranking.halving import promoted_counts
 from emoloom.recipes import RECIPES
+from emoloom.records import Row
 from emoloom.row_sets.cross_spaces import CROSS
 from emoloom.row_sets.held_out import TEST
 from emoloom.row_sets.polarity_set import POLARITY
 from emoloom.row_sets.shared import SharedRows
-from emoloom.runs.directory import RunDirectory, write_json_atomic
 from emoloom.screening.candidates import Candidate
 from emoloom.screening.head_answers import SUFFIX
 from emoloom.screening.outputs import SELECT
@@ -30,8 +30,8 @@ from emoloom.screening.recipe_settings import (
     rung_ends,
     train_steps,
     trains_heads,
-    trial_steps,
 )
+from emoloom.screening.training_work import trial_rows
 
 Kind = Literal["certificate", "training", "heads", "precision", "answers", "shown"]
 """What a stage does, where that decides what it costs."""
@@ -84,7 +84,7 @@ class _Counting:
 
     config: Config
     rows: SharedRows
-    flips: int
+    flips: tuple[Row, ...]
 
     def certificate(self, candidate: Candidate, seen: set[str]) -> PlannedStage:
         model, copied = candidate.model.name, candidate.model.name in seen
@@ -93,9 +93,13 @@ class _Counting:
 
     def steps(self, candidate: Candidate) -> tuple[int, int]:
         """Of the whole training, and the rows that it sees."""
-        flipped = self.flips if "flip" in RECIPES[candidate.recipe] else 0
-        rows = len(self.rows.train) + flipped
+        rows = len(self.trained_on(candidate))
         return train_steps(self.config, rows), rows * self.config.training.epochs
+
+    def trained_on(self, candidate: Candidate) -> tuple[Row, ...]:
+        """Every row that its recipe trains on."""
+        flips = self.flips if "flip" in RECIPES[candidate.recipe] else ()
+        return (*self.rows.train, *flips)
 
     def training(self, candidate: Candidate, rung: int = 0) -> PlannedStage:
         steps, rows = self.steps(candidate)
@@ -114,8 +118,11 @@ class _Counting:
         )
 
     def trials(self, candidate: Candidate) -> Iterator[PlannedStage]:
+        if not self.config.trials.learning_rates:
+            return
         steps, rows = self.steps(candidate)
-        units = trial_steps(self.config, steps)
+        seeded = self.config.model_copy(update={"seed": candidate.seed})
+        *_, units = trial_rows(seeded, self.trained_on(candidate))
         for number, _ in enumerate(self.config.trials.learning_rates, start=1):
             yield PlannedStage(
                 f"rate-{number}",
@@ -176,7 +183,7 @@ class _Counting:
 
 
 def planned_stages(
-    config: Config, chosen: Sequence[Candidate], rows: SharedRows, flips: int
+    config: Config, chosen: Sequence[Candidate], rows: SharedRows, flips: tuple[Row, ...]
 ) -> tuple[PlannedStage, ...]:
     """Every stage that runs a model, in the order in which they are done.
 
@@ -215,7 +222,7 @@ def _stages(counting: _Counting, chosen: Sequence[Candidate]) -> Iterator[Planne
 
 
 def make_plan(
-    config: Config, chosen: Sequence[Candidate], rows: SharedRows, flips: int
+    config: Config, chosen: Sequence[Candidate], rows: SharedRows, flips: tuple[Row, ...]
 ) -> dict[str, Any]:
     """The JSON object of plan.json: counts alone, no time but the limits that the user gave."""
     trials, training = config.trials, config.training
@@ -226,7 +233,7 @@ def make_plan(
         rate = f"the best of {tried} for each candidate, in {trials.share:g} of a training's steps"
     return {
         "train_rows": len(rows.train),
-        "flipped_rows": flips,
+        "flipped_rows": len(flips),
         "select_rows": len(rows.select),
         "polarity_rows": len(rows.polarity),
         **({"cross_rows": len(rows.cross)} if rows.cross else {}),
@@ -254,10 +261,3 @@ def _rungs(config: Config, chosen: Sequence[Candidate], rows: SharedRows) -> lis
         )
         count = keep
     return found
-
-
-def write_plan(
-    run: RunDirectory, config: Config, chosen: Sequence[Candidate], rows: SharedRows, flips: int
-) -> None:
-    """Write plan.json."""
-    write_json_atomic(run.root / "plan.json", make_plan(config, chosen, rows, flips))

@@ -11,18 +11,13 @@ from dataclasses import dataclass
 from emoloom.config import Config
 from emoloom.planning.plan import PlannedStage
 from emoloom.planning.probe_record import Probe
+from emoloom.sizes import MIN_POSITIONS, OTHER_ROWS, PACK_ROWS, PACK_TOKENS
 
 FORWARDS = 3.0
 """Packed forwards for a row of a trained candidate (ours: benchmarks/decode.py, SmolLM2-135M)."""
 
-COMPARED = 512
-"""Positions that a margin is measured at (`preflight.MIN_POSITIONS`)."""
-
-CERTIFIED = (32, 3200)
-"""Rows and tokens of the pack that a certificate compares (`packing.PACK_ROWS`, `PACK_TOKENS`)."""
-
-TRIED = 3
-"""Rows that batches and padding are tried with (`preflight.OTHER_ROWS`)."""
+CERTIFIED = (PACK_ROWS, PACK_TOKENS)
+"""Rows and tokens of the pack that a certificate compares."""
 
 BYTES = 4
 """Of one parameter on the disk, and about those of a token's text."""
@@ -107,7 +102,7 @@ def _certificate(config: Config, _stage: PlannedStage, probe: Probe) -> Parts:
         _longest(config),
         probe.head_tokens + probe.train_tokens,
     )
-    alone = TRIED + _others_compared(longest, probe)
+    alone = OTHER_ROWS + _others_compared(longest, probe)
     parts = [
         (head + longest + alone * a_row, probe.compare_seconds),
         (2 * head + 1.5 * longest + 7 * a_row, probe.single_seconds),
@@ -118,7 +113,7 @@ def _certificate(config: Config, _stage: PlannedStage, probe: Probe) -> Parts:
 
 def _others_compared(longest: float, probe: Probe) -> int:
     """Rows that are compared beside the longest."""
-    return math.ceil(max(0.0, COMPARED - longest) / probe.train_tokens)
+    return math.ceil(max(0.0, MIN_POSITIONS - longest) / probe.train_tokens)
 
 
 def _compared_pack(config: Config, probe: Probe, sizes: tuple[int, int]) -> float:

@@ -7,7 +7,7 @@ from emoloom.report.inputs import Record, listed, mapping
 from emoloom.runs.provenance import PAGE
 
 _ELSEWHERE = frozenset(
-    {"config", "config_given", "packages", "machine", "label_space", "models", "data"}
+    {"config", "config_given", "packages", "machine", "label_space", "models", "data", "inputs"}
     | {"answers", "entries"}
 )
 """Parts of the predicate that other sections show, or that are long."""

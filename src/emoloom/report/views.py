@@ -156,6 +156,7 @@ def _settings(run: Record) -> Record:
         "sha256": str(run.get("instruction_sha256") or ""),
         "packages": own + list(flatten(run["packages"])) if run.get("packages") else own,
         "machine": list(flatten(created)) if created else [],
+        "inputs": [(str(k), str(v)) for k, v in mapping(run.get("inputs")).items()],
     }
 
 

@@ -12,7 +12,9 @@ from emoloom.runs.bindings import bind_answers
 from emoloom.runs.provenance import MANIFEST
 from emoloom.runs.verify import Finding, Manifest
 
-_SAME = ("config", "packages", "contract_version", "instruction_sha256", "label_space")
+_SAME = (
+    *("config", "packages", "contract_version", "instruction_sha256", "label_space", "inputs"),
+)
 """What run.json and the manifest both say."""
 
 

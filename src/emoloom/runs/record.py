@@ -22,6 +22,7 @@ def open_run(run: RunDirectory, identity: str, facts: Mapping[str, Any]) -> bool
         run: the folder; its lock is held.
         identity: fingerprint of every setting that affects a result.
         facts: the rest of run.json. To its `code_sha256`, a list, those of earlier calls are added.
+            What differs in a run that is there, and can be named, is for the caller to say before.
 
     Returns:
         True where a run is continued.
@@ -36,19 +37,46 @@ def open_run(run: RunDirectory, identity: str, facts: Mapping[str, Any]) -> bool
         run.event("started")
         return False
     before = _read(run)
-    _check_format(run.root, before["format"], f"upgrade emoloom, or {_ELSEWHERE}")
-    # Before a first stage is done (the config had a fault) there is nothing to keep apart.
-    if before.get("identity") != identity and any(run.root.rglob("done/*.json")):
-        raise UserError(
-            f"{run.root} holds a run of another config or version",
-            do="choose another folder with --out, or delete this one",
-        )
+    if (held := held_record(run)) is not None:
+        refuse_identity(run, held, identity)
     if before.get("status") != "done":
         run.event("continued")
     code = list(dict.fromkeys([*_codes(before), *_codes(facts)]))
     merged = {**facts, "code_sha256": code} if code else facts
     write_json_atomic(path, _record(identity, merged, "running"))
     return True
+
+
+def held_record(run: RunDirectory) -> dict[str, Any] | None:
+    """run.json of a run that has finished a stage; None where there is nothing to keep apart.
+
+    Raises:
+        UserError: it is of a newer layout, or cannot be read.
+    """
+    if not (run.root / "run.json").exists():
+        return None
+    record = _read(run)
+    _check_format(run.root, record["format"], f"upgrade emoloom, or {_ELSEWHERE}")
+    # Before a first stage is done (the config had a fault) nothing binds anybody.
+    return record if any(run.root.rglob("done/*.json")) else None
+
+
+def refuse_identity(run: RunDirectory, record: Mapping[str, Any], identity: str) -> None:
+    """See that a run that is there has this identity.
+
+    Raises:
+        UserError: it has another, and nothing tells where from.
+    """
+    if record.get("identity") != identity:
+        raise UserError(
+            f"{run.root} holds a run of another config or version",
+            do="choose another folder with --out, or delete this one",
+        )
+
+
+def record_inputs(run: RunDirectory, hashes: Mapping[str, str]) -> None:
+    """Say which inputs the run is made from."""
+    write_json_atomic(run.root / "run.json", {**_read(run), "inputs": dict(hashes)})
 
 
 def _codes(record: Mapping[str, Any]) -> list[str]:

@@ -20,7 +20,7 @@ from emoloom.screening.candidate_run import CandidateRun, has_heads
 from emoloom.screening.candidates import preflight
 from emoloom.screening.decode_inputs import asked_rows, decided_dtype, decode_job
 from emoloom.screening.decoding_steps import decode
-from emoloom.screening.head_answers import HEADS, SUFFIX, head_outputs
+from emoloom.screening.head_answers import HEADS, SUFFIX, PackLimits, head_outputs
 from emoloom.screening.outputs import SELECT, write_parts
 from emoloom.screening.precision import PROBED_ROWS, choose_precision, in_precision
 from emoloom.screening.precision_record import PRECISION, PRECISION_STAGE
@@ -113,6 +113,7 @@ def _heads_work(job: CandidateRun) -> Work:
     name, folder = job.candidate.name + SUFFIX, job.run.candidate(job.candidate.name)
     checkpoint = folder / "checkpoint"
     packed_up_to = job.certificate().packed_up_to
+    limits = PackLimits(job.config.training.pack_tokens, packed_up_to)
     hashes = [sha256_file(path) for path in sorted(checkpoint.glob("*.safetensors"))]
     asked = job.rows.all_asked
     sets = [job.rows.hashes[SELECT], job.rows.hashes.get(POLARITY)]
@@ -123,7 +124,7 @@ def _heads_work(job: CandidateRun) -> Work:
 
     def make(advance: Meter) -> Outcome:
         lm = job.load_tuned(advance)
-        outputs = head_outputs(lm, checkpoint / HEADS, asked, job.lexicon, packed_up_to, advance)
+        outputs = head_outputs(lm, checkpoint / HEADS, asked, job.lexicon, limits, advance)
         outs = write_parts(job.run, name, job.rows, outputs)
         counts = {"rows": len(asked), "answers": len(outputs)}
         return Outcome(outs, counts, made_on=device_facts(lm))

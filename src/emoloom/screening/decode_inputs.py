@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from emoloom.decoding.verified import DecodeSettings
-from emoloom.models.packing import PACK_ROWS, PACK_TOKENS
 from emoloom.records import VAD, Prediction, Row
 from emoloom.row_sets.spread import spread
 from emoloom.screening.candidate_run import CandidateRun, has_heads
@@ -11,6 +10,7 @@ from emoloom.screening.decode_job import DecodeJob
 from emoloom.screening.head_answers import SUFFIX
 from emoloom.screening.outputs import SELECT, read_answers
 from emoloom.screening.precision_record import PRECISION, Dtype, read_precision
+from emoloom.sizes import PACK_ROWS, PACK_TOKENS
 from emoloom.supervision.weak_vad import rationale, weak_vad
 
 

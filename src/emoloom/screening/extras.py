@@ -102,6 +102,25 @@ def pool_a_of(config: Config) -> tuple[str, ...]:
     return config.training.mixture.pool_a or (part_name(config.data.train[0]),)
 
 
+def recipe_hashes(config: Config) -> dict[str, str]:
+    """sha256 of every file that the user gives for a recipe of the screen, by a name for people."""
+    parts, training = parts_in_force(config), config.training
+    given: dict[str, Path | None] = {}
+    if "flip" in parts:
+        given["training.mirror_pairs"] = training.mirror_pairs
+    if "appraisal" in parts:
+        named = training.appraisal.model_dump().items()
+        given |= {f"training.appraisal.{name}": path for name, path in named}
+    found: dict[str, str] = {}
+    for setting, path in given.items():
+        hashes = None if path is None else _hash(path)
+        if isinstance(hashes, dict):
+            found |= {f"{name} ({setting})": str(digest) for name, digest in hashes.items()}
+        elif path is not None and hashes is not None:
+            found[f"{path.name} ({setting})"] = str(hashes)
+    return found
+
+
 def extras_work(
     run: RunDirectory,
     config: Config,

@@ -1,6 +1,7 @@
 """What the heads say alone, without a line being written: a floor, and drafts for the decoder."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -25,13 +26,23 @@ LIKELY = 0.5
 """A label is answered from this probability on; the likeliest one always."""
 
 
+@dataclass(frozen=True, slots=True)
+class PackLimits:
+    """How far prompts may share a forward, in tokens."""
+
+    tokens: int
+    """Of one pack; a longer prompt goes alone."""
+    packed_up_to: int
+    """Longest head + row that may be packed at all."""
+
+
 @torch.no_grad()
 def head_outputs(
     lm: CausalLM,
     heads_file: Path,
     rows: Sequence[Row],
     lexicon: Lexicon,
-    packed_up_to: int,
+    limits: PackLimits,
     advance: Advance,
 ) -> list[Output]:
     """A contract line for each row, from one forward over its prompt.
@@ -41,13 +52,13 @@ def head_outputs(
         heads_file: of `training.heads.save_heads`.
         rows: to be answered.
         lexicon: for the cue words, which no head gives.
-        packed_up_to: longest head + row that may be packed.
+        limits: of the packs.
         advance: told of each finished row.
     """
     heads = load_heads(heads_file).to(lm.device)
     prompts = [lm.prompter.prompt(row.text).ids for row in rows]
     answers: dict[int, Prediction] = {}
-    for pack in _packs(lm, prompts, packed_up_to):
+    for pack in prompt_packs(prompts, len(lm.prompter.head_ids), limits):
         hidden_RD = _last_states(lm, [prompts[index] for index in pack])
         for index, labels_vad in zip(pack, _read(heads, hidden_RD), strict=True):
             answers[index] = _answer(lm, rows[index], labels_vad, lexicon)
@@ -55,14 +66,17 @@ def head_outputs(
     return [Output(row.id, write_answer(answers[index])) for index, row in enumerate(rows)]
 
 
-def _packs(
-    lm: CausalLM, prompts: Sequence[Sequence[int]], packed_up_to: int
+def prompt_packs(
+    prompts: Sequence[Sequence[int]], head: int, limits: PackLimits
 ) -> list[tuple[int, ...]]:
-    """Prompts that may be packed together; the others one by one."""
-    head, pack_tokens = len(lm.prompter.head_ids), 1200
-    short = [k for k, ids in enumerate(prompts) if head + len(ids) <= packed_up_to]
-    alone = [(k,) for k, ids in enumerate(prompts) if head + len(ids) > packed_up_to]
-    packs = fill_packs([len(prompts[k]) for k in short], head, pack_tokens)
+    """Prompts that may be packed together behind a head of so many tokens; the others alone.
+
+    Returns:
+        The numbers of each pack's prompts.
+    """
+    short = [k for k, ids in enumerate(prompts) if head + len(ids) <= limits.packed_up_to]
+    alone = [(k,) for k, ids in enumerate(prompts) if head + len(ids) > limits.packed_up_to]
+    packs = fill_packs([len(prompts[k]) for k in short], head, limits.tokens)
     return [tuple(short[k] for k in pack) for pack in packs] + alone
 
 

@@ -179,7 +179,7 @@ def _begin(lm: CausalLM, job: TrainJob, event: Event) -> _Begun:
 def _take_steps(
     training: Training, job: TrainJob, folder: Path, trunk: Path, advance: Advance
 ) -> None:
-    """From the newest checkpoint to the end; a stop at a step's border loses no step."""
+    """From the newest checkpoint to the end; a stop loses no step that is taken."""
     kept = folder / "training"
     done = restore_checkpoint(training, kept, job.inputs)
     if not done and job.trunk:
@@ -190,6 +190,10 @@ def _take_steps(
             training.step()
         except ModelError:
             _write_log(training, folder)
+            raise
+        except KeyboardInterrupt:
+            if training.whole and training.log:
+                save_checkpoint(training, kept, job.inputs)
             raise
         done = len(training.log)
         if job.trunk and done == trunk_end(training.end, job.settings):

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from emoloom.config import Config
 from emoloom.draws import generator
 from emoloom.models.device import device_facts
 from emoloom.models.logits import ModelError
@@ -99,9 +100,7 @@ def best_rate(trials: list[dict[str, Any]]) -> float:
 def _trial_work(job: CandidateRun, number: int) -> Work:
     rate = job.config.trials.learning_rates[number]
     asked = _asked(job, rate)
-    kept, held_out = hold_out(asked.rows, job.config.trials.rows, job.config.seed)
-    steps = trial_steps(job.config, train_steps(job.config, len(asked.rows)))
-    steps = min(steps, train_steps(job.config, len(kept)))
+    kept, held_out, steps = trial_rows(job.config, asked.rows)
     held = [row.id for row in held_out]
     stage = job.stage(f"rate-{number + 1}", *asked.inputs, steps, held)
     out = _loss_file(job, number)
@@ -114,6 +113,20 @@ def _trial_work(job: CandidateRun, number: int) -> Work:
         return Outcome((out,), {"rows": len(kept), "held_out": len(held_out)})
 
     return Work(stage, job.candidate.name, steps, "steps", make)
+
+
+def trial_rows(
+    config: Config, rows: tuple[Row, ...]
+) -> tuple[tuple[Row, ...], tuple[Row, ...], int]:
+    """What a trial trains on, the rows that decide, and its steps: no more than the first make.
+
+    Args:
+        config: the screen, with the seed of the candidate.
+        rows: of the whole training.
+    """
+    kept, held_out = hold_out(rows, config.trials.rows, config.seed)
+    steps = trial_steps(config, train_steps(config, len(rows)))
+    return kept, held_out, min(steps, train_steps(config, len(kept)))
 
 
 def hold_out(

@@ -76,6 +76,8 @@ class Training:
         self.sampler = sampler or EpochSampler(tuple(batches(len(examples), settings)))
         self.reader = reader or Reader(Weights(), None, None)
         self.log: list[StepLog] = []
+        self.whole = True
+        """Whether the parameters are those of the last step in the log: not amid an update."""
         self.end = min(end or self.sampler.steps, self.sampler.steps)
         self._on_shrink = on_shrink
         self._named = trained_parameters(lm, self.reader)
@@ -111,6 +113,7 @@ class Training:
                     f"{self.lm.name}: {what} is {value} at step {number} (rows {_names(chosen)})"
                     f"; terms: {_said(measured.terms)}"
                 )
+        self.whole = False
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
         self.log.append(
@@ -128,6 +131,7 @@ class Training:
                 drawn=draw.indices,
             )
         )
+        self.whole = True
         return self.log[-1]
 
     def _accumulated(self, chosen: Sequence[Example]) -> "_Measured":

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from emoloom.draws import generator
+from emoloom.sizes import TRAIN_PACK_TOKENS
 from emoloom.training.terms import Weights
 
 
@@ -19,7 +20,7 @@ class FitSettings:
     """Passes over the rows."""
     batch_rows: int = 8
     """Rows in one optimiser step."""
-    pack_tokens: int = 1200
+    pack_tokens: int = TRAIN_PACK_TOKENS
     """Tokens in one packed forward; several packs may make one step."""
     learning_rate: float = 1e-3
     """Peak rate of AdamW."""
