@@ -42,6 +42,9 @@ Checks = Mapping[str, Callable[[Any], object]]
 MEND = "mend each line and run `emoloom check`"
 
 
+_SEEDS_ENOUGH = 3
+"""From so many seeds on the candidates' own trainings tell their spread (`metrics.seeds`)."""
+
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
 
@@ -54,6 +57,14 @@ class Config(Settings):
         (),
         description="Each candidate is trained once with each; from 3 on the ranking knows the "
         "spread between trainings. Only `seed` when left out.",
+    )
+    seeds_for_noise: int = Field(
+        0,
+        ge=0,
+        le=20,
+        description="The cheapest candidate is trained with so many seeds in all, and the spread "
+        "between these trainings counts in every difference; 0: the ranking knows rows alone. From "
+        "3 `seeds` on it is not needed.",
     )
     threads: int = Field(
         2, ge=1, le=1024, description="CPU threads of the model; part of the run's identity."
@@ -95,6 +106,17 @@ class Config(Settings):
             message = (
                 f"halving.rungs is {self.halving.rungs} and seeds names {len(self.seeds)}: a rung "
                 "decides over single trainings; give one seed, or halving.rungs: 1"
+            )
+            raise PydanticCustomError(OURS, message)
+        return self
+
+    @model_validator(mode="after")
+    def _some_noise(self) -> Self:
+        trained, given = max(1, len(self.seeds)), self.seeds_for_noise
+        if given and (given < 2 or not trained < given or trained >= _SEEDS_ENOUGH):
+            message = (
+                f"seeds_for_noise is {given}, and each candidate is trained {trained} times: "
+                f"give 0, or with fewer than {_SEEDS_ENOUGH} seeds a number above theirs, such as 3"
             )
             raise PydanticCustomError(OURS, message)
         return self

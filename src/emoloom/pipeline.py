@@ -71,7 +71,7 @@ from emoloom.runs.record import (
     refuse_foreign_files,
     refuse_identity,
 )
-from emoloom.screening.candidates import list_candidates
+from emoloom.screening.candidates import all_candidates, list_candidates
 from emoloom.screening.extras import check_recipes
 from emoloom.sources.model_files import parse_source
 from emoloom.supervision.lexicon import load_lexicon
@@ -307,9 +307,10 @@ def write_leaderboard(context: Context, ready: Ready, board: Leaderboard) -> lis
     """
     config = context.config
     signature = run_signature(config, context.space, ready.rows, board.rule)
+    parameters = {name: files.parameters for name, files in ready.inputs.files.items()}
     bases = {
         one.name: BaseModel(one.model.name, ready.inputs.files[one.model.name].weights_sha256)
-        for one in list_candidates(config)
+        for one in all_candidates(config, parameters)
     }
     who = entry_facts(
         [entry.scored.source for entry in board.entries if not entry.scored.source.trainings], bases

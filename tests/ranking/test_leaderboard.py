@@ -67,7 +67,7 @@ def test_the_whole_board():
 def test_the_verdict_is_one_plain_sentence():
     text = shown_json(full_house())["verdict"]["text"]
     pattern = (
-        r"good leads on these 120 rows, this seed \(p of being best 0\.\d\d\); "
+        r"good leads on these 120 rows alone, this seed \(p of being best 0\.\d\d\); "
         r"close is not separable from good at this budget "
         r"\(by extrapolation, about [\d,]+ rows would be needed\); "
         r"poor is separable from good; good beats tf-idf and constant; "
@@ -141,7 +141,7 @@ def test_candidates_of_one_score_have_no_leader():
     assert verdict["leader"] is None
     assert verdict["tied"] == ["a", "b"]
     assert verdict["text"].startswith(
-        "a and b share the best score on these 120 rows, this seed: none of them leads; "
+        "a and b share the best score on these 120 rows alone, this seed: none of them leads; "
         "a is below the floor constant (separably);"
     )
 
@@ -163,7 +163,7 @@ def test_an_equal_score_that_skill_below_zero_orders_is_neither_tied_nor_separab
     verdict = board["verdict"]
     assert (verdict["leader"], verdict["tied"], verdict["best_set"]) == ("b", [], ["b", "a"])
     assert not verdict["comparisons"][0]["separable"]
-    assert "b leads on these 120 rows, this seed" in verdict["text"]
+    assert "b leads on these 120 rows alone, this seed" in verdict["text"]
     said = "; a has the same score as b, which only skill below 0 puts first: not separable; "
     assert said in verdict["text"]
     assert all(entry["below_floors"] == [] for entry in board["entries"])
@@ -177,7 +177,7 @@ def test_a_single_candidate():
         ]
     )["verdict"]
     assert verdict["text"] == (
-        "only is the only candidate that was ranked, on these 120 rows, this seed;"
+        "only is the only candidate that was ranked, on these 120 rows alone, this seed;"
         " only beats constant; the ranking is only indicative."
     )
     assert (verdict["best_set"], verdict["p_best"]) == (["only"], {"only": 1.0})

@@ -129,7 +129,7 @@ VA = human(vad=(0.9, 0.4, None))
             "vd",
             ["on human VD. Arousal does not rank: no train mean is known of it."],
         ),
-        ([*VA, *human(vad=(None, 0.5, 0.5))], MEAN, "vad", ["on human VAD. Indicative"]),
+        ([*VA, *human(vad=(None, 0.5, 0.5))], MEAN, "vad", ["on human VAD. Of equal scores"]),
     ],
 )
 def test_vad_ranks_by_the_dimensions_that_there_are(rows, reference, dimensions, notes):

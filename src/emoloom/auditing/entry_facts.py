@@ -9,7 +9,7 @@ from emoloom.errors import UserError
 from emoloom.ranking.entries import ScoredCandidate, Status
 from emoloom.recipes import RECIPES, ZERO_SHOT
 
-_TEXTS = ("name", "kind", "model", "recipe", "status", "reason", "pooled", "made_by")
+_TEXTS = ("name", "kind", "model", "recipe", "status", "reason", "pooled", "noise_of", "made_by")
 _STATUSES = get_args(Status)
 _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 """A name is joined to a path: it must stay below the run folder."""
@@ -60,7 +60,7 @@ def read_entries(value: object) -> list[dict[str, Any]]:
     for entry in entries:
         if not isinstance(entry, dict) or not all(isinstance(entry.get(k), str) for k in _TEXTS):
             raise UserError("the manifest's `entries` cannot be read")
-        if entry["status"] not in _STATUSES or entry["kind"] != _kind(entry["recipe"]):
+        if entry["status"] not in _STATUSES or entry["kind"] != _kind(entry):
             raise UserError(
                 f"the manifest's entry {entry['name']!r} contradicts itself",
                 got=f"{entry['kind']}, {entry['recipe']}, {entry['status']}",
@@ -73,9 +73,12 @@ def read_entries(value: object) -> list[dict[str, Any]]:
     return entries
 
 
-def _kind(recipe: str) -> str:
-    """What trains is ranked, zero-shot is shown, all else is a floor."""
-    return "candidate" if recipe in RECIPES else "shown" if recipe == ZERO_SHOT else "floor"
+def _kind(entry: Mapping[str, str]) -> str:
+    """What trains is ranked, zero-shot and what measures noise is shown, all else is a floor."""
+    recipe, noise = entry["recipe"], entry["noise_of"]
+    if recipe in RECIPES:
+        return "shown" if noise else "candidate"
+    return "shown" if recipe == ZERO_SHOT else "floor"
 
 
 def _made_by(name: str, bases: Mapping[str, BaseModel]) -> str:

@@ -107,6 +107,8 @@ def run_signature(
         sets.append((TEST, f"{len(rows.test)}@{rows.hashes[TEST][:8]}"))
     if config.seeds:
         sets.append(("trainings", ",".join(map(str, config.seeds))))
+    if config.seeds_for_noise:
+        sets.append(("noise", f"{config.seeds_for_noise} trainings of the cheapest"))
     return Signature(
         (
             ("contract", CONTRACT_VERSION),

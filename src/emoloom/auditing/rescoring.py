@@ -203,7 +203,7 @@ def _lexicon(config: Config, predicate: Mapping[str, Any]) -> tuple[Lexicon | No
     return load_lexicon(config.lexicon), ""
 
 
-_TEXTS = ("name", "kind", "model", "recipe", "status", "reason", "pooled")
+_TEXTS = ("name", "kind", "model", "recipe", "status", "reason", "pooled", "noise_of")
 
 
 def _scored(

@@ -16,7 +16,7 @@ from emoloom.row_sets.shared import SharedRows
 from emoloom.runs.work import Work
 from emoloom.screening.answers import candidate_work, cross_work, pair_work, test_work
 from emoloom.screening.candidate_run import CandidateRun, has_heads
-from emoloom.screening.candidates import list_candidates
+from emoloom.screening.candidates import all_candidates
 from emoloom.screening.cross_set import cross_scores
 from emoloom.screening.extras import Extras
 from emoloom.screening.floor_work import floor_work
@@ -46,7 +46,8 @@ def candidate_runs(
     run, space, lexicon = context.run, context.space, context.lexicon
     say = context.progress.say
     jobs = []
-    for one in list_candidates(context.config):
+    parameters = {name: model.parameters for name, model in files.items()}
+    for one in all_candidates(context.config, parameters):
         config = context.config.model_copy(update={"seed": one.seed})
         model = files[one.model.name]
         jobs.append(CandidateRun(one, model, config, run, space, lexicon, rows, extras, say))
@@ -73,7 +74,7 @@ def answer_with_candidates(
             reason += halved.reached(name)
             tell(context, status, name, reason)
         entry = scored_candidate(context, job, status, reason)
-        heads = status == "scored" and has_heads(job)
+        heads = status == "scored" and has_heads(job) and not job.candidate.noise_of
         return [entry, _head_alone(context, job)] if heads else [entry]
 
     return [entry for made in context.engine.each(answer, jobs) for entry in made]
@@ -96,6 +97,7 @@ def scored_candidate(
         answers=answers,
         row_ids=ids,
         pooled=candidate.pooled,
+        noise_of=candidate.noise_of,
     )
 
 

@@ -51,7 +51,7 @@ def halve(
     """
     settings, ended = context.config.halving, dict[str, tuple[Status, str]]()
     results: list[RungResult] = []
-    alive = [job for job in jobs if job.candidate.trained]
+    alive = [job for job in jobs if job.candidate.kind == "candidate"]
     for rung in range(settings.rungs if settings.rungs > 1 else 0):
         ends = _do_rung(context, alive, rung)
         for job, (status, reason) in zip(alive, ends, strict=True):

@@ -37,7 +37,7 @@ from emoloom.screening.answers import (
     test_work,
 )
 from emoloom.screening.candidate_run import CandidateRun
-from emoloom.screening.candidates import list_candidates
+from emoloom.screening.candidates import all_candidates
 from emoloom.screening.extras import read_extras
 from emoloom.screening.head_answers import SUFFIX
 from emoloom.screening.precision_record import PRECISION_STAGE
@@ -88,6 +88,7 @@ class _Bench:
         if config.polarity.pairs:
             rows = with_pairs(rows, run, space)
         extras, files = read_extras(run, config, space), self.setup.files
+        parameters = {name: model.parameters for name, model in files.items()}
         return {
             one.name: CandidateRun(
                 one,
@@ -99,7 +100,7 @@ class _Bench:
                 rows,
                 extras,
             )
-            for one in list_candidates(config)
+            for one in all_candidates(config, parameters)
         }
 
 

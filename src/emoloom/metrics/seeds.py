@@ -113,20 +113,13 @@ def seed_interval(scores: SeedScores, level: float) -> Interval | None:
     rows.
     """
     found = variance(scores)
-    if found is None:
-        return None
-    half = t_quantile((1.0 + level) / 2.0, found.freedom) * found.error
-    return scores.mean - half, scores.mean + half
+    return None if found is None else interval_around(scores.mean, found, level)
 
 
 def seed_p(scores: SeedScores) -> float:
     """Two-sided p of "the mean is 0", in [0, 1], by the same t as `seed_interval`; 1 if unknown."""
     found = variance(scores)
-    if found is None or scores.mean == 0.0:
-        return 1.0
-    if found.error < _ROUNDING:
-        return 2.0 / (float(scores.draws_SB.shape[1]) + 1.0)
-    return 2.0 * t_tail(abs(scores.mean) / found.error, found.freedom)
+    return 1.0 if found is None else p_of_zero(scores.mean, found, scores.draws_SB.shape[1])
 
 
 def seed_rows_to_separate(n_rows: int, scores: SeedScores, alpha: float) -> int | None:
@@ -139,11 +132,33 @@ def seed_rows_to_separate(n_rows: int, scores: SeedScores, alpha: float) -> int 
         would do: the trainings alone vary too much.
     """
     found = variance(scores)
-    if found is None or scores.mean == 0.0:
-        return None
+    return None if found is None else rows_that_separate(n_rows, scores.mean, found, alpha)
+
+
+def interval_around(value: float, found: Variance, level: float) -> Interval:
+    """Value +- t x standard error, t by the degrees of freedom."""
+    half = t_quantile((1.0 + level) / 2.0, found.freedom) * found.error
+    return value - half, value + half
+
+
+def p_of_zero(value: float, found: Variance, draws: int) -> float:
+    """Two-sided p of "it is 0" by that t, in [0, 1]; 2 / (draws + 1) where nothing varies."""
+    if value == 0.0:
+        return 1.0
+    if found.error < _ROUNDING:
+        return 2.0 / (draws + 1.0)
+    return 2.0 * t_tail(abs(value) / found.error, found.freedom)
+
+
+def rows_that_separate(n_rows: int, value: float, found: Variance, alpha: float) -> int | None:
+    """Rows at which it would be separable from 0, the part of the trainings staying as it is.
+
+    Returns:
+        At least 1; None where it is 0, or no number of rows would do.
+    """
     t = t_quantile(1.0 - alpha / 2.0, found.freedom)
-    left = scores.mean**2 - t**2 * found.seeds
-    rows = n_rows * t**2 * found.rows / left if left > 0.0 else math.inf
+    left = value**2 - t**2 * found.seeds
+    rows = n_rows * t**2 * found.rows / left if value and left > 0.0 else math.inf
     return max(1, math.ceil(rows)) if math.isfinite(rows) else None
 
 

@@ -104,7 +104,8 @@ class _Counting:
     def training(self, candidate: Candidate, rung: int = 0) -> PlannedStage:
         steps, rows = self.steps(candidate)
         ends = (0, *rung_ends(self.config, steps))
-        end, begun = (ends[rung], ends[rung - 1]) if rung else (ends[-1], ends[-2])
+        before = 0 if candidate.noise_of else ends[-2]
+        end, begun = (ends[rung], ends[rung - 1]) if rung else (ends[-1], before)
         begun -= math.ceil(self.config.training.decay_share * begun)  # a rung's decay is a fork
         return PlannedStage(
             f"train-{rung}" if rung else "train",
@@ -114,7 +115,7 @@ class _Counting:
             candidate.model.name,
             rung,
             round(rows * (end - begun) / steps),
-            once_promoted=rung > 1 or (rung == 0 and len(ends) > 2),
+            once_promoted=rung > 1 or (rung == 0 and self.promoted(candidate, rung)),
         )
 
     def trials(self, candidate: Candidate) -> Iterator[PlannedStage]:
@@ -155,7 +156,7 @@ class _Counting:
 
     def promoted(self, candidate: Candidate, rung: int) -> bool:
         """Whether only those get there that a rung promotes."""
-        return self.config.halving.rungs > 1 and rung != 1 and candidate.trained
+        return self.config.halving.rungs > 1 and rung != 1 and candidate.kind == "candidate"
 
     def answers(self, candidate: Candidate, row_set: str, rung: int = 0) -> PlannedStage:
         asked, decoding = self.asked(candidate, row_set, rung), self.config.decoding
@@ -197,7 +198,7 @@ def planned_stages(
 
 
 def _stages(counting: _Counting, chosen: Sequence[Candidate]) -> Iterator[PlannedStage]:
-    trained = [candidate for candidate in chosen if candidate.trained]
+    trained = [candidate for candidate in chosen if candidate.kind == "candidate"]
     rungs, seen = counting.config.halving.rungs, set[str]()
     if rungs > 1:
         yield from (counting.certificate(candidate, seen) for candidate in trained)
@@ -208,10 +209,11 @@ def _stages(counting: _Counting, chosen: Sequence[Candidate]) -> Iterator[Planne
                 yield from counting.precision(candidate, rung)
                 yield counting.answers(candidate, SELECT, rung)
     for candidate in chosen:
-        if rungs == 1 or not candidate.trained:
+        afresh = rungs == 1 or candidate not in trained
+        if afresh:
             yield counting.certificate(candidate, seen)
         if candidate.trained:
-            yield from counting.trials(candidate) if rungs == 1 else ()
+            yield from counting.trials(candidate) if afresh else ()
             yield counting.training(candidate)
             yield from counting.heads(candidate)
         yield from counting.precision(candidate)
@@ -247,7 +249,7 @@ def make_plan(
 
 def _rungs(config: Config, chosen: Sequence[Candidate], rows: SharedRows) -> list[dict[str, int]]:
     """What each rung but the last decides; steps are those of plain fine-tuning."""
-    count = sum(candidate.trained for candidate in chosen)
+    count = sum(candidate.kind == "candidate" for candidate in chosen)
     ends = rung_ends(config, train_steps(config, len(rows.train)))
     scored = min(len(rows.select), config.halving.rows)
     found = []

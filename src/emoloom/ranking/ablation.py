@@ -15,8 +15,10 @@ import numpy as np
 from emoloom.metrics.intervals import Resampled
 from emoloom.metrics.polarity import PolarityScores
 from emoloom.metrics.resampling import Bootstrap, weight_blocks
-from emoloom.metrics.seeds import LEAST_SEEDS, seed_interval
+from emoloom.metrics.seeds import LEAST_SEEDS, interval_around, seed_interval
+from emoloom.metrics.training_noise import TrainingNoise, noisy_variance
 from emoloom.ranking.entries import RANKED, Estimate, ScoredEntry
+from emoloom.ranking.noise import Noise
 from emoloom.ranking.rule import RankingRule
 from emoloom.ranking.standing import TIE_DECIMALS
 from emoloom.recipes import RECIPES
@@ -62,12 +64,15 @@ class Ablation:
         }
 
 
-def ablations(entries: Sequence[ScoredEntry], rule: RankingRule) -> tuple[Ablation, ...]:
+def ablations(
+    entries: Sequence[ScoredEntry], rule: RankingRule, noise: Noise | None = None
+) -> tuple[Ablation, ...]:
     """Every trained recipe against `BASE` of its model, where both were scored on all rows.
 
     Args:
         entries: all entries; those whose draws are shared are compared.
         rule: the rule in force, for the bootstrap.
+        noise: how much trainings vary, where it was measured.
 
     Returns:
         By model, then in the order of `config.RECIPES`; empty where there is nothing to compare.
@@ -81,7 +86,7 @@ def ablations(entries: Sequence[ScoredEntry], rule: RankingRule) -> tuple[Ablati
     }
     keys = sorted(scored, key=lambda key: (key[0], order.index(key[1])))
     return tuple(
-        _compare(scored[model, recipe], scored[model, BASE], rule)
+        _compare(scored[model, recipe], scored[model, BASE], rule, noise)
         for model, recipe in keys
         if recipe != BASE and (model, BASE) in scored
     )
@@ -92,9 +97,14 @@ def _model(entry: ScoredEntry) -> str:
     return entry.source.name.removesuffix(f".{entry.source.recipe}")
 
 
-def _compare(entry: ScoredEntry, base: ScoredEntry, rule: RankingRule) -> Ablation:
+def _compare(
+    entry: ScoredEntry, base: ScoredEntry, rule: RankingRule, noise: Noise | None
+) -> Ablation:
     bootstrap = rule.settings.bootstrap
-    ranked = (_paired(entry, base, key, bootstrap.level) for key in RANKED)
+    ranked = (
+        _paired(entry, base, key, bootstrap.level, None if noise is None else noise.by_key.get(key))
+        for key in RANKED
+    )
     polarity, pairs = _turned_over(entry.polarity, base.polarity, bootstrap)
     return Ablation(
         model=_model(entry),
@@ -107,14 +117,20 @@ def _compare(entry: ScoredEntry, base: ScoredEntry, rule: RankingRule) -> Ablati
     )
 
 
-def _paired(entry: ScoredEntry, base: ScoredEntry, key: str, level: float) -> Estimate:
+def _paired(
+    entry: ScoredEntry, base: ScoredEntry, key: str, level: float, noise: TrainingNoise | None
+) -> Estimate:
     ours, theirs = entry.estimates[key].value, base.estimates[key].value
     if ours is None or theirs is None:
         return Estimate(None, None)
     if entry.by_seed and base.by_seed and len(entry.by_seed[key].values_S) >= LEAST_SEEDS:
         interval = seed_interval(entry.by_seed[key].less(base.by_seed[key]), level)
     else:
-        interval = entry.draws[key].less(base.draws[key]).interval(level)
+        drawn = entry.draws[key].less(base.draws[key])
+        interval = drawn.interval(level) if noise is None else None
+        times = sum(1.0 / max(1, len(one.source.trainings)) for one in (entry, base))
+        if noise is not None and (found := noisy_variance(drawn, noise, times)) is not None:
+            interval = interval_around(ours - theirs, found, level)
     return Estimate(round(ours - theirs, TIE_DECIMALS), interval)
 
 

@@ -25,8 +25,8 @@ class FloorFamily:
     tests: int
     """Comparisons of the family: every candidate with every floor; 0 where there is none."""
     method: Literal["max-t", "holm"]
-    """What adjusts p: step-down max-T over the draws; or from 3 trainings on Holm, as the draws of
-    the rows know nothing of the trainings."""
+    """What adjusts p: step-down max-T over the draws; or Holm where the spread between trainings
+    counts, of which the draws of the rows know nothing."""
 
 
 def against_floors(
@@ -46,7 +46,7 @@ def against_floors(
         rule: the rule in force.
     """
     family = [(name, floor) for name in candidates for floor in floors]
-    seeded = ranked.seeds >= LEAST_SEEDS
+    seeded = ranked.seeds >= LEAST_SEEDS or ranked.noise is not None
     method: Literal["max-t", "holm"] = "holm" if seeded else "max-t"
     if leader is None or not family:
         return FloorFamily((), 0, method)

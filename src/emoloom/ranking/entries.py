@@ -27,6 +27,9 @@ from emoloom.records import LabelSpace, ParseFailure, Prediction, Row
 Kind = Literal["candidate", "floor", "shown"]
 Status = Literal["scored", "failed", "not_done", "dropped"]
 
+FLOOR = "floor"
+"""`recipe` of a floor that no training is behind."""
+
 UNCUT = "rank.uncut"
 """Key of `ranking.rank_measure`: what breaks ties of the ranking score."""
 
@@ -63,6 +66,9 @@ class ScoredCandidate:
     itself. Empty where it stands for itself."""
     trainings: tuple[str, ...] = ()
     """Names of the trainings that this is the mean of; made by `pooling.pool_trainings`."""
+    noise_of: str = ""
+    """Name of the candidate that this is a further training of, to measure how much trainings vary:
+    it is shown and does not rank. Empty where it stands for itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +167,7 @@ class Entry:
             "polarity": None if self.scored.polarity is None else self.scored.polarity.to_dict(),
             "pooled": source.pooled,
             "trainings": list(source.trainings),
+            **({"noise_of": source.noise_of} if source.noise_of else {}),
         }
 
     def scores_file(self) -> dict[str, Any]:

@@ -110,7 +110,8 @@ def score_finals(
         UserError: as `entries.score_entries`.
     """
     scored = pool_trainings(score_entries(answered, rows, space, rule), rule)
-    ranked = ranked_scores({e.source.name: e for e in scored if e.complete}, len(rows))
+    complete = {e.source.name: e for e in scored if e.complete}
+    ranked = ranked_scores(complete, len(rows), standing.noise)
     order = {name: place for place, name in enumerate(standing.best_set)}
 
     def place(entry: ScoredEntry) -> tuple[int, float, str]:

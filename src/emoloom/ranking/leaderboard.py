@@ -13,6 +13,7 @@ from emoloom.ranking.ablation import Ablation, ablations
 from emoloom.ranking.against_floors import FloorFamily, against_floors
 from emoloom.ranking.entries import UNCUT, Entry, ScoredCandidate, ScoredEntry, score_entries
 from emoloom.ranking.finals import Finals, chosen_clause
+from emoloom.ranking.noise import Noise, measure_noise
 from emoloom.ranking.pooling import pool_trainings
 from emoloom.ranking.rule import RankingRule
 from emoloom.ranking.standing import TIE_DECIMALS, RankedScores, Standing, ranked_scores, stand
@@ -72,6 +73,7 @@ class Leaderboard:
                 "tied": list(self.standing.tied),
                 "best_set": list(self.standing.best_set),
                 "seeds": self.standing.seeds,
+                "training_noise": None if (one := self.standing.noise) is None else one.to_dict(),
                 "p_best": dict(self.standing.p_best),
                 "comparisons": [c.to_dict() for c in self.standing.comparisons],
                 "floor_comparisons": [c.to_dict() for c in self.floors.comparisons],
@@ -117,8 +119,9 @@ def build_leaderboard(
         UserError: As `entries.score_entries`.
     """
     scored = pool_trainings(score_entries(candidates, rows, space, rule), rule)
-    ranked, names, floors = _comparable(scored, len(rows))
-    standing = stand(ranked, names, rule)
+    noise = measure_noise(scored)
+    ranked, names, floors = _comparable(scored, len(rows), noise)
+    standing = stand(ranked, names, rule, noise)
     against = against_floors(ranked, names, standing.leader, floors, rule)
     entries = [
         Entry(e, standing.ranks.get(e.source.name), _floors_above(e, floors, ranked.scores))
@@ -132,17 +135,17 @@ def build_leaderboard(
         standing=standing,
         floors=against,
         verdict=verdict_text(scored, standing, against.comparisons, rule, len(rows)),
-        ablations=ablations(scored, rule),
+        ablations=ablations(scored, rule, noise),
         entries=tuple(sorted(entries, key=_place)),
     )
 
 
 def _comparable(
-    scored: Sequence[ScoredEntry], n_rows: int
+    scored: Sequence[ScoredEntry], n_rows: int, noise: Noise | None
 ) -> tuple[RankedScores, list[str], list[str]]:
     """(scores that may be compared, candidates that rank, floors from the best down)."""
     found = {e.source.name: e for e in scored if e.complete and e.score is not None}
-    ranked = ranked_scores(found, n_rows)
+    ranked = ranked_scores(found, n_rows, noise)
     alone = {name: e.source.kind for name, e in found.items() if not e.source.pooled}
     names = [name for name, kind in alone.items() if kind == "candidate"]
     floors = [name for name, kind in alone.items() if kind == "floor"]

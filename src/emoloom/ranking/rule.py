@@ -272,10 +272,9 @@ def _note(rule: RankingRule, left_out: Sequence[str], small: str) -> str:
     if rule.weight_vad:
         what = rule.vad_dimensions.upper()
         parts.append(f"{rule.weight_vad:g} x max(strict skill, 0) on human {what}")
-    sentences = [f"Score = {' + '.join(parts)}."]
+    sentences = [f"Score = {' + '.join(parts)}.", *left_out]
     if rule.weight_vad:
         sentences.append("Of equal scores the one with its skill less far below 0 is first.")
-    sentences += left_out
     if small:
         sentences.append(f"Indicative only: {small}.")
     return " ".join(sentences)

@@ -6,17 +6,24 @@ from typing import Any
 
 import numpy as np
 
+from emoloom.draws import generator
 from emoloom.metrics.classification import FloatArray
 from emoloom.metrics.intervals import Interval, Resampled
 from emoloom.metrics.resampling import holm, probability_of_best, rows_to_separate
 from emoloom.metrics.seeds import (
     LEAST_SEEDS,
     SeedScores,
+    Variance,
+    interval_around,
+    p_of_zero,
+    rows_that_separate,
     seed_interval,
     seed_p,
     seed_rows_to_separate,
 )
-from emoloom.ranking.entries import UNCUT, ScoredEntry
+from emoloom.metrics.training_noise import TrainingNoise, noisy_variance
+from emoloom.ranking.entries import FLOOR, UNCUT, ScoredEntry
+from emoloom.ranking.noise import Noise
 from emoloom.ranking.rule import RankingRule
 
 TIE_DECIMALS = 12
@@ -75,6 +82,10 @@ class RankedScores:
     Empty where nothing does."""
     uncut_draws: Mapping[str, FloatArray] = field(default_factory=dict)
     """By name, as `uncut`: in the same draws, shape (B,)."""
+    trained: Mapping[str, float] = field(default_factory=dict)
+    """By name: variances of one training that its score holds, 0 for what is not trained."""
+    noise: TrainingNoise | None = None
+    """Of one training's score; None where it is not measured, or from 3 trainings on not needed."""
 
     def falling(self, name: str) -> tuple[float, float]:
         """Sorts from the best down; two that share it are tied."""
@@ -94,8 +105,16 @@ class RankedScores:
         return SeedScores(np.full(self.seeds, self.scores[name]), draws_SB, one.influence_N)
 
 
-def ranked_scores(entries: Mapping[str, ScoredEntry], n_rows: int) -> RankedScores:
-    """What may be compared of entries by name: those on the same rows with a score."""
+def ranked_scores(
+    entries: Mapping[str, ScoredEntry], n_rows: int, noise: Noise | None = None
+) -> RankedScores:
+    """What may be compared of entries by name: those on the same rows with a score.
+
+    Args:
+        entries: by name.
+        n_rows: behind the scores.
+        noise: how much trainings vary, where it was measured.
+    """
     found = {name: e for name, e in entries.items() if e.score is not None}
     return RankedScores(
         {name: round(e.score or 0.0, TIE_DECIMALS) for name, e in found.items()},
@@ -104,7 +123,17 @@ def ranked_scores(entries: Mapping[str, ScoredEntry], n_rows: int) -> RankedScor
         {name: e.by_seed["score"] for name, e in found.items() if e.by_seed},
         {name: round(e.estimates[UNCUT].value or 0.0, TIE_DECIMALS) for name, e in found.items()},
         {name: e.draws[UNCUT].draws_B for name, e in found.items()},
+        {name: _trained(e) for name, e in found.items()},
+        None if noise is None or _most_seeds(found) >= LEAST_SEEDS else noise.score,
     )
+
+
+def _trained(entry: ScoredEntry) -> float:
+    return 0.0 if entry.source.recipe == FLOOR else 1.0 / max(1, len(entry.source.trainings))
+
+
+def _most_seeds(entries: Mapping[str, ScoredEntry]) -> int:
+    return max((len(e.source.trainings) for e in entries.values()), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +156,8 @@ class Standing:
     """The leader against each other candidate, best first."""
     seeds: int = 1
     """Trainings of each candidate."""
+    noise: Noise | None = None
+    """How much one training varies; None where it is not measured."""
 
     @property
     def tied(self) -> tuple[str, ...]:
@@ -138,7 +169,9 @@ class Standing:
         return first if len(first) > 1 else ()
 
 
-def stand(ranked: RankedScores, names: Sequence[str], rule: RankingRule) -> Standing:
+def stand(
+    ranked: RankedScores, names: Sequence[str], rule: RankingRule, noise: Noise | None = None
+) -> Standing:
     """Rank these candidates and find the best set.
 
     A candidate leaves the best set where the two-sided bootstrap test of its difference to the
@@ -153,7 +186,7 @@ def stand(ranked: RankedScores, names: Sequence[str], rule: RankingRule) -> Stan
     comparisons = compare(ranked, leader, others, rule)
     together = {c.name for c in comparisons if not c.separable} | {leader}
     shares = probability_of_best(
-        np.stack([ranked.draws[name].draws_B for name in order]),
+        _with_noise(ranked, order, rule.settings.bootstrap.seed),
         np.stack([ranked.uncut_draws[name] for name in order]) if ranked.uncut_draws else None,
     )
     return Standing(
@@ -163,7 +196,18 @@ def stand(ranked: RankedScores, names: Sequence[str], rule: RankingRule) -> Stan
         p_best={name: float(share) for name, share in zip(order, shares, strict=True)},
         comparisons=comparisons,
         seeds=ranked.seeds,
+        noise=noise,
     )
+
+
+def _with_noise(ranked: RankedScores, names: Sequence[str], seed: int) -> FloatArray:
+    """Draws of the rows, shape (C, B); those of the trainings too where their spread is known."""
+    draws_CB = np.stack([ranked.draws[name].draws_B for name in names])
+    if ranked.noise is None:
+        return draws_CB
+    spread_C = np.sqrt([ranked.noise.variance * ranked.trained[name] for name in names])
+    chance = generator(seed, "bootstrap-trainings", len(names))
+    return draws_CB + spread_C[:, None] * chance.standard_normal(draws_CB.shape)
 
 
 def compare(
@@ -179,12 +223,23 @@ def compare(
 
 
 def p_of(ranked: RankedScores, one: str, other: str) -> float:
-    """Two-sided p of "no difference": over rows and trainings from 3 trainings on, else of rows."""
-    if _difference(ranked, one, other) == 0.0:
+    """Two-sided p of "no difference": over rows, and trainings where their spread is known."""
+    value = _difference(ranked, one, other)
+    if value == 0.0:
         return 1.0
     if ranked.seeds >= LEAST_SEEDS:
         return seed_p(ranked.seeded(one).less(ranked.seeded(other)))
-    return ranked.draws[one].less(ranked.draws[other]).p()
+    drawn = ranked.draws[one].less(ranked.draws[other])
+    if ranked.noise is None:
+        return drawn.p()
+    found = _noisy(ranked, one, other, drawn)
+    return 1.0 if found is None else p_of_zero(value, found, len(drawn.draws_B))
+
+
+def _noisy(ranked: RankedScores, one: str, other: str, drawn: Resampled) -> Variance | None:
+    assert ranked.noise is not None
+    times = ranked.trained[one] + ranked.trained[other]
+    return noisy_variance(drawn, ranked.noise, times)
 
 
 def comparison(
@@ -215,7 +270,7 @@ def _difference(ranked: RankedScores, one: str, other: str) -> float:
 def _interval_and_rows(
     ranked: RankedScores, pair: tuple[str, str], level: float, rule: RankingRule
 ) -> tuple[Interval | None, int | None]:
-    """Of the difference: over rows and trainings from 3 trainings on, else over rows alone."""
+    """Of the difference: over rows, and trainings where their spread is known."""
     one, other = pair
     n_rows, nominal = ranked.n_rows, rule.settings.bootstrap.level
     value = _difference(ranked, one, other)
@@ -224,4 +279,9 @@ def _interval_and_rows(
         rows = seed_rows_to_separate(n_rows, seeded, level) if value else None
         return seed_interval(seeded, nominal), rows
     drawn = ranked.draws[one].less(ranked.draws[other])
-    return drawn.interval(nominal), rows_to_separate(n_rows, value, drawn, level)
+    if ranked.noise is None:
+        return drawn.interval(nominal), rows_to_separate(n_rows, value, drawn, level)
+    found = _noisy(ranked, one, other, drawn)
+    if found is None:
+        return None, None
+    return interval_around(value, found, nominal), rows_that_separate(n_rows, value, found, level)

@@ -29,12 +29,12 @@ def verdict_text(
         n_rows: Rows that rank.
 
     Returns:
-        One sentence. With fewer than 3 seeds it speaks of these rows and this seed only: the
-        spread between trainings is not known.
+        One sentence. With fewer than 3 seeds it speaks of rows alone, and of this seed only, unless
+        the spread between trainings was measured on one candidate.
     """
     if standing.leader is None:
         return f"No candidate was ranked{_why_none(entries)}."
-    where = _where(n_rows, standing.seeds)
+    where = _where(n_rows, standing)
     leader = _name(standing.leader)
     if standing.tied:
         tied = _join([_name(name) for name in standing.tied])
@@ -52,11 +52,15 @@ def verdict_text(
     return "; ".join(clauses) + "."
 
 
-def _where(n_rows: int, seeds: int) -> str:
+def _where(n_rows: int, standing: Standing) -> str:
+    seeds, noise = standing.seeds, standing.noise
     if seeds >= LEAST_SEEDS:
         return f"over {seeds} seeds and {n_rows} rows"
     these = "this seed" if seeds == 1 else f"these {seeds} seeds"
-    return f"on these {n_rows} rows, {these}"
+    if noise is None or noise.score is None:
+        return f"on these {n_rows} rows alone, {these}"
+    measured = f"the spread of {noise.trainings} trainings of {_name(noise.of)}"
+    return f"on these {n_rows} rows, {these}, and {measured}"
 
 
 def _why_none(entries: Sequence[ScoredEntry]) -> str:

@@ -6,7 +6,7 @@ whether it must, is for the engine and the pipeline.
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -15,6 +15,7 @@ import torch
 
 from emoloom.config import Config
 from emoloom.contract.schema import write_answer
+from emoloom.draws import seed_of_library
 from emoloom.errors import UserError
 from emoloom.models.causal_lm import CausalLM, load_causal_lm
 from emoloom.models.certificate import Certificate
@@ -46,11 +47,17 @@ class Candidate:
     """Of its training."""
     pooled: str = ""
     """Name of the candidate that this is one of several trainings of; empty where it is alone."""
+    noise_of: str = ""
+    """Name of the candidate that this is a further training of, to measure how much trainings vary;
+    empty where it is none."""
 
     @property
     def kind(self) -> Literal["candidate", "shown"]:
-        """Zero-shot stands outside the ranking: it does not predict fine-tuned quality."""
-        return "candidate" if self.trained else "shown"
+        """Zero-shot stands outside the ranking: it does not predict fine-tuned quality.
+
+        So do trainings that measure noise.
+        """
+        return "candidate" if self.trained and not self.noise_of else "shown"
 
     @property
     def trained(self) -> bool:
@@ -87,6 +94,38 @@ def list_candidates(config: Config) -> tuple[Candidate, ...]:
         for one in _trainings(config, model, recipe)
     ]
     return tuple(sorted(every, key=lambda candidate: not candidate.trained))
+
+
+def all_candidates(config: Config, parameters: Mapping[str, int]) -> tuple[Candidate, ...]:
+    """As `list_candidates`, and the trainings that measure how much trainings vary, last.
+
+    They are of the cheapest candidate: the model with the fewest parameters, the first of equal
+    ones, with its first recipe that trains.
+
+    Args:
+        config: the screen.
+        parameters: of each model, by its name.
+    """
+    found = list_candidates(config)
+    trained = [one for one in found if one.trained]
+    further = config.seeds_for_noise - max(1, len(config.seeds))
+    if further < 1 or not trained:
+        return found
+    cheapest = min(trained, key=lambda one: parameters[one.model.name])
+    of = cheapest.pooled or cheapest.name
+    return (
+        *found,
+        *(
+            replace(
+                cheapest,
+                name=f"{of}.noise{number}",
+                seed=seed_of_library(config.seed, "noise-trainings", number),
+                pooled="",
+                noise_of=of,
+            )
+            for number in range(1, further + 1)
+        ),
+    )
 
 
 def _trainings(config: Config, model: ModelSource, recipe: Recipe) -> Iterator[Candidate]:
