@@ -51,7 +51,7 @@ DRAWS: Mapping[DrawName, str] = MappingProxyType(
         "adapter": "initial values of the LoRA matrices",
         "bootstrap-rows": "rows of every bootstrap draw, the same for all candidates",
         "bootstrap-seeds": "trainings of every bootstrap draw; index: the number of trainings",
-        "verifier-held-out": "texts that measure the appraisal verifier; index: the set, from 0",
+        "verifier-held-out": "texts that measure the verifier's fit; index: their set's first atom",
         "verifier-folds": "folds of the texts that the appraisal verifier is fitted on",
         "replay-rows": "answers that `verify --replay` decodes again",
         "tiny-weights": "weights of `random:tiny`",
