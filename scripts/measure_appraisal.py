@@ -23,17 +23,16 @@ from emoloom.corpora.crowd_envent import read_crowd_envent
 from emoloom.corpora.isear import read_isear
 from emoloom.corpora.labels import load_space
 from emoloom.corpora.registry import read_corpus
-from emoloom.draws import generator
 from emoloom.records import ATOMS
 from emoloom.supervision import appraisal, appraisal_regression
 from emoloom.supervision.appraisal import Verifier, auroc, pearson
 from emoloom.supervision.appraisal_fit import (
-    HELD_OUT,
     RatedSet,
     fit_verifier,
     from_ratings,
     from_theory,
     held_out,
+    held_out_of,
 )
 from emoloom.supervision.appraisal_regression import FitSettings, fit_part
 from emoloom.supervision.theory import load_theory_table
@@ -126,9 +125,8 @@ VARIANTS: dict[str, Variant] = {
 def on_dev(sets: Sequence[RatedSet]) -> None:
     """AUROC and r of every variant on a dev part; the test part is not looked at."""
     split = []
-    for at, rated in enumerate(sets):
-        test = held_out(rated.texts, HELD_OUT, generator(0, "verifier-held-out", at))
-        rest = part(rated, ~test)
+    for rated in sets:
+        rest = part(rated, ~held_out_of(rated, 0))
         dev = held_out(rest.texts, 0.25, np.random.default_rng(1))
         split.append((part(rest, ~dev), part(rest, dev)))
     for name, variant in VARIANTS.items():
@@ -139,8 +137,8 @@ def on_test(sets: Sequence[RatedSet]) -> None:
     """The product's verifier as it reports itself, and what to compare it with."""
     show_quality("the verifier", fit_verifier(sets))
     split = []
-    for at, rated in enumerate(sets):
-        out = held_out(rated.texts, HELD_OUT, generator(0, "verifier-held-out", at))
+    for rated in sets:
+        out = held_out_of(rated, 0)
         split.append((part(rated, ~out), part(rated, out)))
     show("first attempt", [(test, thresholded(train, test)) for train, test in split])
     rows = read_corpus("goemotions-sample", "train").rows

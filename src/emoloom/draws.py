@@ -55,7 +55,7 @@ DRAWS: Mapping[DrawName, str] = MappingProxyType(
         "bootstrap-seeds": "trainings of every bootstrap draw; index: the number of trainings",
         "bootstrap-trainings": "chance of trainings in every draw; index: the number of candidates",
         "noise-trainings": "seed of a training that measures noise; index: which, from 1",
-        "verifier-held-out": "texts that measure the appraisal verifier; index: the set, from 0",
+        "verifier-held-out": "texts that measure the verifier's fit; index: their set's first atom",
         "verifier-folds": "folds of the texts that the appraisal verifier is fitted on",
         "replay-rows": "answers that `verify --replay` decodes again",
         "tiny-weights": "weights of `random:tiny`",

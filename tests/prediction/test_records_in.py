@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -17,7 +18,8 @@ from emoloom.prediction.texts_in import Reading, read_files, read_items
 def read(data: bytes, form="auto", column=None, name="stdin") -> tuple[list[Item], list[str]]:
     said: list[str] = []
     lines = ready_lines(io.BytesIO(data))
-    return list(read_items(lines, Reading(form, column, said.append), name)), said
+    path = None if name == "stdin" else Path(name)
+    return list(read_items(lines, Reading(form, column, said.append), path)), said
 
 
 def table(rows, **how) -> bytes:
@@ -51,9 +53,23 @@ def test_tabs_and_no_quotes_in_tsv():
     found, said = read(b'id\ttext\n7\t"a, b\n8\t"c"\n', name="x.TSV")
     assert found == [Text("7", '"a, b'), Text("8", '"c"')]
     assert said == [
-        "x.TSV: TSV with a header, texts from column 'text', ids from column 'id'"
+        "x.TSV: TSV (not quoted) with a header, texts from column 'text', ids from column 'id'"
         " (--format says otherwise)"
     ]
+
+
+def test_quotes_of_a_tsv_are_told_from_the_file_as_of_a_corpus(tmp_path):
+    path, said = tmp_path / "x.tsv", []
+    path.write_bytes(table([["text", "n"], ['she said "no"', "1"], ["a\tb", "2"]], delimiter="\t"))
+    found = list(read_files([path], Reading("auto", None, said.append)))
+    assert [one.text for one in found if one] == ['she said "no"', "a\tb"]
+    assert "TSV (quoted)" in said[0]
+    path.write_text('text\tn\n"no\t1\nfine\t2\n', encoding="utf-8")
+    found = list(read_files([path], Reading()))
+    assert [one.text for one in found if one] == ['"no', "fine"]
+    path.write_bytes(b'text\tn\n"caf\xe9"\t1\nfine\t2\n')
+    bad, good = (one for one in read_files([path], Reading()) if one)
+    assert (bad.error, good.text) == ("not UTF-8: byte 0xe9", "fine")
 
 
 def test_ids_are_the_column_or_the_records_numbers():
@@ -119,6 +135,7 @@ def test_a_field_without_end_is_not_held():
         (b"love,hate\na\n", "stdin", ["love,hate", "a"]),
         (b"text,text\na\n", "stdin", ["text,text", "a"]),
         (b"text\na\n", "x.csv", ["a"]),
+        (b"text\tn\na,b\t1\n", "x.csv", ["a,b"]),
         (b'{"text": "a"}\n', "x.ndjson", ["a"]),
         (b'{"text": "a"}\n', "x.txt", ["a"]),
         (b"{ \n", "x.log", []),

@@ -14,8 +14,8 @@ EMPTY = "an empty line"
 FILES = Reading()
 
 
-def items(data: bytes, form: str = "auto", name: str = "stdin") -> list[Item]:
-    return list(read_items(ready_lines(io.BytesIO(data)), Reading(form), name))
+def items(data: bytes, form: str = "auto") -> list[Item]:
+    return list(read_items(ready_lines(io.BytesIO(data)), Reading(form)))
 
 
 class Pipe:

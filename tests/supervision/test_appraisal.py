@@ -16,7 +16,6 @@ from emoloom.corpora.isear import read_isear
 from emoloom.corpora.labels import load_space
 from emoloom.corpora.near_duplicates import near_duplicate_groups
 from emoloom.corpora.registry import read_corpus
-from emoloom.draws import generator
 from emoloom.errors import UserError
 from emoloom.records import ATOMS, Answer, Row
 from emoloom.supervision.appraisal import (
@@ -27,12 +26,12 @@ from emoloom.supervision.appraisal import (
     pearson,
 )
 from emoloom.supervision.appraisal_fit import (
-    HELD_OUT,
     RatedSet,
     fit_verifier,
     from_ratings,
     from_theory,
     held_out,
+    held_out_of,
 )
 from emoloom.supervision.appraisal_regression import FitSettings, fit_part
 from emoloom.supervision.theory import load_theory_table
@@ -137,8 +136,8 @@ def test_a_fit_is_the_minimum_of_the_soft_cross_entropy():
 
 
 def test_quality_is_of_the_held_out_texts_and_the_writers_ratings(rated, verifier):
-    for at, one in enumerate(rated):
-        out = held_out(one.texts, HELD_OUT, generator(0, "verifier-held-out", at))
+    for one in rated:
+        out = held_out_of(one, 0)
         texts = [text for text, is_out in zip(one.texts, out, strict=True) if is_out]
         for column, atom in enumerate(one.atoms):
             found = verifier.matrix(texts)[:, ATOMS.index(atom)]

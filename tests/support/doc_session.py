@@ -59,6 +59,7 @@ class Session:
         (self.folder / "rows.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
         texts = [json.loads(line)["text"] for line in lines]
         (self.folder / "texts.txt").write_text("\n".join(texts) + "\n", encoding="utf-8")
+        (self.folder / "tickets.csv").write_text("id,message\na,So it goes.\n", encoding="utf-8")
         (self.folder / "more.jsonl").write_text('{"text": "So it goes."}\n', encoding="utf-8")
         goemotions_folder(self.folder / "goemotions")
         emobank_file(self.folder / "emobank")

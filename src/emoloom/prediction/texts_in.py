@@ -11,6 +11,7 @@ from typing import Literal
 
 from emoloom.corpora.guess import guess_text_column
 from emoloom.corpora.lines import BadLineError, shown
+from emoloom.corpora.quoting import are_quoted
 from emoloom.corpora.rows import decode_json
 from emoloom.errors import UserError
 from emoloom.prediction.inputs import (
@@ -35,6 +36,7 @@ _MOST_SAMPLED = 1000
 
 _BY_SUFFIX: Mapping[str, Form] = {
     ".jsonl": "jsonl",
+    ".json": "jsonl",
     ".ndjson": "jsonl",
     ".csv": "csv",
     ".tsv": "tsv",
@@ -63,12 +65,17 @@ class Reading:
 class _Place:
     """One stream under way."""
 
-    name: str
-    """What it is, for people."""
+    path: Path | None
+    """Of the file; None for stdin."""
     numbers: Iterator[RowId]
     """What its lines or records are known by, where they have no id."""
     reading: Reading
     """As asked for."""
+
+    @property
+    def name(self) -> str:
+        """What it is, for people."""
+        return "stdin" if self.path is None else str(self.path)
 
     def say(self, what: str) -> None:
         """How this stream is read."""
@@ -77,7 +84,10 @@ class _Place:
 
 
 def read_items(
-    lines: Iterator[bytes | None], reading: Reading, name: str = "stdin", prefix: str = ""
+    lines: Iterator[bytes | None],
+    reading: Reading,
+    path: Path | None = None,
+    prefix: str = "",
 ) -> Iterator[Item]:
     """Each line or record as a text or as what is wrong with it.
 
@@ -86,14 +96,14 @@ def read_items(
     Args:
         lines: From `ready_lines`.
         reading: What they are.
-        name: What the stream is, for people; its ending tells a form.
+        path: Of the file that they are of, whose name tells a form; None for stdin.
         prefix: Stands before numbers, as `prefix:7`.
 
     Raises:
         UserError: the column of texts is not there, or cannot be told.
     """
     numbers: Iterator[RowId] = (f"{prefix}:{n}" if prefix else n for n in count(1))
-    place = _Place(name, numbers, reading)
+    place = _Place(path, numbers, reading)
     at_start = True
     for raw in lines:
         line = raw
@@ -112,17 +122,18 @@ def read_items(
 def _in_form(lines: Iterator[bytes | None], first: bytes, place: _Place) -> Iterator[Item]:
     form = place.reading.form
     if form == "auto":
-        form = _form_of(place.name, first, place.reading.column)
+        form = _form_of(place.path, first, place.reading.column)
     if form == "jsonl":
         return _json_items(lines, place)
     return _text_items(lines, place) if form == "text" else _table_items(lines, form, place)
 
 
-def _form_of(name: str, first: bytes, column: str | None) -> Form:
+def _form_of(path: Path | None, first: bytes, column: str | None) -> Form:
     """By the name, else by the first line: JSON, a header that names a column of texts, or text."""
-    suffix = Path(name).suffix.casefold()
-    if suffix in _BY_SUFFIX:
-        return _BY_SUFFIX[suffix]
+    named = None if path is None else _BY_SUFFIX.get(path.suffix.casefold())
+    if named is not None:
+        tabs = named == "csv" and b"\t" in first and b"," not in first  # as `data check`
+        return "tsv" if tabs else named
     if _JSON.match(first):
         return "jsonl"
     header = decoded(first)[0]
@@ -183,6 +194,8 @@ class _Table:
     names: tuple[str, ...]
     """Of its columns."""
     place: _Place
+    quotes: bool
+    """Whether fields may stand in double quotes."""
 
     def column(self, name: str | None) -> str:
         """The column of texts, once there is one of that name.
@@ -199,8 +212,9 @@ class _Table:
                 allowed="one of these, each name once",
                 do="name the column of texts with --column",
             )
+        what = "CSV" if self.form == "csv" else f"TSV ({'' if self.quotes else 'not '}quoted)"
         where = f"texts from column {shown(name)}, {self._ids()}"
-        self.place.say(f"{self.form.upper()} with a header, {where}")
+        self.place.say(f"{what} with a header, {where}")
         return name
 
     def _ids(self) -> str:
@@ -227,7 +241,8 @@ _Found = _Record | BadLine | None
 
 
 def _table_items(lines: Iterator[bytes | None], form: Form, place: _Place) -> Iterator[Item]:
-    records = separated_records(lines, delimiter=_MARKS[form], quotes=form == "csv")
+    quotes = form == "csv" or _tabs_are_quoted(place.path)
+    records = separated_records(lines, delimiter=_MARKS[form], quotes=quotes)
     for header in records:
         if header is not None:
             break
@@ -240,7 +255,7 @@ def _table_items(lines: Iterator[bytes | None], form: Form, place: _Place) -> It
             got=header,
             do="put the names of the columns on the first line",
         )
-    table = _Table(form, tuple(name.strip() for name in header), place)
+    table = _Table(form, tuple(name.strip() for name in header), place, quotes)
     column = place.reading.column or guess_text_column(table.names, ())
     found = _records(records, table)
     if column is not None:
@@ -248,6 +263,16 @@ def _table_items(lines: Iterator[bytes | None], form: Form, place: _Place) -> It
         yield from (table.item(one, column) for one in found)
     else:
         yield from _guessed(found, table)
+
+
+def _tabs_are_quoted(path: Path | None) -> bool:
+    """As corpora's are read; not where the file does not tell, or cannot be read twice."""
+    if path is None or not path.is_file():
+        return False
+    try:
+        return are_quoted(path, _MARKS["tsv"])
+    except UserError:
+        return False
 
 
 def _records(records: Iterable[list[str] | str | None], table: _Table) -> Iterator[_Found]:
@@ -307,4 +332,4 @@ def read_files(paths: Sequence[Path], reading: Reading) -> Iterator[Item]:
 
 def _file(path: Path, reading: Reading, prefix: str) -> Generator[Item, None, None]:
     with path.open("rb", buffering=0) as stream:
-        yield from read_items(ready_lines(stream), reading, str(path), prefix)
+        yield from read_items(ready_lines(stream), reading, path, prefix)

@@ -105,8 +105,8 @@ def fit_verifier(sets: Sequence[RatedSet], seed: int = 0) -> Verifier:
     """
     parts: list[VerifierPart] = []
     quality: dict[str, AtomQuality] = {}
-    for at, rated in enumerate(sets):
-        part, found = _fit_part(rated, generator(seed, "verifier-held-out", at))
+    for rated in sets:
+        part, found = _fit_part(rated, held_out_of(rated, seed))
         parts.append(part)
         quality.update({one.atom: one for one in found})
     inputs = tuple(one for rated in sets for one in rated.inputs)
@@ -121,7 +121,13 @@ def held_out(texts: Sequence[str], share: float, rng: np.random.Generator) -> ND
     return np.isin(groups, chosen)
 
 
-def _fit_part(rated: RatedSet, rng: np.random.Generator) -> tuple[VerifierPart, list[AtomQuality]]:
+def held_out_of(rated: RatedSet, seed: int) -> NDArray[np.bool_]:
+    """(N,): True for the texts that measure the fit, whatever other sets there are."""
+    chance = generator(seed, "verifier-held-out", ATOMS.index(rated.atoms[0]))
+    return held_out(rated.texts, HELD_OUT, chance)
+
+
+def _fit_part(rated: RatedSet, out: NDArray[np.bool_]) -> tuple[VerifierPart, list[AtomQuality]]:
     if len(rated.texts) < MIN_TEXTS:
         raise UserError(
             f"too few texts with {' and '.join(rated.atoms)} ({rated.source})",
@@ -129,7 +135,6 @@ def _fit_part(rated: RatedSet, rng: np.random.Generator) -> tuple[VerifierPart, 
             allowed=f"at least {MIN_TEXTS}",
             do="give more of them",
         )
-    out = held_out(rated.texts, HELD_OUT, rng)
     texts = [text for text, is_out in zip(rated.texts, out, strict=True) if not is_out]
     related = None if rated.related is None else rated.related[~out]
     part = fit_part(rated.atoms, texts, rated.fitted[~out], related)
