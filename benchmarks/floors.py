@@ -65,7 +65,7 @@ def draws(train: Sequence[Row], rows: int, count: int) -> Iterator[list[Row]]:
 
 def measured(floor: str, metric: str, train: Sequence[Row], asked: Sequence[Row]) -> float:
     """One floor's strict score."""
-    inputs = FloorInputs(train, SPACE, load_lexicon(), AffineMap.identity(), 0)
+    inputs = FloorInputs(train, SPACE, load_lexicon(), AffineMap.identity())
     answers = [parse_output(one.output, SPACE) for one in floor_outputs(floor, inputs, asked)]
     found = score(answers, asked, SPACE, vad_reference=mean_human_vad(train))
     return float(found.strict.values[metric] or 0.0)

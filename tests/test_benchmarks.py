@@ -1,10 +1,13 @@
 """The benchmarks that need no model run to their end on a few rows."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from official_files import emobank_file, goemotions_folder
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -30,3 +33,32 @@ def test_a_benchmark_runs_to_its_end(command: str, said: str, tmp_path: Path) ->
     assert said in done.stdout
     if script == "verify.py":
         assert done.stdout.startswith("verified: ")
+
+
+@pytest.mark.parametrize(("more", "lines"), [([], 2), (["--tokens"], 5)])
+def test_the_floors_are_measured_on_official_files(more: list[str], lines: int, tmp_path) -> None:
+    folder = goemotions_folder(tmp_path / "goemotions")
+    shutil.copy(folder / "dev.tsv", folder / "test.tsv")
+    emobank = emobank_file(tmp_path / "emobank.csv")
+    command = [
+        "--goemotions",
+        str(folder),
+        "--emobank",
+        str(emobank),
+        "--rows",
+        "4",
+        "--draws",
+        "2",
+        "--all",
+        *more,
+    ]
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARKS / "floors.py"), *command],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    printed = [line for line in done.stdout.splitlines() if line.startswith("|")]
+    assert len(printed) == 2 * (2 + lines)
+    assert all(line.count("|") == 4 for line in printed)

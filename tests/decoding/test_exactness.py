@@ -57,7 +57,7 @@ def expected(which: Reference, rows) -> list[tuple[str, bytes]]:
 
 def test_the_answers_are_worth_comparing(untrained):
     assert len(untrained.rows) == len(untrained.answers) == ROWS
-    assert len({answer.output for answer in untrained.answers.values()}) > 300
+    assert len({answer.output for answer in untrained.answers.values()}) > 100
     assert sum(answer.truncated for answer in untrained.answers.values()) == 1
 
 

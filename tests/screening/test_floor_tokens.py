@@ -119,7 +119,7 @@ def test_the_floor_reads_what_is_no_word():
 
     for good, bad in (("😀", "😡"), (":)", ":("), ("y", "n"), ("!", ""), ("don’t", "do")):
         train = 5 * [row(good, "joy", 0.9), row(bad, "anger", 0.1)]
-        made_from = FloorInputs(train, space, load_lexicon(), AffineMap.identity(), 0)
+        made_from = FloorInputs(train, space, load_lexicon(), AffineMap.identity())
         asked = [row(sign.replace("’", "'"), None, 0.5) for sign in (good, bad)]
         outputs = [one.output for one in floor_outputs("tf-idf", made_from, asked)]
         assert outputs[0].startswith('{"labels":["joy"],'), good
