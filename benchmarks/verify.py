@@ -93,7 +93,7 @@ def make_run(root: Path, select_rows: int, entries: int, config: Config) -> None
     """A finished run folder whose every number is right."""
     space, lexicon = load_space(config.labels), load_lexicon(config.lexicon)
     run, chance = RunDirectory(root), random.Random(1)  # noqa: S311
-    open_run(run, run_identity(config, space, lexicon), run_facts(config, space, lexicon))
+    open_run(run, run_identity(config, space, lexicon), run_facts(config, space, lexicon, run.root))
     select = list(gold(select_rows, space, chance, "s"))
     for name, rows in (("train", list(gold(200, space, chance, "t"))), ("select", select)):
         write_jsonl_atomic(run.data(name), [row.to_dict() for row in rows])

@@ -67,7 +67,7 @@ def test_all_but_zero_shot_answer_the_rows_after_all_that_ranks(crossed_run):
 
 def test_it_is_bound_and_moves_nothing_that_ranks(crossed_run, finished_run):
     manifest = json.loads((crossed_run.folder / "manifest.json").read_text(encoding="utf-8"))
-    assert {"seven.csv", "own.csv"} <= manifest["predicate"]["data"].keys()
+    assert {"seven", "own"} <= manifest["predicate"]["data"].keys()
     bound = {one["file"]: one["answers_to"]["file"] for one in manifest["predicate"]["answers"]}
     assert bound[f"candidates/{NAME}/rows/cross.jsonl"] == "data/cross.jsonl"
     record = json.loads((crossed_run.folder / "run.json").read_text(encoding="utf-8"))
@@ -231,8 +231,11 @@ def test_a_space_without_any_way_is_refused_by_one_line(tmp_path):
     ("part", "said"),
     [
         ({"corpus": "nosuch"}, "data.cross.0: unknown corpus; got: 'nosuch'"),
-        ({"corpus": "daily-dialog", "path": "no/such"}, "data.cross.0: no/such is no folder"),
-        ({"file": "no-such.csv"}, "data.cross.0: "),
+        (
+            {"corpus": "daily-dialog", "path": "no/such"},
+            "data.cross.0.path: there is no file or",
+        ),
+        ({"file": "no-such.csv"}, "data.cross.0.file: "),
         ({}, "data.cross.0: give either `corpus` or `file`"),
     ],
 )

@@ -115,7 +115,7 @@ def screen(
     accept_changed_inputs: AcceptChanged = False,
 ) -> None:
     """Train, decode, score and rank every candidate; on an existing run, continue it."""
-    from emoloom.engines.progress import show_progress
+    from emoloom.engines.progress import printable, show_progress
     from emoloom.pipeline import screen as run_screen
 
     try:
@@ -126,6 +126,8 @@ def screen(
         raise type(stop)(kept) from stop
     typer.echo(screened.table)
     typer.echo(screened.verdict)
+    for note in screened.notes:
+        typer.echo(f"note: {printable(note)}")
     typer.echo(f"digest sha256:{screened.digest}\n{cli_runs.KEEP}")
     typer.echo(f"report: {screened.folder / 'report.html'}")
     raise typer.Exit(screened.code)
@@ -133,13 +135,17 @@ def screen(
 
 @app.command()
 def check(config: ConfigPath) -> None:
-    """Check a config; every fault at once. Runs nothing."""
-    from emoloom.pipeline import check as check_config
+    """Check a config, draw its rows and throw them away; every fault at once. Runs no model."""
+    from emoloom.engines.progress import printable
+    from emoloom.pipeline import check_whole
     from emoloom.report.formats import plural
 
-    checked = check_config(config)
-    models, recipes = plural(len(checked.models), "model"), plural(len(checked.recipes), "recipe")
+    checked = check_whole(config)
+    models = plural(len(checked.config.models), "model")
+    recipes = plural(len(checked.config.recipes), "recipe")
     typer.echo(f"{config} is fine: {models} x {recipes}")
+    for line in (*checked.told, *(f"warning: {text}" for text in checked.warnings)):
+        typer.echo(printable(line))
 
 
 @app.command()

@@ -47,7 +47,7 @@ def data_check(
     from emoloom.corpora.check_text import describe
     from emoloom.corpora.labels import load_space
     from emoloom.engines.progress import printable
-    from emoloom.row_sets.parts import HUB
+    from emoloom.row_sets.names import HUB
     from emoloom.runs.directory import dumps
     from emoloom.sources.hub_data import fetch_data_set
 
@@ -70,12 +70,11 @@ def data_build(
     accept_changed_inputs: AcceptChanged = False,
 ) -> None:
     """Draw the row sets that a screen of this config would draw, and write them; no model."""
+    from emoloom.engines.progress import printable
     from emoloom.filters_data import build_data
 
     built = build_data(config, out, accept_changed=accept_changed_inputs)
-    typer.echo(f"{out}: {built['train']} train rows, {built['select']} select rows, ", nl=False)
-    for name in ("cross", "test"):
-        if name in built:
-            typer.echo(f"{built[name]} {name} rows, ", nl=False)
-    kept = f", {built['removed_from_select']} out of select" if "test" in built else ""
-    typer.echo(f"{built['rejected']} rejected{kept}")
+    sizes = "".join(f"{count} {name} rows, " for name, count in built.rows.items())
+    typer.echo(f"{out}: {sizes}{built.rejected} rejected")
+    for line in (*built.told, *(f"warning: {text}" for text in built.warnings)):
+        typer.echo(printable(line))

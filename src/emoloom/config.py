@@ -5,13 +5,14 @@ All faults of a file are reported at once, each with its path (`data.select.0.ro
 
 import difflib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
     Field,
+    PrivateAttr,
     ValidationError,
     model_validator,
 )
@@ -19,6 +20,7 @@ from pydantic_core import PydanticCustomError
 
 from emoloom.config_budget import BudgetConfig, CacheConfig, HalvingConfig, TrialsConfig
 from emoloom.config_mapping import OURS, Settings
+from emoloom.config_paths import MODELS, Found, Location, Look, beside
 from emoloom.config_sections import (
     NAME,
     DataConfig,
@@ -110,6 +112,13 @@ class Config(Settings):
             raise PydanticCustomError(OURS, message)
         return self
 
+    _path_warnings: tuple[str, ...] = PrivateAttr(())
+
+    @property
+    def path_warnings(self) -> tuple[str, ...]:
+        """What a user should be told of where paths were found."""
+        return self._path_warnings
+
     @model_validator(mode="after")
     def _some_noise(self) -> Self:
         trained, given = max(1, len(self.seeds)), self.seeds_for_noise
@@ -122,47 +131,100 @@ class Config(Settings):
         return self
 
     def in_force(self) -> dict[str, Any]:
-        """Every setting, defaults included, as JSON values."""
-        return self.model_dump(mode="json")
+        """Every setting, defaults included, as JSON values; paths as the config writes them."""
+        return self.as_written()
 
 
-def load_config(path: Path, checks: Checks | None = None) -> Config:
-    """Read and check a YAML config.
+def load_config(path: Path, checks: Checks | None = None, names: Collection[str] = ()) -> Config:
+    """Read and check a YAML config; its paths are relative to its folder.
 
     Args:
         path: the file.
         checks: what the names and files in it are held against; None looks at nothing outside.
+        names: of label spaces and models, which are no paths.
 
     Raises:
         UserError: the file cannot be read.
         ConfigError: every fault in it, each with its path.
     """
     given = read_mapping(path, "the config", do="see configs/demo.yaml for an example")
-    return parse_config(given, source=str(path), checks=checks)
+    look = beside(path.parent, names)
+    return parse_config(given, source=str(path), checks=checks, look=look)
 
 
-def parse_config(given: dict[Any, Any], *, source: str, checks: Checks | None = None) -> Config:
+def parse_config(
+    given: dict[Any, Any], *, source: str, checks: Checks | None = None, look: Look = Found
+) -> Config:
     """Check a mapping; a model may be given as its source string alone.
+
+    Args:
+        given: the mapping.
+        source: where it is from, for messages.
+        checks: as `load_config`.
+        look: finds its paths, which are taken as they stand if left out.
 
     Raises:
         ConfigError: every fault, each with its path.
     """
     plain, unfit = plain_values(given)
     faults = [f"{path}: {fault}" for path, fault in unfit.items()]
-    text = json.dumps(_with_models(plain))
+    found = look(_with_models(plain))
+    missing = {} if checks is None else found.missing
+    faults += [_missing(at, found.settings, where) for at, where in _own(missing).items()]
     try:
-        config = Config.model_validate_json(text, context=checks or {})
+        config = Config.model_validate_json(json.dumps(found.settings), context=checks or {})
     except ValidationError as error:
         items = [dict(item) for item in error.errors()]
         faults += [
-            _fault(item)
+            _fault(item) + _looked(item, missing)
             for item in items
-            if _path(item) not in unfit and not _follows_from_another(item, items)
+            if _path(item) not in unfit
+            and not _follows_from_another(item, items)
+            and not _is_of_a_missing_path(item, missing)
         ]
     if faults:
         # Values and paths may hold line breaks; each fault is one line all the same.
         raise ConfigError(source, [fault.replace("\n", "\\n") for fault in faults], do=MEND)
+    _remember(config, found)
     return config
+
+
+def _remember(config: Config, found: Found) -> None:
+    """How the config writes its paths goes with it wherever it goes."""
+    config._path_warnings = found.warnings
+    for location, text in found.given.items():
+        inside: Any = config
+        for key in location[:-1]:
+            inside = getattr(inside, key) if isinstance(inside, Settings) else inside[int(key)]
+        inside.remember(location[-1], text)
+
+
+def _own(missing: Mapping[Location, str]) -> dict[Location, str]:
+    """Paths of which nothing but that they are missing can be said: a model may be a name."""
+    return {at: where for at, where in missing.items() if not _is_model(at)}
+
+
+def _is_model(location: Location) -> bool:
+    return any(location[0] == pattern[0] for pattern in MODELS)
+
+
+def _missing(location: Location, settings: dict[str, Any], where: str) -> str:
+    text: Any = settings
+    for key in location:
+        text = text[int(key)] if isinstance(text, list) else text[key]
+    return f"{'.'.join(location)}: there is no file or folder {text} {where}; do: check the path"
+
+
+def _is_of_a_missing_path(error: dict[str, Any], missing: Mapping[Location, str]) -> bool:
+    """The checks of a part, or of a path itself, say again that nothing is there."""
+    at = tuple(map(str, error["loc"]))
+    of_a_check = error["type"] == OURS and "why" in error.get("ctx", {})
+    return of_a_check and any(at in (one, one[:-1]) for one in _own(missing))
+
+
+def _looked(error: dict[str, Any], missing: Mapping[Location, str]) -> str:
+    where = missing.get(tuple(map(str, error["loc"])))
+    return "" if where is None else f"; no such path is {where}"
 
 
 def _with_models(given: dict[Any, Any]) -> dict[Any, Any]:

@@ -56,6 +56,13 @@ class RowsConfig(Settings):
     file: Path | None = Field(
         None, description="JSON Lines, CSV, TSV or Parquet of your own, in place of a corpus."
     )
+    name: str | None = Field(
+        None,
+        pattern=NAME,
+        description="What the file's rows are called: their `source`, and the beginning of their "
+        "ids. Its name without the ending when left out, with as many folders as tell it from the "
+        "config's other files.",
+    )
     mapping: MappingConfig | None = Field(
         None, description="What the file's columns mean; guessed, and said, when left out."
     )
@@ -82,8 +89,9 @@ class RowsConfig(Settings):
     def _one_source(self) -> Self:
         if (self.corpus is None) == (self.file is None):
             raise PydanticCustomError(OURS, "give either `corpus` or `file`")
-        if self.file is None and (self.mapping or self.licence or self.label_space):
-            raise PydanticCustomError(OURS, "`mapping`, `licence` and `label_space` go with `file`")
+        if self.file is None and (self.mapping or self.licence or self.label_space or self.name):
+            message = "`name`, `mapping`, `licence` and `label_space` go with `file`"
+            raise PydanticCustomError(OURS, message)
         if self.file is not None and self.path is not None:
             raise PydanticCustomError(OURS, "`path` goes with `corpus`")
         return self
@@ -119,6 +127,11 @@ class DataConfig(Settings):
         (),
         description="Drawn from test splits: the best set answers them once, after all that "
         "ranks, and that score is the one to quote; never ranks.",
+    )
+    shared_groups: bool = Field(
+        False,
+        description="A group is the same in every file of yours that names it so; else each "
+        "file's groups are its own.",
     )
     near_duplicates: bool = Field(
         True,

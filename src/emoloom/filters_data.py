@@ -1,5 +1,7 @@
 """`emoloom data build`: the row sets of a screen, without the screen."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,10 @@ from emoloom.config import MEND, Checks, Config, load_config
 from emoloom.corpora.labels import load_space
 from emoloom.errors import ConfigError, UserError
 from emoloom.row_sets.build import Drawing, write_row_sets
-from emoloom.row_sets.cross_spaces import check_cross
-from emoloom.row_sets.held_out import check_test
-from emoloom.row_sets.parts import PartChecks, source_hashes
+from emoloom.row_sets.checks import PartChecks, check_parts, known_names
+from emoloom.row_sets.part_facts import source_hashes
 from emoloom.row_sets.polarity_set import check_pairs, held_out_rows, pair_hashes
+from emoloom.row_sets.told import count_lines
 from emoloom.runs.changes import changed_settings, refuse_settings
 from emoloom.runs.directory import write_folder_atomic, write_json_atomic
 from emoloom.runs.licences import strictest_licence
@@ -26,7 +28,21 @@ _SETTINGS = ("seed", "labels", "lexicon", "data", "polarity")
 """Settings that rows depend on."""
 
 
-def build_data(config_path: Path, out: Path, *, accept_changed: bool = False) -> dict[str, int]:
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What was drawn."""
+
+    rows: Mapping[str, int]
+    """Rows of each row set."""
+    rejected: int
+    """Records that are no rows."""
+    told: tuple[str, ...]
+    """What became of the records, in words."""
+    warnings: tuple[str, ...]
+    """For the user."""
+
+
+def build_data(config_path: Path, out: Path, *, accept_changed: bool = False) -> Built:
     """Draw and write the row sets of a config: the bytes that a screen has under `data/`.
 
     Beside them `build.json` says what they were made from, with every licence and the strictest.
@@ -37,10 +53,6 @@ def build_data(config_path: Path, out: Path, *, accept_changed: bool = False) ->
         out: A new folder, an empty one, or one built before.
         accept_changed: Replace one whose inputs have changed since.
 
-    Returns:
-        Rows in `train` and `select`, in `cross` and `test` where there are any, lines rejected,
-        and what `test` took out of `select`.
-
     Raises:
         UserError: the config, its label space, lexicon or a corpus is at fault, or the folder
             holds something else, or what was built from other inputs.
@@ -49,15 +61,14 @@ def build_data(config_path: Path, out: Path, *, accept_changed: bool = False) ->
     checks: Checks = {
         "labels": parts.labels,
         "lexicon": load_lexicon,
-        "train": parts.opens,
-        "select": parts.opens,
-        "cross": parts.opens_test,
-        "test": parts.opens_test,
+        "train": parts.train,
+        "select": parts.select,
+        "cross": parts.cross,
+        "test": parts.test,
         "polarity": check_pairs,
     }
-    config = load_config(config_path, checks)
-    space = load_space(config.labels)
-    if faults := [*check_cross(config.data, space), *check_test(config.data, space)]:
+    config = load_config(config_path, checks, known_names())
+    if faults := check_parts(config.data, load_space(config.labels)):
         raise ConfigError(str(config_path), faults, do=MEND)
     _check_folder(out)
     record = _record(config)
@@ -69,9 +80,9 @@ def build_data(config_path: Path, out: Path, *, accept_changed: bool = False) ->
         write_json_atomic(folder / RECORD, record)
 
     write_folder_atomic(out, fill)
+    warnings = (*config.path_warnings, *counts["warnings"], *counts["notices"])
     sizes = {name: counts["sets"][name]["all"] for name in counts["sets"]}
-    removed = {key: counts[key] for key in ("removed_from_select",) if key in counts}
-    return {**sizes, "rejected": counts["rejected"], **removed}
+    return Built(sizes, counts["rejected"], tuple(count_lines(counts)), warnings)
 
 
 def _write(config: Config, folder: Path) -> dict[str, Any]:

@@ -5,9 +5,10 @@ config -> models -> rows -> rule, plan -> floors -> rungs -> candidates -> polar
 with the report
 """
 
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +52,11 @@ from emoloom.ranking.leaderboard import (
 from emoloom.ranking.leaderboard_texts import to_csv, to_json, to_markdown
 from emoloom.ranking.rule import RankingRule
 from emoloom.report.page import RANKED_PAGE, write_ranked_page, write_report
-from emoloom.row_sets.cross_spaces import check_cross
-from emoloom.row_sets.held_out import check_test
-from emoloom.row_sets.parts import PartChecks
-from emoloom.row_sets.polarity_set import check_pairs
-from emoloom.row_sets.pools import check_label_maps
-from emoloom.row_sets.shared import SharedRows
+from emoloom.row_sets.build import Drawing, write_row_sets
+from emoloom.row_sets.checks import PartChecks, check_parts, known_names
+from emoloom.row_sets.part_facts import source_hashes
+from emoloom.row_sets.polarity_set import check_pairs, held_out_rows
+from emoloom.row_sets.shared import SharedRows, read_row_sets
 from emoloom.runs.changes import CHANGED, Change, change_event
 from emoloom.runs.directory import (
     RunDirectory,
@@ -72,8 +72,9 @@ from emoloom.runs.record import (
     refuse_identity,
 )
 from emoloom.screening.candidates import all_candidates, list_candidates
-from emoloom.screening.extras import check_recipes
-from emoloom.sources.model_files import parse_source
+from emoloom.screening.extras import check_recipes, try_extras
+from emoloom.sources.model_files import get_model, parse_source
+from emoloom.sources.origins import GgufFile, LocalFolder
 from emoloom.supervision.lexicon import load_lexicon
 
 
@@ -89,6 +90,8 @@ class Screened:
     """The leaderboard as Markdown."""
     verdict: str
     """One sentence."""
+    notes: tuple[str, ...]
+    """What else bears on it, one sentence each."""
     digest: str
     """sha256 of the manifest, which binds every file of the folder."""
 
@@ -133,7 +136,7 @@ def screen(
             facts[ANSWERED_BEFORE] = before
         digest = close_folder(run, facts)
     code = ExitCode.BUDGET if context.engine.stopped else _exit_code(answered)
-    return Screened(code, run.root, to_markdown(board), board.verdict, digest)
+    return Screened(code, run.root, to_markdown(board), board.verdict, board.notes, digest)
 
 
 def plan(
@@ -224,16 +227,74 @@ def check(config_path: Path) -> Config:
             "test": parts.test,
             "polarity": check_pairs,
         },
+        known_names(),
     )
     try:
         list_candidates(config)
     except UserError as error:
         raise ConfigError(str(config_path), [f"models: {error}"], do=MEND) from error
     space = load_space(config.labels)
-    faults = [*check_label_maps(config.data, space), *check_cross(config.data, space)]
-    if faults := [*faults, *check_test(config.data, space), *check_recipes(config, space)]:
+    if faults := [*check_parts(config.data, space), *check_recipes(config, space)]:
         raise ConfigError(str(config_path), faults, do=MEND)
     return config
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A config without a fault, and what a screen of it would draw."""
+
+    config: Config
+    """The config."""
+    told: tuple[str, ...]
+    """What would become of the records, in words."""
+    warnings: tuple[str, ...]
+    """For the user."""
+
+
+def check_whole(config_path: Path) -> Checked:
+    """As `check`, and all that `data build` or `screen` would refuse before a model is loaded.
+
+    The row sets are drawn into a temporary folder, and models that lie on this disk are looked at
+    (a GGUF file is converted into the cache, as `screen` would); nothing is fetched.
+
+    Raises:
+        UserError: as `check`, and of what is found there.
+    """
+    config = check(config_path)
+    faults = _faults_of_models(config)
+    try:
+        rows = _try_rows(config)
+    except UserError as error:
+        faults.append(str(error))
+    if faults:
+        raise ConfigError(str(config_path), faults, do=MEND)
+    return Checked(config, rows.told, (*config.path_warnings, *rows.warnings))
+
+
+def _try_rows(config: Config) -> SharedRows:
+    """Draw the row sets, as `data build` and `screen` do, and throw them away."""
+    space, lexicon = load_space(config.labels), load_lexicon(config.lexicon)
+    sources = source_hashes(config.data)
+    drawing = Drawing(config.data, sources, config.seed, held_out_rows(config.polarity))
+    with tempfile.TemporaryDirectory() as name:
+        write_row_sets(Path(name), drawing, space, lexicon)
+        rows = read_row_sets(Path(name), space)
+    check_scored(config_rule(config, rows, space), rows.test)
+    try_extras(config, rows, space)
+    return rows
+
+
+def _faults_of_models(config: Config) -> list[str]:
+    """Of the models that need not be fetched."""
+    faults = []
+    models = {one.model.name: one.model for one in list_candidates(config)}
+    for index, model in enumerate(models.values()):
+        if isinstance(model.origin, LocalFolder | GgufFile):
+            try:
+                get_model(model)
+            except UserError as error:
+                faults.append(f"models.{index}: {error}")
+    return faults
 
 
 def open_context(
@@ -244,7 +305,9 @@ def open_context(
     Of a run that is there the inputs are looked at before anything is written.
     """
     space, lexicon = load_space(config.labels), load_lexicon(config.lexicon)
-    identity, facts = run_identity(config), run_facts(config, space, lexicon)
+    identity, facts = run_identity(config), run_facts(config, space, lexicon, run.root)
+    for warning in config.path_warnings:
+        progress.say(f"warning: {warning}")
     held, inputs = held_record(run), None
     changes: Sequence[Change] = ()
     if held is not None:
@@ -282,9 +345,10 @@ def rank(
     """Score, compare, rank, on `select` alone."""
     config = context.config
     signature = run_signature(config, context.space, rows, rule)
-    return build_leaderboard(
+    board = build_leaderboard(
         scored, rows.select, context.space, rule, run_name=config.name, signature=signature
     )
+    return replace(board, notes=rows.notes)
 
 
 def add_test(

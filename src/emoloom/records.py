@@ -191,13 +191,15 @@ class Rejected:
     """A line that could not become a row, and why."""
 
     source: str
-    """Registry name of the corpus, or the file's name."""
+    """Registry name of the corpus, or the source name of the file."""
     line: int
     """Line number in the file, from 1."""
     reason: str
     """What was got and what is allowed, in one line."""
     excerpt: str
     """At most 80 characters of the line."""
+    labels: tuple[str, ...] = ()
+    """What it says of labels, as far as that can be told: what is lost with it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,8 @@ class Verdict:
     """The best candidate; None where several tie exactly, or none was ranked."""
     best_set: tuple[str, ...]
     """Candidates that cannot be told apart from the leader."""
+    notes: tuple[str, ...]
+    """What else bears on it: labels that were lost whole, many rejected records."""
     indicative: bool
     """True where the rows are too few for a ranking to be relied on."""
 
@@ -247,6 +249,7 @@ def _verdict(board: Record) -> Verdict:
         text=str(given.get("text") or ""),
         leader=leader if isinstance(leader, str) else None,
         best_set=_names(given.get("best_set")),
+        notes=_names(given.get("notes")),
         indicative=mapping(board.get("rank_by")).get("indicative") is not False,
     )
 

@@ -123,7 +123,7 @@ CASES = (
     ),
     fault(
         "corpus-path-missing",
-        "\n  data.train.0: no/such/folder is no folder; allowed: a folder with train.tsv",
+        "\n  data.train.0.path: there is no file or folder no/such/folder in ",
         data=train(corpus="goemotions", path="no/such/folder"),
     ),
     fault(
@@ -145,7 +145,7 @@ CASES = (
     ),
     fault(
         "line-break-in-path",
-        "has 1 fault:\n  lexicon: there is no file a\\nerror: b; do: check the path\n",
+        "has 1 fault:\n  lexicon: there is no file or folder a\\nerror: b in ",
         lexicon="a\nerror: b",
     ),
     fault("unknown-labels", "\n  labels: unknown label space; got: 'mine'", labels="mine"),

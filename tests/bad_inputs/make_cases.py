@@ -13,6 +13,7 @@ from pathlib import Path
 import bad_audits
 import bad_configs
 import bad_data
+import bad_draws
 import bad_folders
 import bad_ggufs
 import bad_qwen1
@@ -26,6 +27,7 @@ from bad_case import Case, Sound
 ROOMS = (
     bad_configs,
     bad_data,
+    bad_draws,
     bad_weights,
     bad_folders,
     bad_qwen1,

@@ -23,7 +23,7 @@ CASES = {case.name: case for case in all_cases() if not isinstance(case, DataCas
 
 # What may stand before the message: news of the work so far.
 NEWS = re.compile(
-    r"(Fetching|Converting|continuing the run in|warning:|forecast:) .+"
+    r"(Fetching|Converting|continuing the run in|warning:|forecast:|rows:|removed from train:) .+"
     r"|(\w|-)+ [\w.-]+: .+|[\w.-]+\.sft: .+"
 )
 FAULTS = re.compile(r"error: .+ has (1 fault|\d+ faults):(\n  .+)+\nmend each line and .+\n")

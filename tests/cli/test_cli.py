@@ -192,7 +192,10 @@ def test_what_screen_prints_last_is_the_report(a_run):
     assert called.out.splitlines()[-1] == f"report: {a_run.folder / 'report.html'}"
     first, *warnings = called.err.splitlines()
     assert first == f"continuing the run in {a_run.folder}"
+    *warnings, rows, removed = warnings
     assert all(line.startswith("warning: ") for line in warnings)
+    assert rows == "rows: train 20 rows, select 8 rows; 0 of 3,600 records rejected"
+    assert removed.startswith("removed from train: 4 of 2,800 rows (nearly a text of select: 1; ")
 
 
 def test_without_out_the_run_is_under_runs(finished_run, tmp_path, monkeypatch):
@@ -312,5 +315,9 @@ def test_json_is_utf_8_whatever_the_terminal(tmp_path):
 
 def test_check_says_what_would_be_compared(finished_run):
     called = call("check", finished_run.config)
-    assert called.out == f"{finished_run.config} is fine: 1 model x 2 recipes\n"
+    first, rows, removed, *warnings = called.out.splitlines()
+    assert first == f"{finished_run.config} is fine: 1 model x 2 recipes"
+    assert rows == "rows: train 20 rows, select 8 rows; 0 of 3,600 records rejected"
+    assert removed.startswith("removed from train: 4 of 2,800 rows (nearly a text of select: 1; ")
+    assert all(line.startswith("warning: ") for line in warnings)
     assert Path(finished_run.config).is_file()

@@ -100,7 +100,8 @@ def test_the_verdict_speaks_of_seeds_from_three_on():
     text = shown_json([*GOOD, *POOR])["verdict"]["text"]
     assert text.startswith("good leads over 3 seeds and 120 rows (p of being best ")
     two = shown_json([*GOOD[:2], *POOR[:2]])
-    assert two["verdict"]["text"].startswith("good leads on these 120 rows alone, these 2 seeds (p of")
+    alone = "good leads on these 120 rows alone, these 2 seeds (p of"
+    assert two["verdict"]["text"].startswith(alone)
     assert two["verdict"]["seeds"] == 2
     (compared,) = two["verdict"]["comparisons"]
     gap = seeded(GOOD[:2]).less(seeded(POOR[:2]))

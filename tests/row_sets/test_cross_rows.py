@@ -19,7 +19,7 @@ from emoloom.row_sets.cross_spaces import (
     read_cross_rows,
     read_cross_spaces,
 )
-from emoloom.row_sets.parts import data_licences, source_hashes
+from emoloom.row_sets.part_facts import data_licences, source_hashes
 from emoloom.row_sets.shared import SharedRows, read_row_sets
 from emoloom.runs.directory import sha256_file
 from made_maps import write_map
@@ -133,7 +133,7 @@ def test_bad_lines_are_rejected_and_rows_that_a_map_loses_are_warned_of(tmp_path
     assert any("bad (cross): 1 of 2 rows are lost from two" in one for one in counts["warnings"])
     (rejected,) = (tmp_path / "data/rejected.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(rejected)["line"] == 4
-    assert {"bad.csv", "back.json", "two.json"} == set(source_hashes(data)["bad.csv"])
+    assert {"bad.csv", "back.json", "two.json"} == set(source_hashes(data)["bad"])
     assert {"what": "bad", "licence": "not stated (a user's file)"} in data_licences(data)
 
 

@@ -9,7 +9,7 @@ from emoloom.config_mapping import MappingConfig
 from emoloom.config_sections import DataConfig, RowsConfig
 from emoloom.corpora.labels import load_space
 from emoloom.errors import UserError
-from emoloom.row_sets.parts import source_hashes
+from emoloom.row_sets.part_facts import source_hashes
 from emoloom.row_sets.pools import MIN_POSITIVES, check_label_maps, rare_label_warning
 from emoloom.runs.directory import sha256_file
 from made_maps import write_map

@@ -165,8 +165,9 @@ def test_a_guess_is_said_and_recorded(tmp_path):
         path.write_text(path.read_text(encoding="utf-8").replace("emo\n", "label\n"), "utf-8")
     assert call("data", "build", config, "--out", tmp_path / "built").code == 0
     counts = json.loads((tmp_path / "built/counts.json").read_text(encoding="utf-8"))
-    assert counts["guessed_mappings"]["mine.csv"]["label_separator"] == "|"
-    assert counts["notices"][0].startswith("the columns of mine.csv are guessed: text = comment")
+    assert counts["guessed_mappings"]["mine"]["label_separator"] == "|"
+    written = str(tmp_path / "mine.csv")
+    assert counts["notices"][0].startswith(f"the columns of {written} are guessed: text = comment")
     record = json.loads((tmp_path / "built/build.json").read_text(encoding="utf-8"))
     assert record["strictest_licence"]["licence"] != "CC0 1.0"
 
@@ -176,9 +177,12 @@ def test_one_file_split_by_shares(tmp_path):
     mapping = {"text": "comment", "labels": "emo", "label_separator": "|"}
     item = {"file": str(tmp_path / "mine.csv"), "mapping": mapping}
     config = write_config(tmp_path / "c.yaml", data={"train": [item], "select": [item]})
-    assert_user_error(
-        call("data", "build", config, "--out", tmp_path / "built"), "no train row is left"
-    )
+    for command in (("check", config), ("data", "build", config, "--out", tmp_path / "built")):
+        assert_user_error(
+            call(*command),
+            f"data.select.0: {item['file']} is in data.train.0 too",
+            "do: add `split_shares: [80, 20, 0]` to the `mapping` of both",
+        )
     assert not (tmp_path / "built").exists()
     mapping["split_shares"] = [60, 30, 10]
     config = write_config(tmp_path / "c.yaml", data={"train": [item], "select": [item]})
@@ -194,7 +198,7 @@ def test_one_file_split_by_shares(tmp_path):
         ({"corpus": "goemotions-sample", "file": "x.csv"}, "give either `corpus` or `file`"),
         ({"corpus": "goemotions-sample", "licence": "MIT"}, "go with `file`"),
         ({"file": "x.csv", "path": "y"}, "`path` goes with `corpus`"),
-        ({"file": "none.csv"}, "there is no file none.csv"),
+        ({"file": "none.csv"}, "data.train.0.file: there is no file or folder none.csv in "),
         ({"file": "x.csv", "mapping": {"txt": "a"}}, "data.train.0.mapping.txt: unknown key"),
         ({"corpus": "hf:squad/x"}, "unknown data set of the hub"),
         ({"corpus": "hf:squad"}, "hf:org/name"),

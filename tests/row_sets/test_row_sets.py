@@ -7,8 +7,8 @@ from emoloom.config_sections import DataConfig
 from emoloom.corpora.labels import load_space
 from emoloom.errors import UserError
 from emoloom.records import VAD, Answer, PartialVAD, Row, VadSources
+from emoloom.row_sets.checks import count_rows
 from emoloom.row_sets.lexicon_fit import supervise
-from emoloom.row_sets.parts import count_rows
 from emoloom.row_sets.shared import mean_human_vad, untrained_vad
 from emoloom.supervision.affine import AffineMap, fit_affine
 from emoloom.supervision.weak_vad import rationale, weak_vad

@@ -8,7 +8,7 @@ import pytest
 from asked_rows import SPACE, build_row_sets, part
 from emoloom.config_sections import DataConfig
 from emoloom.row_sets.build import Drawing
-from emoloom.row_sets.parts import source_hashes
+from emoloom.row_sets.part_facts import source_hashes
 from emoloom.row_sets.shared import (
     read_row_sets,
     row_set_work,

@@ -7,6 +7,7 @@ from typing import Any
 
 from emoloom import __version__
 from emoloom.config import Config
+from emoloom.config_paths import record_paths
 from emoloom.contract.prompt import instruction_sha256, render_instruction
 from emoloom.contract.schema import CONTRACT_VERSION
 from emoloom.corpora.polarity_pairs import POLARITY_LICENCE, POLARITY_SOURCE
@@ -15,7 +16,7 @@ from emoloom.ranking.rule import RankingRule
 from emoloom.records import LabelSpace
 from emoloom.row_sets.cross_spaces import CROSS
 from emoloom.row_sets.held_out import TEST
-from emoloom.row_sets.parts import data_licences
+from emoloom.row_sets.part_facts import data_licences
 from emoloom.row_sets.shared import SharedRows
 from emoloom.runs.directory import fingerprint, sha256_file
 from emoloom.runs.licences import strictest_licence
@@ -58,12 +59,14 @@ def settings_of_results(config: Mapping[str, Any]) -> dict[str, Any]:
     return settings
 
 
-def run_facts(config: Config, space: LabelSpace, lexicon: Lexicon) -> dict[str, Any]:
-    """For run.json: what the run is, for people and for the report."""
+def run_facts(config: Config, space: LabelSpace, lexicon: Lexicon, root: Path) -> dict[str, Any]:
+    """For run.json: what the run is, for people and for the report; `root` is its folder."""
     licences = input_licences(config, lexicon)
+    paths = record_paths(config.found_paths(), root)
     return {
         "name": config.name,
         "config": config.in_force(),
+        **({"paths": paths} if paths else {}),
         "emoloom_version": __version__,
         "packages": package_versions(),
         "code_sha256": [code_sha256()],

@@ -7,7 +7,7 @@ from typing import Any
 from emoloom.auditing.facts import SourceHashes, settings_of_results
 from emoloom.config import Config
 from emoloom.corpora.labels import known_spaces
-from emoloom.row_sets.parts import HUB
+from emoloom.row_sets.names import HUB
 from emoloom.runs.changes import (
     Change,
     changed_names,

@@ -14,6 +14,7 @@ from typing import Any
 from emoloom.auditing.facts import run_signature
 from emoloom.auditing.final_answers import final_answers, finalists
 from emoloom.config import Config, parse_config
+from emoloom.config_paths import recorded
 from emoloom.corpora.readers import read_rows
 from emoloom.errors import UserError
 from emoloom.metrics.cross_corpus import CrossScores
@@ -32,6 +33,7 @@ from emoloom.row_sets.cross_spaces import (
     read_cross_spaces,
 )
 from emoloom.row_sets.held_out import TEST
+from emoloom.row_sets.losses import loss_notes
 from emoloom.row_sets.polarity_set import POLARITY, pair_scores
 from emoloom.row_sets.shared import SharedRows, mean_human_vad
 from emoloom.runs.directory import RunDirectory, sha256_file
@@ -100,7 +102,8 @@ def read_raw(
         UserError: a file is missing, or is not what a run has.
     """
     run = RunDirectory(root)
-    config = parse_config(dict(record["config"]), source="run.json, `config`")
+    look = recorded(record.get("paths"), root)
+    config = parse_config(dict(record["config"]), source="run.json, `config`", look=look)
     space = _space(record)
     rows = _shared_rows(run, config, space)
     lexicon, why_not = _lexicon(config, predicate)
@@ -138,6 +141,7 @@ def rescore(
         run_name=raw.config.name,
         signature=signature,
     )
+    board = replace(board, notes=raw.rows.notes)
     if weights is not None:  # the best set by other weights was asked nothing
         return board.closed(None, hint=""), signature
     if not raw.rows.test:
@@ -160,8 +164,8 @@ def _shared_rows(run: RunDirectory, config: Config, space: LabelSpace) -> Shared
     if config.polarity.pairs:
         sets[POLARITY] = _gold(run.data(POLARITY), space)
     spaces: dict[str, CrossSpace] = {}
+    counts = json.loads((run.root / "data" / "counts.json").read_text(encoding="utf-8"))
     if config.data.cross:
-        counts = json.loads((run.root / "data" / "counts.json").read_text(encoding="utf-8"))
         spaces = read_cross_spaces(counts, space)
         sets[CROSS] = read_cross_rows(run.data(CROSS), spaces)
     if config.data.test:
@@ -176,6 +180,7 @@ def _shared_rows(run: RunDirectory, config: Config, space: LabelSpace) -> Shared
         cross=sets.get(CROSS, ()),
         cross_spaces=spaces,
         test=sets.get(TEST, ()),
+        notes=loss_notes(counts.get("losses", ())),
     )
 
 

@@ -74,6 +74,8 @@ class FileCheck:
     """Of the rejected, the commonest first."""
     read_as: ReadAs
     """What is read as something else than a user's file says."""
+    lost: Mapping[str, int]
+    """Label of which no record became a row -> records: the space does not fit where any is."""
 
     @property
     def rejected(self) -> int:
@@ -101,6 +103,7 @@ class FileCheck:
             "splits": dict(self.splits),
             "labels": dict(self.labels),
             "read_as": asdict(self.read_as),
+            "labels_lost": dict(self.lost),
             "reasons": [
                 {"reason": one.text, "count": one.count, "line": one.line, "example": one.example}
                 for one in self.reasons
@@ -141,6 +144,7 @@ def check_data(path: Path, space: LabelSpace | None = None) -> FileCheck:
         labels=_in_order(tally.labels, found.space),
         reasons=tally.in_order(),
         read_as=found.read_as,
+        lost=tally.lost_whole(),
     )
 
 
@@ -173,6 +177,7 @@ class _Tally:
     splits: Counter[str] = field(default_factory=Counter)
     labels: Counter[str] = field(default_factory=Counter)
     reasons: dict[str, tuple[int, Rejected]] = field(default_factory=dict)
+    lost: Counter[str] = field(default_factory=Counter)
 
     def take(self, items: Iterable[Item]) -> None:
         last = ""
@@ -200,11 +205,24 @@ class _Tally:
 
     def _turned_away(self, record: Rejected) -> None:
         self.rejected += 1
+        for label in record.labels:
+            known = label in self.lost or len(self.lost) < MAX_NAMES
+            self.lost[label if known else OTHERS] += 1
         key = _VALUE.sub("…", record.reason)
         if key not in self.reasons and len(self.reasons) >= MAX_NAMES:
             key = OTHERS
         count, first = self.reasons.get(key, (0, record))
         self.reasons[key] = (count + 1, first)
+
+    def lost_whole(self) -> dict[str, int]:
+        """Labels of which no record became a row, in whatever case they are written."""
+        kept, found = {label.casefold() for label in self.labels}, dict[str, int]()
+        names: dict[str, str] = {}
+        for label, count in self.lost.items():
+            name = names.setdefault(label.casefold(), label)
+            if name.casefold() not in kept:
+                found[name] = found.get(name, 0) + count
+        return found
 
     def in_order(self) -> tuple[Reason, ...]:
         found = [

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from emoloom.corpora.check import FileCheck, mapping_yaml
 from emoloom.corpora.corpus import Corpus
+from emoloom.corpora.lost_labels import lost_lines
 
 _MOST_REASONS = 20
 
@@ -27,6 +28,8 @@ def describe(path: Path, found: FileCheck) -> Iterator[str]:
     yield from _counts(found)
     yield from found.read_as.words()
     yield from _rejected(found)
+    if found.space is not None and found.lost:
+        yield from lost_lines(path, found.space, found.labels, found.lost)
 
 
 def _hash_in_words(known: bool | None, corpus: Corpus | None) -> str:
@@ -50,6 +53,7 @@ def _counts(found: FileCheck) -> Iterator[str]:
         yield f"with VAD: {found.rated:,}{_by_dimension(found)}"
     if found.labels:
         space = found.space.name if found.space else "no space that ships fits; taken as they are"
+        space += ", which does not fit: see below" if found.space and found.lost else ""
         yield f"by label ({space}):"
         width = max(map(len, found.labels))
         yield from (f"    {name:<{width}}  {count:>9,}" for name, count in found.labels.items())

@@ -58,7 +58,7 @@ def _read(path: Path) -> LabelSpace:
 
 
 def _name(path: Path, value: Any) -> str:
-    if not isinstance(value, str) or not _is_clean(value):
+    if not isinstance(value, str) or not is_label(value):
         raise UserError(f"{path} has a bad name", got=shown(value), allowed=_ALLOWED)
     return value
 
@@ -68,12 +68,13 @@ def _labels(path: Path, value: Any) -> tuple[str, ...]:
         raise UserError(f"{path} has no labels", got=shown(value), allowed="a list of names")
     seen: set[str] = set()
     for label in value:
-        if not isinstance(label, str) or not _is_clean(label) or label.casefold() in seen:
+        if not isinstance(label, str) or not is_label(label) or label.casefold() in seen:
             raise UserError(f"{path} has a bad label", got=shown(label), allowed=_ALLOWED)
         seen.add(label.casefold())
     return tuple(value)
 
 
-def _is_clean(name: str) -> bool:
+def is_label(name: str) -> bool:
+    """Whether the contract can carry a name as a label."""
     printable = bool(name) and name.isprintable() and name == name.strip()
     return printable and not any(character in _FORBIDDEN for character in name)

@@ -44,10 +44,14 @@ _EXCERPT_CHARS = 80
 
 
 class BadLineError(ValueError):
-    """A line that cannot become a record: got what, allowed what. Readers turn it into a count."""
+    """A line that cannot become a record: got what, allowed what. Readers turn it into a count.
 
-    def __init__(self, got: str, allowed: str) -> None:
+    `labels` are those that the line names, as far as that is known.
+    """
+
+    def __init__(self, got: str, allowed: str, labels: tuple[str, ...] = ()) -> None:
         super().__init__(f"got {got}; allowed: {allowed}")
+        self.labels = labels
 
 
 def check_file(path: Path, *, archive: bool = False) -> None:
@@ -174,7 +178,7 @@ def check_length(text: str) -> None:
 def rejected(source: str, line: int, error: BadLineError, text: str) -> Rejected:
     """The record of a line that was turned away; unprintable characters are shown as `�`."""
     excerpt = "".join(c if c.isprintable() else "�" for c in text[:_EXCERPT_CHARS])
-    return Rejected(source=source, line=line, reason=str(error), excerpt=excerpt)
+    return Rejected(source, line, str(error), excerpt, error.labels)
 
 
 @lru_cache(maxsize=8)  # a row's text is compared with several sets in turn

@@ -27,6 +27,8 @@ class MapAccount:
     """Rows kept for their VAD alone: all their labels were lost, and are null now."""
     lost_labels: Counter[str] = field(default_factory=Counter)
     """Label that becomes nothing -> rows that carried it, kept or not."""
+    dropped_labels: Counter[str] = field(default_factory=Counter)
+    """Label -> rows that carried it and were dropped."""
 
     def counts(self) -> dict[str, Any]:
         """The JSON object of the account; only lost labels that were met."""
@@ -80,6 +82,7 @@ def map_stream(rows: Iterable[Row], account: MapAccount) -> Iterator[Row]:
         mapped = map_row(row, account.label_map)
         if mapped is None:
             account.lost += 1
+            account.dropped_labels.update(before)
             continue
         after = mapped.answer.labels or ()
         found = [target for label in before for target in targets[label]]

@@ -6,7 +6,7 @@ Train is a stream: memory grows with the other sets alone.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from emoloom.corpora.lines import normalise_text
 from emoloom.corpora.near_duplicates import NEAR_DUPLICATE, Near, NearIndex
@@ -17,7 +17,18 @@ Twin = Literal["same_text", "same_group", "near_text", "same_conversation", "nea
 word; its group does; a near duplicate of its text does; the conversation that it is part of stands
 in another set as a whole, word for word; or nearly so."""
 
-_Match = Literal["", "near", "same"]
+_Alike = Literal["", "near", "same"]
+
+
+class _Match(NamedTuple):
+    """The text of another set that a text is like."""
+
+    how: _Alike
+    owner: str
+    """The set that has it; the first that was added, where several have."""
+
+
+_NONE = _Match("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +80,8 @@ class OtherSets:
         """
         # Copies of a corpus part words differently (`don ' t`): in a conversation it is nothing.
         self._texts, self._whole = _Texts(threshold), _Texts(threshold, spaces=False)
-        self._groups: set[str] = set()
+        self._groups: dict[str, str] = {}
+        self._removed: Counter[tuple[str, Twin]] = Counter()
         self._of_set: dict[str, tuple[list[int], list[int]]] = {}
 
     def add(self, name: str, rows: Iterable[Row]) -> None:
@@ -82,19 +94,21 @@ class OtherSets:
         texts, whole = self._of_set.setdefault(name, ([], []))
         for run in _runs(rows):
             if run[0].group:
-                self._groups.add(run[0].group)
-            texts += [self._texts.add(row.text) for row in run]
+                self._groups.setdefault(run[0].group, name)
+            texts += [self._texts.add(row.text, name) for row in run]
             if talk := _conversation(run):
-                whole.append(self._whole.add(talk))
+                whole.append(self._whole.add(talk, name))
             yield from run
 
     def sift(self, train: Iterable[Row]) -> Iterator[tuple[Row, Twin | None]]:
         """Each row of train in order, with the first reason not to train on it, if any."""
         for run in _runs(train):
             talk = _conversation(run) if len(run) > 1 else ""
-            whole: _Match = self._whole.match(talk) if talk else ""
+            whole = self._whole.match(talk) if talk else _NONE
             for row in run:
-                yield row, self._why(row, self._texts.match(row.text), whole)
+                found = self._why(row, self._texts.match(row.text), whole)
+                self._removed.update([] if found is None else [found])
+                yield row, None if found is None else found[1]
 
     def found(self) -> dict[str, SetOverlap]:
         """What stood in all of train that was sifted so far, by the name of the set."""
@@ -108,17 +122,27 @@ class OtherSets:
             for name, (texts, whole) in self._of_set.items()
         }
 
-    def _why(self, row: Row, text: _Match, whole: _Match) -> Twin | None:
-        if not text and not whole and row.group not in self._groups:
-            return None
-        reasons: dict[Twin, bool] = {
-            "same_text": text == "same",
-            "same_group": row.group in self._groups,
-            "near_text": text == "near",
-            "same_conversation": whole == "same",
-            "near_conversation": whole == "near",
+    def removed(self) -> dict[str, dict[Twin, int]]:
+        """Rows of train that were given a reason so far, by the set that has their twin."""
+        found = {
+            name: {twin: n for twin in get_args(Twin) if (n := self._removed[name, twin])}
+            for name in self._of_set
         }
-        return next((reason for reason, holds in reasons.items() if holds), None)
+        return {name: because for name, because in found.items() if because}
+
+    def _why(self, row: Row, text: _Match, whole: _Match) -> tuple[str, Twin] | None:
+        """The set that has the row's twin, and the first reason that holds."""
+        of_group = self._groups.get(row.group)
+        if not text.how and not whole.how and of_group is None:
+            return None
+        reasons: dict[Twin, str | None] = {
+            "same_text": text.owner if text.how == "same" else None,
+            "same_group": of_group,
+            "near_text": text.owner if text.how == "near" else None,
+            "same_conversation": whole.owner if whole.how == "same" else None,
+            "near_conversation": whole.owner if whole.how == "near" else None,
+        }
+        return next((owner, twin) for twin, owner in reasons.items() if owner is not None)
 
 
 def keep_apart(
@@ -157,10 +181,11 @@ class _Texts:
         self._threshold, self._spaces = threshold, spaces
         self._ids: dict[str, int] = {}
         self._indexed: list[str] = []
-        self._met: list[_Match] = []
+        self._met: list[_Alike] = []
+        self._owners: list[str] = []
         self._index: NearIndex | None = None
 
-    def add(self, text: str) -> int:
+    def add(self, text: str, owner: str) -> int:
         """Number of the text as it is compared; -1 for one without any character."""
         assert self._index is None, "all texts are added before the first is matched"
         key = self._key(text)
@@ -169,6 +194,7 @@ class _Texts:
         number = self._ids.setdefault(key, len(self._ids))
         if number == len(self._met):
             self._met.append("")
+            self._owners.append(owner)
             self._indexed.append(text)
         return number
 
@@ -178,10 +204,10 @@ class _Texts:
         for number, _ in near:
             self._met[number] = self._met[number] or "near"
         same = self._ids.get(self._key(text)) if self._ids else None
-        if same is None:
-            return "near" if near else ""
-        self._met[same] = "same"
-        return "same"
+        if same is not None:
+            self._met[same] = "same"
+            return _Match("same", self._owners[same])
+        return _Match("near", self._owners[near[0][0]]) if near else _NONE
 
     def _key(self, text: str) -> str:
         words = normalise_text(text)

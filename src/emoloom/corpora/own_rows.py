@@ -17,6 +17,7 @@ from emoloom.corpora.lines import (
     shown,
     text_group,
 )
+from emoloom.corpora.naming import Naming
 from emoloom.corpora.reading import Item, Seen, check_new
 from emoloom.corpora.rows import is_encodable
 from emoloom.corpora.tables import (
@@ -74,10 +75,11 @@ def own_items(
     split: str,
     space: LabelSpace | None,
     read_as: ReadAs | None = None,
+    naming: Naming | None = None,
 ) -> Iterator[Item]:
     """Read a file of the user's own.
 
-    Ids are `<file's stem>/<id>`, without a column of ids the line's number. A record without any
+    Ids are `<source>/<id>`, without a column of ids the line's number. A record without any
     label has null labels, one without any rating null VAD, one with some of its ratings those; one
     with neither label nor rating is rejected. An empty list of labels means that annotators found
     none: `neutral`, or rejected in a space without it.
@@ -88,6 +90,7 @@ def own_items(
         split: Of every row, where the mapping tells none.
         space: Labels must be its names, in any case; None takes them as they are.
         read_as: Counts what is read as something else, over all splits; None counts nothing.
+        naming: How its rows are called; after the file's stem when None.
 
     Raises:
         UserError: the file cannot be read, lacks a column that the mapping names, or it cannot be
@@ -96,7 +99,10 @@ def own_items(
     kind = mapping.format or format_of(path)
     quotes = has_quotes(path, kind, mapping.quotes)
     _check_columns(path, mapping, columns_of(path, kind, quotes))
-    reader = _RowMaker(path.stem, mapping, split, space, read_as or ReadAs())
+    source = path.name if naming is None else naming.source
+    reader = _RowMaker(
+        naming or Naming(path.stem), mapping, split, space, read_as or ReadAs(), source
+    )
     return _items(path, kind, quotes, reader)
 
 
@@ -112,7 +118,9 @@ def _items(path: Path, kind: Format, quotes: bool, reader: "_RowMaker") -> Itera
             split = row.split
             check_new(row.id, seen)
         except BadLineError as error:
-            yield Item(split, rejected(path.name, number, error, excerpt_of(record, text, kind)))
+            error.labels = reader.labels_named(record)
+            excerpt = excerpt_of(record, text, kind)
+            yield Item(split, rejected(reader.file, number, error, excerpt))
         else:
             yield Item(split, row)
 
@@ -133,11 +141,13 @@ def _check_columns(path: Path, mapping: MappingConfig, columns: tuple[str, ...])
 class _RowMaker:
     """Makes rows of records, all the same way."""
 
-    source: str
+    naming: Naming
     mapping: MappingConfig
     split: str
     space: LabelSpace | None
     read_as: ReadAs
+    file: str
+    """Names it in rejections."""
     names: Mapping[str, str] = field(init=False)
     """Label in lower case -> its name in the space."""
     order: Mapping[str, int] = field(init=False)
@@ -169,11 +179,23 @@ class _RowMaker:
             raise BadLineError("neither a label nor VAD", "at least one")
         group = text_group(text)
         if mapping.group is not None:
-            group = f"{self.source}/{_name(record, mapping.group)}"
+            group = self.naming.group(_name(record, mapping.group))
         vad_source: VadSource | None = None if vad is None else "human"
         answer = Answer(labels, vad, "")
         split = split or _share(group, mapping.split_shares or (100, 0, 0))
-        return Row(f"{self.source}/{key}", text, answer, self.source, split, vad_source, group)
+        source = self.naming.source
+        return Row(self.naming.id(key), text, answer, source, split, vad_source, group)
+
+    def labels_named(self, record: Mapping[str, Any] | BadLineError) -> tuple[str, ...]:
+        """The labels of a record that was turned away, as they stand there; none if unreadable."""
+        if isinstance(record, BadLineError) or self.mapping.labels is None:
+            return ()
+        try:
+            cell = cell_labels(record.get(self.mapping.labels), self.mapping.label_separator)
+        except BadLineError:
+            return ()
+        named = () if cell is None else cell.labels
+        return tuple(dict.fromkeys(label for label in named if len(label) <= MAX_NAME_CHARS))
 
     def _labels(self, record: Mapping[str, Any]) -> tuple[str, ...] | None:
         if self.mapping.labels is None:

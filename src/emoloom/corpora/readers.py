@@ -12,6 +12,7 @@ from emoloom.corpora.lines import (
     rejected,
     shown,
 )
+from emoloom.corpora.naming import Naming
 from emoloom.corpora.reading import (
     SPLITS,
     FileRead,
@@ -126,7 +127,9 @@ def read_rows(path: Path, space: LabelSpace, *, need_answer: bool = True) -> Rea
     return collect(row_items(path, space, need_answer=need_answer))
 
 
-def row_items(path: Path, space: LabelSpace, *, need_answer: bool = True) -> Iterator[Item]:
+def row_items(
+    path: Path, space: LabelSpace, *, need_answer: bool = True, naming: Naming | None = None
+) -> Iterator[Item]:
     """Read dataset rows (JSON Lines, the contract's row object), ours or a user's.
 
     Only `id` must be there, and `answer` where `need_answer`. The defaults: `text` "", `source`
@@ -137,6 +140,8 @@ def row_items(path: Path, space: LabelSpace, *, need_answer: bool = True) -> Ite
         path: The file; rows of all splits are returned.
         space: Labels must be its names; they are put into its order.
         need_answer: Reject a row without `answer`; in it, labels and VAD may both be null.
+        naming: What stands before ids and groups, and is the `source` of rows that state none;
+            None leaves them as they are.
 
     Yields:
         Rows in the file's order; or rejections.
@@ -144,14 +149,17 @@ def row_items(path: Path, space: LabelSpace, *, need_answer: bool = True) -> Ite
     Raises:
         UserError: the file cannot be read as UTF-8 text.
     """
+    source = path.stem if naming is None else naming.source
+    file = path.name if naming is None else source
     seen = Seen()
     for number, line in read_lines(path):
         try:
             check_line(line)
-            row = parse_row(line, space, default_source=path.stem, need_answer=need_answer)
+            row = parse_row(line, space, default_source=source, need_answer=need_answer)
+            row = row if naming is None else naming.row(row)
             check_new(row.id, seen)
         except BadLineError as error:
-            yield Item(None, rejected(path.name, number, error, line))
+            yield Item(None, rejected(file, number, error, line))
         else:
             yield Item(row.split, row)
 

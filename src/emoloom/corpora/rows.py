@@ -192,7 +192,8 @@ def _labels(value: Any, space: LabelSpace) -> tuple[str, ...] | None:
         raise BadLineError(f"labels = {shown(value)}", "a list of at least one name, or null")
     for label in value:
         if not isinstance(label, str) or label not in space.labels:
-            raise BadLineError(f"the label {shown(label)}", f"the names of {space.name}")
+            names = tuple(one for one in value if isinstance(one, str))
+            raise BadLineError(f"the label {shown(label)}", f"the names of {space.name}", names)
     if len(set(value)) != len(value):
         raise BadLineError(f"labels = {shown(value)}", "each label once")
     return tuple(label for label in space.labels if label in value)

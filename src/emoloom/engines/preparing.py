@@ -8,7 +8,7 @@ from emoloom.config import Config
 from emoloom.engines.answering import candidate_runs
 from emoloom.engines.context import Context
 from emoloom.row_sets.build import Drawing
-from emoloom.row_sets.parts import source_hashes
+from emoloom.row_sets.part_facts import source_hashes
 from emoloom.row_sets.polarity_set import held_out_rows, pair_hashes, pair_set_work, with_pairs
 from emoloom.row_sets.shared import SharedRows, read_row_sets, row_set_work
 from emoloom.runs.record import add_licences, record_inputs
@@ -68,6 +68,8 @@ def draw_rows(context: Context, sources: SourceHashes) -> SharedRows:
         rows = with_pairs(rows, run, space)
     for warning in rows.warnings:
         context.progress.say(f"warning: {warning}")
+    for line in rows.told:
+        context.progress.say(line)
     return rows
 
 

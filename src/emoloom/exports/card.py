@@ -21,7 +21,7 @@ from emoloom.exports.results import HUB_DATASETS, CorpusScores, model_index, rat
 from emoloom.prediction.export_record import ExportRecord
 from emoloom.records import VAD, Prediction
 from emoloom.report.inputs import Record, mapping
-from emoloom.row_sets.parts import part_name
+from emoloom.row_sets.names import SourceNames, corpus_name
 from emoloom.sources.origins import HubRepo
 
 _HERE = Path(__file__).parent
@@ -101,6 +101,7 @@ def write_card(facts: CardFacts) -> str:
 def _of_the_run(chosen: Chosen) -> dict[str, Any]:
     """Scores, verdict, recipe and versions, as the run has them."""
     packages = mapping(chosen.made_from.get("packages"))
+    verdict = mapping(chosen.board.get("verdict"))
     return {
         "n": (chosen.test_entry or chosen.entry).get("n"),
         "fresh": bool(chosen.test_entry),
@@ -109,7 +110,8 @@ def _of_the_run(chosen: Chosen) -> dict[str, Any]:
         "n_select": chosen.entry.get("n"),
         "score_select": _estimate(mapping(chosen.entry.get("score"))),
         "scores": _score_lines(chosen.test_entry or chosen.entry),
-        "verdict": str(mapping(chosen.board.get("verdict")).get("text")),
+        "verdict": str(verdict.get("text")),
+        "notes": [str(note) for note in verdict.get("notes") or ()],
         "rank_note": str(mapping(chosen.board.get("rank_by")).get("note")),
         "signature": str(chosen.board.get("signature")),
         "recipe": chosen.candidate.recipe,
@@ -142,7 +144,8 @@ def _finalize(value: object) -> object:
 
 def _front_matter(facts: CardFacts) -> str:
     chosen, export = facts.chosen, facts.export
-    corpora = {part_name(part).removesuffix("-sample") for part in chosen.config.data.train}
+    trained = [part for part in chosen.config.data.train if part.corpus is not None]
+    corpora = {corpus_name(part).removesuffix("-sample") for part in trained}
     data: dict[str, Any] = {
         "language": "en",
         **facts.licences.front_matter(),
@@ -192,7 +195,8 @@ def _estimate(record: dict[str, Any]) -> dict[str, str]:
 def _trained_on(chosen: Chosen) -> list[str]:
     if not chosen.candidate.trained:
         return ["nothing"]
+    names = SourceNames(chosen.config.data)
     return [
-        f"{part_name(part)} (train, {'all' if part.rows is None else part.rows} rows)"
+        f"{names.of(part)} (train, {'all' if part.rows is None else part.rows} rows)"
         for part in chosen.config.data.train
     ]

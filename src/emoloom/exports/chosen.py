@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from emoloom.config import Config, parse_config
+from emoloom.config_paths import recorded
 from emoloom.contract.prompt import instruction_sha256
 from emoloom.corpora.readers import read_rows
 from emoloom.errors import UserError
@@ -92,7 +93,8 @@ def read_chosen(run: Path, name: str | None) -> Chosen:
     subjects, made_from, digest = _manifest(run)
     test_entry = _test_entry(board, chosen)
     _check_unchanged(run, subjects, chosen, (SELECT, TEST) if test_entry else (SELECT,))
-    config = parse_config(mapping(made_from.get("config")), source=f"{run}/manifest.json")
+    given, look = mapping(made_from.get("config")), recorded(record.get("paths"), run)
+    config = parse_config(given, source=f"{run}/manifest.json", look=look)
     space = _space(run, made_from)
     return Chosen(
         run=run,

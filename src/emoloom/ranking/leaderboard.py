@@ -58,6 +58,8 @@ class Leaderboard:
     shown, then trainings that are pooled in a candidate, then failed or not done."""
     finals: Finals | None = None
     """The best set on `test`; None where there is no such set."""
+    notes: tuple[str, ...] = ()
+    """What bears on the verdict and is no part of the scores: rows that were lost before."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, keys in fixed order, floats unrounded."""
@@ -69,6 +71,7 @@ class Leaderboard:
             "rank_by": self.rule.rank_by(),
             "verdict": {
                 "text": self.verdict,
+                **({"notes": list(self.notes)} if self.notes else {}),
                 "leader": None if self.standing.tied else self.standing.leader,
                 "tied": list(self.standing.tied),
                 "best_set": list(self.standing.best_set),

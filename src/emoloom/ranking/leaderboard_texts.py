@@ -55,6 +55,7 @@ def to_markdown(board: Leaderboard) -> str:
         "",
         _escape(board.verdict),
         "",
+        *(line for note in board.notes for line in (f"Note: {_escape(note)}.", "")),
         _escape(board.rule.note),
         "Macro-F1 to polarity are strict; "
         f"intervals are {board.rule.settings.bootstrap.level:.0%}. "

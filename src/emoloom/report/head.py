@@ -46,17 +46,21 @@ def head_view(
         *_spent(budget),
     ]
     said, rest = _headline(str(verdict.get("text") or ""))
-    warnings = inputs.objects["data/counts.json"].get("warnings")
     return {
         "verdict": said or _NO_VERDICT.get(status, "This run has no verdict."),
         "rest": rest,
-        "warnings": [str(text) for text in warnings] if isinstance(warnings, list) else [],
+        "warnings": _texts(inputs.objects["data/counts.json"].get("warnings")),
+        "lost": _texts(verdict.get("notes")),
         "has_verdict": bool(verdict.get("text")),
         "facts": facts,
         "indicative": bool(rank_by.get("indicative")),
         "note": str(rank_by.get("note") or ""),
         "failure": _failure(inputs) if status == "failed" else "",
     }
+
+
+def _texts(given: object) -> list[str]:
+    return [str(text) for text in given] if isinstance(given, list) else []
 
 
 def _status(status: str, entries: Sequence[board.Entry]) -> str:

@@ -22,17 +22,14 @@ from emoloom.corpora.reading import Seen
 from emoloom.corpora.rows import row_line, row_of_line
 from emoloom.draws import DrawName, generator
 from emoloom.errors import UserError
-from emoloom.records import VAD, LabelSpace, Row
+from emoloom.records import VAD, LabelSpace, Rejected, Row
 from emoloom.row_sets.cross_spaces import CROSS, CrossCount
 from emoloom.row_sets.held_out import TEST, HeldOut
 from emoloom.row_sets.lexicon_fit import fit_scale, is_human, supervise, warnings
-from emoloom.row_sets.parts import (
-    guessed_mappings,
-    notices,
-    open_part,
-    part_name,
-    test_split,
-)
+from emoloom.row_sets.losses import Losses, loss_warnings
+from emoloom.row_sets.names import SPLITS, SourceNames, split_of
+from emoloom.row_sets.part_facts import guessed_mappings, notices
+from emoloom.row_sets.parts import open_part
 from emoloom.row_sets.pools import (
     Order,
     PartMaps,
@@ -68,7 +65,7 @@ class Drawing:
     data: DataConfig
     """Which corpora, and how many rows."""
     sources: Mapping[str, Mapping[str, str]]
-    """Hashes of their files, from `parts.source_hashes`."""
+    """Hashes of their files, from `part_facts.source_hashes`."""
     seed: int
     """Of the draws."""
     held_out: tuple[Row, ...] = ()
@@ -130,8 +127,10 @@ class _Build:
         self.drawing, self.space, self.lexicon = drawing, space, lexicon
         self._weak = WeakReader(lexicon)
         self._folder, self._stack = folder, stack
-        self._bad = {split: self._spool() for split in ("train", "dev", "test")}
-        self._maps = PartMaps(drawing.data, space)
+        self._bad = {split: self._spool() for split in dict.fromkeys(SPLITS.values())}
+        self._names = SourceNames(drawing.data)
+        self._maps = PartMaps(drawing.data, space, self._names)
+        self._losses, self._unplaced = Losses(), set[tuple[str, int]]()
         threshold = NEAR_DUPLICATE if drawing.data.near_duplicates else None
         self._others, self._pairs = (OtherSets(threshold=threshold) for _ in range(2))
         self.tested = HeldOut(drawing.data, threshold)
@@ -157,7 +156,7 @@ class _Build:
             rows.add(row_line(row))
         if name == "select" and not len(rows) and self.tested.removed:
             raise UserError(
-                f"no select row of {part_name(part)} is left",
+                f"no select row of {self._names.of(part)} is left",
                 got=f"{self.tested.removed} rows that stand in `test` too",
                 do="give `select` and `test` other texts; where one file is both, set `dev_share`",
             )
@@ -165,18 +164,20 @@ class _Build:
 
     def hold_out(self) -> None:
         """Test splits and the rows held out beside: train is held against them too."""
-        self._untested = hold_out_tests(self.drawing.data, self.space, self._others)
+        data, names = self.drawing.data, self._names
+        self._untested = hold_out_tests(data, self.space, self._others, names)
         self._pairs.add("polarity pairs", self.drawing.held_out)
 
     def train(self, part: RowsConfig, index: int) -> Drawn:
         """Rows of a part of `train` that stand nowhere else."""
-        rows = self._spool()
+        rows, before = self._spool(), self.overlap + self.held_out
         for row, twin in self._pairs.sift(self._apart(self._rows("train", part))):
             if twin is None:
                 rows.add(row_line(row), is_human(row))
             else:
                 self.held_out += 1
-        return Drawn(rows, self._order("train", part, len(rows), index))
+        removed = self.overlap + self.held_out - before
+        return Drawn(rows, self._order("train", part, len(rows), index, removed))
 
     def _apart(self, train: Iterable[Row]) -> Iterator[Row]:
         """Rows that stand in no other set."""
@@ -187,11 +188,12 @@ class _Build:
                 self.overlap += 1
                 self._because[twin] += 1
 
-    def _order(self, name: str, part: RowsConfig, n: int, index: int) -> Order:
+    def _order(self, name: str, part: RowsConfig, n: int, index: int, removed: int = 0) -> Order:
         """Which of `n` rows are drawn; what the draw was is kept for counts.json."""
         seed = (self.drawing.seed, _DRAWS[name], index)
-        order = draw_order(part, n, generator(*seed))
-        drawn = {"set": name, "corpus": part_name(part), "of": n, "drawn": len(order)}
+        source = self._names.of(part)
+        order = draw_order(part, n, generator(*seed), f"data.{name}.{index}: {source}", removed)
+        drawn = {"set": name, "corpus": source, "of": n, "drawn": len(order)}
         self._draws.append({**drawn, "seed": list(seed)})
         return order
 
@@ -200,19 +202,29 @@ class _Build:
         return self._maps.mapped(part, name, self._read(name, part))
 
     def _read(self, name: str, part: RowsConfig) -> Iterator[Row]:
-        split = {"train": "train", "select": "dev"}.get(name) or test_split(part)
-        opened = open_part(part, split, self.space)
+        split, source = split_of(name, part), self._names.of(part)
+        opened = open_part(part, split, self.space, self._names.naming(part))
         self._read_as[opened.origin] = opened.read_as
         for found, record in opened.items:
             if record is None or found not in (None, split):
                 continue
             if not self.tested.wanted(name, part, record):
                 continue
-            self._rows_read += 1
             if isinstance(record, Row):
+                self._rows_read += 1
+                self._losses.row(source, name, record)
                 yield record
-            else:
+            elif found is not None or self._is_first(source, record):
+                self._rows_read += 1
+                self._losses.rejected(source, name, record)
                 self._bad[split].add(dumps(asdict(record)).encode("utf-8") + b"\n")
+
+    def _is_first(self, source: str, record: Rejected) -> bool:
+        """Whether a record of no known split is new: every set that reads its file meets it."""
+        place = (source, record.line)
+        new = place not in self._unplaced
+        self._unplaced.add(place)
+        return new
 
     def supervised(self, train: Iterable[Drawn], scale: AffineMap) -> Iterator[bytes]:
         """Lines of `train`: cue words, and weak VAD where nobody rated a row, or a dimension."""
@@ -236,7 +248,8 @@ class _Build:
         """Lines of `cross`, as people annotated them, each corpus in its space."""
         for part, way, drawn in zip(self.drawing.data.cross, self._maps.cross, cross, strict=True):
             if not len(drawn.order):
-                raise UserError(f"no cross row of {part_name(part)} is left", do="take it out")
+                what = f"no cross row of {self._names.of(part)} is left"
+                raise UserError(what, do="take it out")
             for line in drawn.lines():
                 row = row_of_line(line)
                 self._check_new(row)
@@ -247,7 +260,8 @@ class _Build:
         """Lines of `test`, as people annotated them."""
         for part, drawn in zip(self.drawing.data.test, test, strict=True):
             if not len(drawn.order):
-                raise UserError(f"no test row of {part_name(part)} is left", do="take it out")
+                what = f"no test row of {self._names.of(part)} is left"
+                raise UserError(what, do="take it out")
             for line in drawn.lines():
                 row = row_of_line(line)
                 self._check_new(row)
@@ -282,6 +296,8 @@ class _Build:
         cross = self._cross.counts()
         sources = self._sources | ({CROSS: self._cross.sources()} if cross else {})
         sets = {name: _of_set(found) for name, found in sources.items()}
+        self._maps.tell(self._losses)
+        losses = self._losses.to_list()
         return {
             "sets": sets,
             "lines_read": self._rows_read,
@@ -290,6 +306,7 @@ class _Build:
             "label_maps": self._maps.counts(),
             "removed_from_train": self.overlap,
             "removed_from_train_because": {twin: self._because[twin] for twin in get_args(Twin)},
+            "removed_from_train_as_twins_in": self._others.removed(),
             "removed_from_train_as_polarity_pairs": self.held_out,
             **self.tested.counts(),
             "stood_in_train": {name: asdict(one) for name, one in self._others.found().items()},
@@ -298,7 +315,9 @@ class _Build:
             "lexicon_hit_rate": round(known, 4),
             **{f"{name}_positives": self._positives_of(name) for name in sorted(self._positives)},
             **({CROSS: cross} if cross else {}),
+            "losses": losses,
             "warnings": [
+                *loss_warnings(losses, self.space),
                 *warnings(known, self.lexicon),
                 *self._untested,
                 *self._maps.warnings(),

@@ -19,7 +19,8 @@ from emoloom.corpora.mapped_rows import map_answer
 from emoloom.corpora.readers import read_rows
 from emoloom.errors import UserError
 from emoloom.records import LabelSpace, ParseFailure, Prediction, Row
-from emoloom.row_sets.parts import label_space_of, part_name
+from emoloom.row_sets.names import corpus_name, part_name
+from emoloom.row_sets.parts import label_space_of
 
 CROSS = "cross"
 """Name of the row set, of its stage, and of the files of rows."""
@@ -142,7 +143,7 @@ def part_identity(part: RowsConfig) -> object:
     """What a part reads: a corpus is the same in every layout, and so is its sample."""
     if part.file is not None:
         return part.file.resolve()
-    return part_name(part).removesuffix(SAMPLE)
+    return corpus_name(part).removesuffix(SAMPLE)
 
 
 @dataclass(slots=True)
@@ -172,7 +173,7 @@ class CrossCount:
                 f"rows of {row.source} come from two parts of data.cross with other labels",
                 got=f"{one.way.space.name} and {way.space.name}",
                 allowed="one label space, mapped in one way, for each corpus",
-                do="give rows of two files two names (`source`)",
+                do="give rows of two files two names (`source` of a row, `name` of a file)",
             )
         one.rows += 1
         one.positives.update(row.answer.labels or ())

@@ -17,7 +17,8 @@ from emoloom.corpora.reading import Seen
 from emoloom.errors import UserError
 from emoloom.records import LabelSpace, Rejected, Row
 from emoloom.row_sets.cross_spaces import part_identity
-from emoloom.row_sets.parts import has_splits, part_name
+from emoloom.row_sets.names import part_name
+from emoloom.row_sets.parts import has_splits
 
 TEST = "test"
 """Name of the row set, of its stage, and of the files of rows."""

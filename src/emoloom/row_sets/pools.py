@@ -14,7 +14,9 @@ from emoloom.corpora.overlap import OtherSets
 from emoloom.errors import UserError
 from emoloom.records import LabelSpace, Row
 from emoloom.row_sets.cross_spaces import CROSS, cross_space
-from emoloom.row_sets.parts import has_splits, label_space_of, open_part, part_name
+from emoloom.row_sets.losses import Losses
+from emoloom.row_sets.names import SourceNames, part_name
+from emoloom.row_sets.parts import has_splits, label_space_of, open_part
 
 MIN_POSITIVES = 20
 """A label with fewer positive rows than this is warned of: it can hardly be learned or scored."""
@@ -66,13 +68,13 @@ def check_label_maps(data: DataConfig, space: LabelSpace) -> list[str]:
 class PartMaps:
     """The label map of every part that needs one, and what it cost."""
 
-    def __init__(self, data: DataConfig, space: LabelSpace) -> None:
+    def __init__(self, data: DataConfig, space: LabelSpace, names: SourceNames) -> None:
         """Find every map.
 
         Raises:
             UserError: no map leads to the space, or the user's cannot be used.
         """
-        self._space = space
+        self._space, self._names = space, names
         self._accounts: list[tuple[str, str, MapAccount]] = []
         for part in (*data.train, *data.select, *data.test):
             label_map_of(part, space)
@@ -88,8 +90,13 @@ class PartMaps:
         if found is None:
             return iter(rows)
         account = MapAccount(found)
-        self._accounts.append((name, part_name(part), account))
+        self._accounts.append((name, self._names.of(part), account))
         return map_stream(rows, account)
+
+    def tell(self, losses: Losses) -> None:
+        """What the maps dropped, to whoever counts what is lost."""
+        for _, source, account in self._accounts:
+            losses.dropped(source, account.dropped_labels)
 
     def lost(self) -> int:
         """Rows dropped by all maps together."""
@@ -108,7 +115,9 @@ class PartMaps:
         ]
 
 
-def hold_out_tests(data: DataConfig, space: LabelSpace, others: OtherSets) -> list[str]:
+def hold_out_tests(
+    data: DataConfig, space: LabelSpace, others: OtherSets, names: SourceNames
+) -> list[str]:
     """Hold train against the test split of every part; a warning for each that cannot be read.
 
     A user's file that states no splits has no test split: the whole of it is the set it is named
@@ -123,19 +132,19 @@ def hold_out_tests(data: DataConfig, space: LabelSpace, others: OtherSets) -> li
             continue
         seen.append(source)
         try:
-            others.add(name, _test_rows(part, space))
+            others.add(name, _test_rows(part, space, names))
         except UserError as error:
             warnings.append(
-                f"{part_name(part)}: its test split cannot be read ({error.what}), so its texts "
+                f"{names.of(part)}: its test split cannot be read ({error.what}), so its texts "
                 "may stand in train"
             )
     return warnings
 
 
-def _test_rows(part: RowsConfig, space: LabelSpace) -> Iterator[Row]:
+def _test_rows(part: RowsConfig, space: LabelSpace, names: SourceNames) -> Iterator[Row]:
     if not has_splits(part, space):
         return
-    for split, record in open_part(part, "test", space).items:
+    for split, record in open_part(part, "test", space, names.naming(part)).items:
         if split == "test" and isinstance(record, Row):
             yield record
 
@@ -158,8 +167,17 @@ def rare_label_warning(name: str, counts: Mapping[str, int]) -> list[str]:
     ]
 
 
-def draw_order(part: RowsConfig, n: int, chance: np.random.Generator) -> Order:
+def draw_order(
+    part: RowsConfig, n: int, chance: np.random.Generator, what: str, removed: int = 0
+) -> Order:
     """Which of `n` rows are drawn, in natural proportions: as `splits.draw`, but of indices alone.
+
+    Args:
+        part: The part.
+        n: Rows that are there.
+        chance: Draws them.
+        what: The part, for messages.
+        removed: Rows of train so far that stand in another set, and are not there any more.
 
     Raises:
         UserError: the part asks for more rows.
@@ -167,10 +185,11 @@ def draw_order(part: RowsConfig, n: int, chance: np.random.Generator) -> Order:
     if part.rows is None:
         return range(n)
     if part.rows > n:
+        gone = f" ({removed} of train stand in another set too, and are left out)"
         raise UserError(
-            f"{part_name(part)}: cannot draw that many rows",
+            f"{what}: cannot draw that many rows",
             got=str(part.rows),
-            allowed=f"0 to {n}, the rows there are",
+            allowed=f"at most {n}, the rows there are{gone if removed else ''}",
             do="ask for fewer rows or give more data",
         )
     return chance.permutation(n)[: part.rows]

@@ -19,6 +19,8 @@ from emoloom.row_sets.cross_spaces import (
     read_cross_spaces,
 )
 from emoloom.row_sets.held_out import TEST
+from emoloom.row_sets.losses import loss_notes
+from emoloom.row_sets.told import count_lines
 from emoloom.runs.directory import RunDirectory, Stage, fingerprint, sha256_file
 from emoloom.runs.work import Advance, Outcome, Work
 from emoloom.supervision.affine import AffineMap
@@ -48,6 +50,10 @@ class SharedRows:
     """Corpus of `cross` -> its space."""
     test: tuple[Row, ...] = ()
     """Rows that the best set answers once, after all that ranks; none where there are none."""
+    told: tuple[str, ...] = ()
+    """What became of the records, in words."""
+    notes: tuple[str, ...] = ()
+    """What was lost that bears on the verdict."""
 
     @property
     def asked(self) -> dict[str, tuple[Row, ...]]:
@@ -88,7 +94,7 @@ def data_settings(data: DataConfig) -> dict[str, Any]:
 
     Runs from before there were any go on.
     """
-    settings = data.model_dump(mode="json")
+    settings = data.as_written()
     return {k: v for k, v in settings.items() if k not in (CROSS, TEST) or v}
 
 
@@ -108,6 +114,8 @@ def read_row_sets(folder: Path, space: LabelSpace) -> SharedRows:
         cross=read_cross_rows(folder / "cross.jsonl", spaces) if spaces else (),
         cross_spaces=spaces,
         test=read_back(folder / "test.jsonl", space) if tested else (),
+        told=tuple(count_lines(counts)),
+        notes=loss_notes(counts["losses"]),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Literal
 import torch
 
 from emoloom.config import Config
+from emoloom.config_sections import ModelConfig
 from emoloom.contract.schema import write_answer
 from emoloom.draws import seed_of_library
 from emoloom.errors import UserError
@@ -71,15 +72,7 @@ def list_candidates(config: Config) -> tuple[Candidate, ...]:
     Raises:
         UserError: an unknown model source, or two models of one name.
     """
-    models = [
-        parse_source(
-            model.source,
-            name=model.name,
-            allow_large=model.allow_large,
-            trust_remote_code=model.trust_remote_code,
-        )
-        for model in config.models
-    ]
+    models = [_source(model) for model in config.models]
     # Names become folders, and some disks take `A` and `a` for one.
     names = [model.name.casefold() for model in models]
     for model in models:
@@ -126,6 +119,17 @@ def all_candidates(config: Config, parameters: Mapping[str, int]) -> tuple[Candi
             for number in range(1, further + 1)
         ),
     )
+
+
+def _source(model: ModelConfig) -> ModelSource:
+    """Where it is opened, under the source that the config writes: that one is recorded."""
+    source = parse_source(
+        model.source,
+        name=model.name,
+        allow_large=model.allow_large,
+        trust_remote_code=model.trust_remote_code,
+    )
+    return replace(source, source=model.written("source")) if model.moved("source") else source
 
 
 def _trainings(config: Config, model: ModelSource, recipe: Recipe) -> Iterator[Candidate]:

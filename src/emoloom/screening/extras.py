@@ -17,7 +17,7 @@ from emoloom.recipes import RECIPES, Part
 from emoloom.records import LabelSpace, Row
 from emoloom.row_sets.cross_spaces import CROSS
 from emoloom.row_sets.held_out import TEST
-from emoloom.row_sets.parts import part_name
+from emoloom.row_sets.names import SourceNames
 from emoloom.row_sets.polarity_set import held_out_rows
 from emoloom.row_sets.shared import SharedRows, read_back
 from emoloom.runs.directory import (
@@ -81,7 +81,8 @@ def check_recipes(config: Config, space: LabelSpace) -> list[str]:
 
 def _pool_faults(config: Config) -> list[str]:
     """Pool A must be corpora of the screen, and something must be left for pool B."""
-    corpora = [part_name(part) for part in config.data.train]
+    names = SourceNames(config.data)
+    corpora = [names.of(part) for part in config.data.train]
     pool_a = pool_a_of(config)
     unknown = sorted(set(pool_a) - set(corpora))
     if unknown:
@@ -99,7 +100,18 @@ def _pool_faults(config: Config) -> list[str]:
 
 def pool_a_of(config: Config) -> tuple[str, ...]:
     """Corpora of pool A of the mixture."""
-    return config.training.mixture.pool_a or (part_name(config.data.train[0]),)
+    return config.training.mixture.pool_a or (SourceNames(config.data).of(config.data.train[0]),)
+
+
+def try_extras(config: Config, rows: SharedRows, space: LabelSpace) -> None:
+    """See that what `extras_work` reads and fits can be read and fitted; nothing is kept.
+
+    Raises:
+        UserError: a file cannot be used, or the rows do not do for a fit.
+    """
+    if "appraisal" in parts_in_force(config):
+        request = VerifierRequest(**config.training.appraisal.model_dump(), save=None)
+        get_verifier(request, lambda _: None, TheoryRows(space, rows.train))
 
 
 def recipe_hashes(config: Config) -> dict[str, str]:
