@@ -6,7 +6,8 @@ From a population whose scores are known (`superpopulation.py`) n rows are drawn
 and resampled by the product's own code, again and again. Counted: how often the interval of a
 score, and of the paired difference of two candidates, holds the population's. The labels that rank
 are listed from the rows drawn, as in a screen, and the truth is over the same labels. Candidates of
-several trainings are in `coverage_seeds.py`; one call runs both.
+several trainings are in `coverage_seeds.py`, one model under two names in `coverage_noise.py`; one
+call runs all.
 
 Each repetition has a generator of its own, and what stands in `--json FILE` already is kept: a call
 that was cut goes on.
@@ -23,6 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from bca import acceleration, bca_interval
+from coverage_noise import twins_missed, twins_table
 from coverage_table import LEVEL, Ends, Tally, failed, to_markdown
 from superpopulation import Ability, Floats, Population, Shape, population
 
@@ -167,6 +169,7 @@ def covered(name: str, n: int, reps: int, draws: int) -> dict[str, Any]:
 
 def parts(given: argparse.Namespace) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
     """Every part by its name, and how it is worked out."""
+    from coverage_noise import twins
     from coverage_seeds import SEED_SCENES, covered_by_seeds
 
     for n in given.n:
@@ -181,6 +184,11 @@ def parts(given: argparse.Namespace) -> Iterator[tuple[str, Callable[[], dict[st
                 f"{name}, seeds={seeds}, reps={given.reps}, draws={given.draws}",
                 lambda name=name, s=seeds: covered_by_seeds(name, s, given.reps, given.draws),
             )
+        for trainings in given.trainings:
+            yield (
+                f"{name}, twins={trainings}, reps={given.reps}, draws={given.draws}",
+                lambda name=name, t=trainings: twins(name, t, given.reps, given.draws),
+            )
 
 
 def main() -> None:
@@ -189,6 +197,7 @@ def main() -> None:
     parser.add_argument("--n", type=int, nargs="*", default=[200, 500, 1000, 2000])
     parser.add_argument("--scenes", nargs="*", choices=list(SCENES), default=list(SCENES))
     parser.add_argument("--seeds", type=int, nargs="*", default=[3, 5])
+    parser.add_argument("--trainings", type=int, nargs="*", default=[3, 5], help="tell the noise")
     parser.add_argument("--reps", type=int, default=1000)
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--json", type=Path, help="kept as it grows")
@@ -205,9 +214,13 @@ def main() -> None:
             if given.json:
                 write_json_atomic(given.json, done)
         wanted[name] = done[name]
-    table = to_markdown(list(wanted.values()), tuple(METHODS), REQUIRED)
-    required = [p for p in wanted.values() if p["scene"] != RARE and "seeds" not in p]
-    missed = failed(required, REQUIRED)
+    pairs = [part for part in wanted.values() if "trainings" in part]
+    others = [part for part in wanted.values() if "trainings" not in part]
+    table = "\n".join(
+        filter(None, (to_markdown(others, tuple(METHODS), REQUIRED), twins_table(pairs)))
+    )
+    required = [p for p in others if p["scene"] != RARE and "seeds" not in p]
+    missed = failed(required, REQUIRED) + twins_missed(pairs)
     print(table)
     if given.out:
         write_text_atomic(given.out, table)
