@@ -85,10 +85,9 @@ def test_what_people_did_not_rate_is_weak_in_train_and_null_in_select(of_two):
 def test_the_score_says_which_dimensions_it_has(of_two):
     board = json.loads((of_two / "leaderboard.json").read_text("utf-8"))
     assert board["rank_by"]["vad_dimensions"] == ["v", "a"]
-    assert (
-        "on human VA. Dominance does not rank: nobody rated it in `select`."
-        in (board["rank_by"]["note"])
-    )
+    note = board["rank_by"]["note"]
+    assert "skill, 0) on human VA." in note
+    assert "Dominance does not rank: nobody rated it in `select`." in note
     assert "|vad:human,v,a|" in board["signature"]
     for name, entry in entries_of(of_two).items():
         if entry["kind"] == "shown":

@@ -121,21 +121,23 @@ VA = human(vad=(0.9, 0.4, None))
 @pytest.mark.parametrize(
     ("rows", "reference", "dimensions", "notes"),
     [
-        (VA, MEAN, "va", ["on human VA. Dominance does not rank: nobody rated it in `select`."]),
-        (human(vad=(None, None, 0.9)), MEAN, "d", ["human D. Valence does", "Arousal does"]),
+        (VA, MEAN, "va", ["Dominance does not rank: nobody rated it in `select`."]),
+        (human(vad=(None, None, 0.9)), MEAN, "d", ["Valence does not", "Arousal does not"]),
         (
             human(),
             PartialVAD(0.5, None, 0.5),
             "vd",
-            ["on human VD. Arousal does not rank: no train mean is known of it."],
+            ["Arousal does not rank: no train mean is known of it."],
         ),
-        ([*VA, *human(vad=(None, 0.5, 0.5))], MEAN, "vad", ["on human VAD. Of equal scores"]),
+        ([*VA, *human(vad=(None, 0.5, 0.5))], MEAN, "vad", []),
     ],
 )
 def test_vad_ranks_by_the_dimensions_that_there_are(rows, reference, dimensions, notes):
     rule = ranking_rule(labelled(a=20) + rows, SPACE, vad_reference=reference)
     assert (rule.vad_dimensions, rule.weight_vad) == (dimensions, 0.5)
+    assert f"skill, 0) on human {dimensions.upper()}." in rule.note
     assert [note for note in notes if note not in rule.note] == []
+    assert rule.note.count(" does not rank: ") == len(notes)
     whole = dimensions == "vad"
     assert rule.rank_by().get("vad_dimensions") == (None if whole else list(dimensions))
     said = dict(rule.signature_pairs())
