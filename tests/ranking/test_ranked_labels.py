@@ -32,7 +32,7 @@ def test_fewer_than_five_labels_do_not_rank_alone():
     """One label with 20 gold rows would make the score that label's F1."""
     made = found(a=300, b=19, c=3, d=2)
     assert (made.labels, made.least_positives) == (("a", "b", "c"), 3)
-    said = "1 of 4 labels in gold have 20 gold rows, so those with at least 3 stand in"
+    said = "too few labels have 20 gold rows (1 of 4 in gold), so those with at least 3 stand in"
     assert made.stands_in == said
     assert found(a=20, b=20, c=20, d=20, e=19).labels == ("a", "b", "c", "d", "e")
 
@@ -44,14 +44,15 @@ def test_fewer_than_half_of_the_labels_in_gold_do_not_rank_alone():
     assert (enough.labels, enough.stands_in) == (tuple("abcde"), ""), "5 of 10"
     few = found(space, **five, **dict.fromkeys("fghij", 4), k=1)
     assert (few.labels, few.least_positives) == (tuple("abcdefghij"), 3), "5 of 11"
-    assert few.stands_in.startswith("5 of 11 labels in gold have 20 gold rows")
+    assert few.stands_in.startswith("too few labels have 20 gold rows (5 of 11 in gold)")
 
 
 def test_where_no_label_has_three_all_in_gold_stand_in():
     made = found(a=2, c=1)
     assert (made.labels, made.least_positives) == (("a", "c"), 1)
     assert made.stands_in == (
-        "0 of 2 labels in gold have 20 gold rows, and none has 3 gold rows, so all stand in"
+        "too few labels have 20 gold rows (0 of 2 in gold), and none has 3 gold rows, so all"
+        " stand in"
     )
 
 

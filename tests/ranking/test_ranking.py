@@ -79,8 +79,8 @@ def test_what_stands_in_is_said_and_indicative():
     assert rule.indicative
     assert rule.note.startswith("Score = 0.5 x strict macro-F1 over 2 labels with at least 3 gold")
     assert rule.note.endswith(
-        "Indicative only: 0 of 3 labels in gold have 20 gold rows, so those with at least 3 stand"
-        " in."
+        "Indicative only: too few labels have 20 gold rows (0 of 3 in gold), so those with at least"
+        " 3 stand in."
     )
     assert rule.rank_by()["least_positives"] == 3
     assert dict(rule.signature_pairs())["least_positives"] == "3"

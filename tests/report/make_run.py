@@ -231,7 +231,8 @@ def _leaderboard(entries: list[Any]) -> dict[str, Any]:
             "labels": ["joy", "anger", "sadness", "neutral"],
             "weights": {"labels": 0.5, "vad": 0.5},
             "indicative": True,
-            "note": "0 of 4 labels in gold have 20 gold rows, so those with at least 3 stand in.",
+            "note": "too few labels have 20 gold rows (0 of 4 in gold), so those with at least 3 "
+            "stand in.",
         },
         "verdict": {
             "text": "Invest in smollm2-360m-sft or smollm2-135m-sft: on these 64 rows, this seed, "

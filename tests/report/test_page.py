@@ -36,7 +36,7 @@ def test_page_says_verdict_and_why_it_is_indicative(run: Path) -> None:
     page = page_of(run)
     head = page.text("head")
     assert "Invest in smollm2-360m-sft or smollm2-135m-sft" in head
-    assert "Indicative ranking. 0 of 4 labels in gold have 20 gold rows, so" in head
+    assert "Indicative ranking. too few labels have 20 gold rows (0 of 4 in gold), so" in head
     assert "missing or damaged" not in head
     assert "3 of 4 scored" in head
     assert "36 min 53 s" in head  # the sum of the seconds in costs.json

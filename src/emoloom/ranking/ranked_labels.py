@@ -49,7 +49,8 @@ def ranked_labels(rows: Sequence[Row], space: LabelSpace, min_positives: int) ->
     enough = min(LEAST_LABELS, len(space.labels))
     if len(found) >= enough and 2 * len(found) >= len(in_gold):
         return RankedLabels(found, min_positives, "")
-    why = f"{len(found)} of {len(in_gold)} labels in gold have {_rows(min_positives)}"
+    have = f"{len(found)} of {len(in_gold)} in gold"
+    why = f"too few labels have {_rows(min_positives)} ({have})"
     least = min(LEAST_POSITIVES, min_positives)
     if more := having(least):
         return RankedLabels(more, least, f"{why}, so those with at least {least} stand in")
