@@ -8,7 +8,7 @@ from test_pipeline_workers import results
 from cross_files import scores_of
 from emoloom import load_run
 from emoloom.errors import ExitCode
-from final_files import TEST, TWO, answer_as, final_config
+from final_files import TEST, TEST_ROWS, TWO, answer_as, final_config
 from tiny_screen import (
     SETTINGS,
     STAGES,
@@ -43,25 +43,26 @@ def undone(folder, name=NAME, stage="test") -> None:
 def test_the_best_set_and_the_floors_answer_them(tested_run):
     folder = tested_run.folder
     asked = [row["id"] for row in lines_of(folder / "data/test.jsonl")]
-    assert len(asked) == 9
+    assert len(asked) == TEST_ROWS
     assert answered_test(folder) == {*FLOORS, NAME}
     for name in (*FLOORS, NAME):
         answered = lines_of(folder / f"candidates/{name}/rows/test.jsonl")
         assert [row["id"] for row in answered] == asked
         scores = scores_of(folder, name)
-        assert scores["test"]["n"] == 9
+        assert scores["test"]["n"] == TEST_ROWS
         assert len(scores["test"]["per_label"]) == 28
         assert scores["rows"]["test"]["gold"]["file"] == "data/test.jsonl"
         assert (
             f"rows/test.jsonl@{scores['rows']['test']['answers']['sha256'][:12]}"
             in (scores["signatures"]["test.score"])
         )
-        assert "|test:9@" in scores["signatures"]["score"]
+        assert f"|test:{TEST_ROWS}@" in scores["signatures"]["score"]
     block = board_of(folder)["test"]
-    assert (block["rows"], block["compared"]) == (9, NAME)
+    assert (block["rows"], block["compared"]) == (TEST_ROWS, NAME)
     assert {one["name"] for one in block["entries"]} == {*FLOORS, NAME}
     assert {one["name"] for one in block["floor_comparisons"]} == set(FLOORS)
-    assert "; on 9 test rows, answered once, the scores are " in board_of(folder)["verdict"]["text"]
+    said = f"; on {TEST_ROWS} test rows, answered once, the scores are "
+    assert said in board_of(folder)["verdict"]["text"]
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     bound = {one["file"]: one["answers_to"]["file"] for one in manifest["predicate"]["answers"]}
     assert bound[f"candidates/{NAME}/rows/test.jsonl"] == "data/test.jsonl"
@@ -108,7 +109,7 @@ def test_what_is_not_of_the_best_set_is_not_asked(tmp_path, monkeypatch):
     assert call("verify", tmp_path / "run").code == 0
     entry = load_run(tmp_path / "run").entry("m1.sft")
     assert entry.score.value > 0.9
-    assert (entry.test.rows, entry.test.score.value) == (9, 0.0)
+    assert (entry.test.rows, entry.test.score.value) == (TEST_ROWS, 0.0)
     assert load_run(tmp_path / "run").entry("m2.sft").test is None
 
 
@@ -208,7 +209,7 @@ def test_seeds_heads_and_two_workers_make_the_same_bytes(tmp_path):
     own = {f"one.sft+heads.seed{seed}{end}" for seed in (3, 4) for end in ("", ".head")}
     assert answered_test(folders[0]) == {*FLOORS, *own}
     found = scores_of(folders[0], "one.sft+heads")
-    assert found["test"]["n"] == 18
+    assert found["test"]["n"] == 2 * TEST_ROWS
     trainings = found["rows"]["test"]["trainings"]
     assert set(trainings) == {"one.sft+heads.seed3", "one.sft+heads.seed4"}
     assert "seed4/rows/test.jsonl@" in found["signatures"]["test.score"]
@@ -233,8 +234,8 @@ def test_rungs_are_not_touched_by_them(tmp_path):
 
 def test_the_plan_counts_them_once_and_says_so(tested_run, tmp_path):
     plan = json.loads((tested_run.folder / "plan.json").read_text(encoding="utf-8"))
-    assert plan["test_rows"] == 9
-    last = {"stage": "test", "candidate": NAME, "units": 9, "once_best": True}
+    assert plan["test_rows"] == TEST_ROWS
+    last = {"stage": "test", "candidate": NAME, "units": TEST_ROWS, "once_best": True}
     assert plan["stages"][-1] == last
     config = final_config(tmp_path / "c.yaml", models=TWO)
     called = call("plan", config, "--out", tmp_path / "planned", "--json")
@@ -261,7 +262,7 @@ def test_a_finished_run_has_nothing_left_to_forecast(tmp_path, monkeypatch):
 
 def test_data_build_writes_the_same_rows_and_says_what_left_select(tested_run, tmp_path):
     called = call("data", "build", tested_run.config, "--out", tmp_path / "built")
-    assert "8 select rows, 9 test rows, 0 rejected, 2 out of select" in called.out
+    assert f"8 select rows, {TEST_ROWS} test rows, 0 rejected, 2 out of select" in called.out
     for name in ("test.jsonl", "select.jsonl", "counts.json"):
         assert (tmp_path / "built" / name).read_bytes() == (
             tested_run.folder / "data" / name

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from final_files import TWO, answer_as, final_config
+from final_files import TEST_ROWS, TWO, answer_as, final_config
 from forging import ANSWER, edit, edit_answer, seal
 from tiny_screen import call, run_screen
 
@@ -24,7 +24,7 @@ def test_the_run_verifies_and_replays_them(tested_run):
     called = call("verify", tested_run.folder, "--replay", 60, "--json")
     assert called.code == 0, called
     replayed = json.loads(called.out)["replay"]["rows"]
-    assert [one["row_set"] for one in replayed].count("test") == 9
+    assert [one["row_set"] for one in replayed].count("test") == TEST_ROWS
     assert "differs" not in {one["outcome"] for one in replayed}
 
 

@@ -11,15 +11,18 @@ from emoloom.runs.directory import write_jsonl_atomic
 from emoloom.screening import answers
 from tiny_screen import SETTINGS, write_config
 
-TEST = [{"corpus": "goemotions-sample", "rows": 4}, {"corpus": "emobank-sample", "rows": 5}]
-"""Nine rows of test splits."""
+TEST = [{"corpus": "goemotions-sample", "rows": 20}, {"corpus": "emobank-sample", "rows": 5}]
+"""Rows of test splits, enough of them for one with a label that ranks, whatever the draw."""
+
+TEST_ROWS = 25
+"""Of both."""
 
 TWO = [{"source": f"random:tiny@{seed}", "name": f"m{seed}"} for seed in (1, 2)]
 """Two models."""
 
 
 def final_config(path: Path, test: list[dict[str, object]] | None = None, **changes: object):
-    """The small screen with `data.test`: nine rows unless others are given."""
+    """The small screen with `data.test`: `TEST_ROWS` rows unless others are given."""
     return write_config(
         path, data={**SETTINGS["data"], "test": TEST if test is None else test}, **changes
     )
