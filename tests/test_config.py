@@ -289,6 +289,20 @@ def test_all_faults_come_at_once_each_with_its_path(tmp_path):
     assert {path for path, part in wanted.items() if part not in lines[path]} == set()
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"models": "x"}, "models: got 'x'; it should be a list: `[...]`, or lines that begin"),
+        ({"recipes": "sft"}, "recipes: got 'sft'; it should be a list: "),
+        ({"data": "x"}, "data: got 'x'; it should be a mapping: lines of `key: value`"),
+        ({"training": [1]}, "training: got [1]; it should be a mapping: "),
+    ],
+)
+def test_lists_and_mappings_are_named_as_yaml_has_them(tmp_path, changes, said):
+    config = write_config(tmp_path / "c.yaml", **changes)
+    assert_user_error(call("check", config), said)
+
+
 def test_two_models_of_one_name(tmp_path):
     models = [{"source": "random:tiny@1", "name": "m"}, {"source": "random:tiny@2", "name": "m"}]
     config = write_config(tmp_path / "c.yaml", models=models)

@@ -1,5 +1,6 @@
 """The command line: commands and their texts, no logic; heavy imports wait for their command."""
 
+import codecs
 import errno
 import os
 import signal
@@ -281,7 +282,8 @@ def _stdin_lines() -> Iterator[str]:
     """Lines of stdin without their line ends; not UTF-8 is the user's error."""
     for number, raw in enumerate(sys.stdin.buffer, start=1):
         try:
-            yield raw.decode("utf-8").removesuffix("\n").removesuffix("\r")
+            whole = raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw
+            yield whole.decode("utf-8").removesuffix("\n").removesuffix("\r")
         except UnicodeDecodeError as error:
             raise UserError(
                 f"line {number} of stdin is not UTF-8 text",

@@ -254,7 +254,15 @@ def _fault(error: dict[str, Any]) -> str:
         return f"{path}: missing"
     got = repr(error["input"])
     shown = got if len(got) <= 60 else got[:57] + "..."
-    return f"{path}: got {shown}; {error['msg'][:1].lower()}{error['msg'][1:]}"
+    what = _IN_YAML.get(error["type"]) or f"{error['msg'][:1].lower()}{error['msg'][1:]}"
+    return f"{path}: got {shown}; {what}"
+
+
+_IN_YAML = {
+    "tuple_type": "it should be a list: `[...]`, or lines that begin with `-`",
+    "model_type": "it should be a mapping: lines of `key: value`",
+}
+"""What pydantic says of JSON (`a valid array`, `an object`), said of YAML."""
 
 
 def _path(error: dict[str, Any]) -> str:

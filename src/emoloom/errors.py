@@ -1,8 +1,9 @@
 """Errors a user can mend, and the exit code of each."""
 
+import difflib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 
 
@@ -20,6 +21,13 @@ class ExitCode(IntEnum):
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM, as Slurm, Docker and systemd send it; raised where the command line runs."""
+
+
+def nearest(given: str, allowed: Iterable[str]) -> str | None:
+    """The allowed name that somebody may have meant, whatever the case of its letters."""
+    names = {name.lower(): name for name in allowed}
+    found = difflib.get_close_matches(given.lower(), names, n=1)
+    return names[found[0]] if found else None
 
 
 class UserError(Exception):

@@ -1,3 +1,4 @@
+import codecs
 import json
 from pathlib import Path
 
@@ -127,6 +128,14 @@ def test_flip_says_the_flip_with_its_vad_or_why_not():
     ]
     assert called.out.splitlines()[1] == '{"dropped":"idiom"}'
     assert last["text"] == "This is a good idea"
+
+
+@pytest.mark.parametrize("command", ["flip", "weak-vad", "parse"])
+def test_a_byte_order_mark_is_no_part_of_the_first_line(command):
+    lines = b"I love this wonderful day.\nI hate this awful day.\n"
+    plain = call(command, stdin=lines)
+    assert call(command, stdin=codecs.BOM_UTF8 + lines) == plain
+    assert plain.out
 
 
 def test_flip_takes_a_lexicon_which_is_the_gate(tmp_path):

@@ -82,7 +82,20 @@ def test_without_probes_nothing_is_forecast(tmp_path):
     watch = Watch()
     run_screen(config, tmp_path / "run", watch)
     assert not any(title.startswith("probe") for title in watch.titles)
-    assert_user_error(call("spent", tmp_path / "run"), "holds no forecast")
+    said = ("holds no forecast; ", "screen with `budget: {probe: true}`, the default")
+    assert_user_error(call("spent", tmp_path / "run"), *said)
+
+
+@pytest.mark.parametrize("stage", ["data -", "probe one.sft", "preflight one.sft"])
+def test_before_the_models_are_timed_there_is_no_forecast_yet(finished_run, tmp_path, stage):
+    with pytest.raises(KeyboardInterrupt):
+        run_screen(finished_run.config, tmp_path / "run", Watch(stop_at=(stage, 1)))
+    called = call("spent", tmp_path / "run")
+    if stage.startswith("preflight"):
+        assert called.code == 0
+    else:
+        said = ("holds no forecast yet; got: a run that is interrupted", "run the same command")
+        assert_user_error(called, *said)
 
 
 def test_a_model_that_cannot_be_timed_is_said_and_the_screen_goes_on(tmp_path, monkeypatch):

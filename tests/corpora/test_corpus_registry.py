@@ -35,6 +35,14 @@ def test_every_corpus_says_licence_source_and_shape():
         assert all(len(digest) == 64 for digest in corpus.sha256.values())
 
 
+@pytest.mark.parametrize(
+    ("name", "near"), [("GoEmotions", "goemotions"), ("goemotion-sample", "goemotions-sample")]
+)
+def test_a_near_name_is_asked_for(name, near):
+    with pytest.raises(UserError, match=f"unknown corpus; .*do: did you mean {near}\\?$"):
+        get_corpus(name)
+
+
 def test_unknown_names_and_splits_list_the_known():
     with pytest.raises(UserError, match="goemotions-sample, emobank-sample"):
         get_corpus("goemotion")

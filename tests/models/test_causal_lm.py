@@ -62,6 +62,32 @@ def test_a_folder_loads_in_fp32_frozen_and_in_evaluation_mode(folder):
     assert found.prompter.max_text_tokens == 256
 
 
+@pytest.mark.parametrize("method", ["bitsandbytes", "gptq", "fp8", "of-tomorrow"])
+def test_plain_weights_load_as_such_whatever_quantiser_the_config_kept(folder, method):
+    """Merged and saved in 16 bits, a model keeps the block of the base that it was trained on."""
+    plain = load(folder).model
+    edit_json(folder, "config.json", quantization_config={"quant_method": method, "bits": 4})
+    found = load(folder).model
+    wanted = plain.state_dict()
+    assert all(torch.equal(value, wanted[name]) for name, value in found.state_dict().items())
+    assert "quantization_config" not in found.config.to_dict(), "an export keeps none of it"
+
+
+def test_a_quantisers_own_tensors_are_no_plain_weights(folder):
+    rewrite(folder, lambda tensors: tensors | {"model.norm.weight_scale": torch.ones(1)})
+    edit_json(folder, "config.json", quantization_config={"quant_method": "compressed-tensors"})
+    with pytest.raises(UserError, match="do: choose a copy of the model that is not quantised"):
+        load(folder)
+
+
+def test_a_prefix_before_every_name_is_said(folder):
+    rewrite(folder, lambda tensors: {f"base_model.model.{k}": v for k, v in tensors.items()})
+    said = r"21 tensors are missing, e\.g\. lm_head\.weight \(the weights name it "
+    said += r"base_model\.model\.lm_head\.weight: take base_model\.model\. off their names\)"
+    with pytest.raises(UserError, match=said):
+        load(folder)
+
+
 def without_a_layer(tensors):
     return {key: value for key, value in tensors.items() if "layers.1.mlp" not in key}
 

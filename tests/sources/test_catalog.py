@@ -250,3 +250,27 @@ def test_a_given_name_is_kept_or_refused():
     for name in ("", ".", "..", "a/b", "-a", "a b", "é", "x" * 65, "a\n"):
         with pytest.raises(UserError, match="model name cannot be used"):
             parse_source("smollm2-135m", name=name)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("Qwen/Qwen3-0.6B", "hf:Qwen/Qwen3-0.6B or qwen3-0.6b"),
+        ("Qwen/Qwen3-0.6B@main", "hf:Qwen/Qwen3-0.6B@main or qwen3-0.6b"),
+        ("https://huggingface.co/acme/tiny-lm", "hf:acme/tiny-lm"),
+        ("acme/xyzw", "hf:acme/xyzw"),
+        ("SmolLM2-135M", "smollm2-135m"),
+        ("smollm3", "smollm2-135m"),
+    ],
+)
+def test_what_may_be_meant_is_asked(text, meant):
+    with pytest.raises(UserError) as error:
+        parse_source(text)
+    assert f"do: did you mean {meant}? else see `emoloom models list`" in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["zzz", "./x/y", "/x/y", "~/x", "a/b/c", "data/model.gguf", ""])
+def test_a_path_is_no_repository(text):
+    with pytest.raises(UserError, match="No such model") as error:
+        parse_source(text)
+    assert "did you mean" not in str(error.value)

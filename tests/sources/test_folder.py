@@ -2,7 +2,9 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from emoloom.errors import UserError
 from emoloom.sources import model_files as sources
@@ -209,6 +211,39 @@ def test_a_quantisation_that_is_no_object_is_named(folder, given, got):
     edit(folder / "config.json", quantization_config=given)
     with pytest.raises(UserError, match=rf"^quantization_config of config\.json .*got: {got};"):
         get_folder(folder)
+
+
+def test_a_block_of_a_quantiser_that_is_left_over_is_said_and_recorded(folder):
+    edit(folder / "config.json", quantization_config={"quant_method": "bitsandbytes"})
+    said: list[str] = []
+    files = get_model(parse_source(str(folder)), folder.parent / "cache", say=said.append)
+    (note,) = files.notes
+    assert said == [f"{files.display_name}: {note}"]
+    assert note.startswith("the quantization_config (bitsandbytes) of config.json is left over")
+
+
+@pytest.mark.parametrize("name", ["model.norm.weight_scale", "model.norm.weight.absmax", "a.SCB"])
+def test_with_a_quantisers_tensors_it_is_not_left_over(folder, name):
+    tensors = load_file(folder / "model.safetensors")
+    tensors[name] = np.ones(1, dtype=np.float32)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    edit(folder / "config.json", quantization_config={"quant_method": "bitsandbytes"})
+    assert get_folder(folder).notes == ()
+
+
+def test_other_weights_that_lie_beside_are_named(folder):
+    assert get_folder(folder).notes == ()
+    plain = get_folder(folder)
+    shard = folder / "model-00001-of-00001.safetensors"
+    shutil.copy(folder / "model.safetensors", shard)
+    index = {"weight_map": {"lm_head.weight": shard.name}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
+    found = get_folder(folder)
+    assert found.notes == (
+        "other weights lie beside model.safetensors and are not read: "
+        "model-00001-of-00001.safetensors, model.safetensors.index.json",
+    )
+    assert found.weights_sha256 == plain.weights_sha256
 
 
 def test_a_config_without_the_right_to_read_it_says_so(folder, monkeypatch):

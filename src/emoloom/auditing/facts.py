@@ -181,6 +181,7 @@ def made_from(
                 "weight_file_sha256": model.weight_file_sha256,
                 "tokenizer_sha256": model.tokenizer_sha256,
                 "config_sha256": model.config_sha256,
+                **({"notes": list(model.notes)} if model.notes else {}),
             }
             for name, model in files.items()
         },

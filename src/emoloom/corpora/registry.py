@@ -9,7 +9,7 @@ from emoloom.corpora.corpus import Corpus
 from emoloom.corpora.lines import read_lines, shown
 from emoloom.corpora.official import SAMPLES
 from emoloom.corpora.reading import SPLITS, FileRead, Item, ReadResult, collect
-from emoloom.errors import UserError
+from emoloom.errors import UserError, nearest
 from emoloom.runs.directory import sha256_file
 
 __all__ = [
@@ -52,7 +52,13 @@ def get_corpus(name: str) -> Corpus:
         UserError: unknown name; lists the known ones.
     """
     if name not in CORPORA:
-        raise UserError("unknown corpus", got=shown(name), allowed=", ".join(CORPORA))
+        near = nearest(name, CORPORA)
+        raise UserError(
+            "unknown corpus",
+            got=shown(name),
+            allowed=", ".join(CORPORA),
+            do=f"did you mean {near}?" if near else "",
+        )
     return CORPORA[name]
 
 

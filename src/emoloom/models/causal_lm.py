@@ -18,6 +18,7 @@ from emoloom.models.packed_attention import packed_inputs, try_shared_prefix_att
 from emoloom.models.packing import Pack, make_pack
 from emoloom.models.whole import check_tokens, loading_fault, stop_ids
 from emoloom.records import LabelSpace
+from emoloom.sources.folder_notes import is_quantised, leftover_quantisation
 from emoloom.sources.quiet import quiet_transformers
 
 
@@ -75,9 +76,9 @@ def load_causal_lm(
             model, fault = _read_model(folder, trust_remote_code)
     except Exception as error:  # a broken folder fails in many ways, each with its own type
         one_line = " ".join(str(error).split())[:300]
-        raise _not_loaded(name, f"{part}: {one_line or repr(error)}") from error
+        raise _not_loaded(folder, name, f"{part}: {one_line or repr(error)}") from error
     if fault:
-        raise _not_loaded(name, fault)
+        raise _not_loaded(folder, name, fault)
     model.eval()
     model.requires_grad_(False)
     if torch.cuda.is_available():
@@ -115,7 +116,7 @@ def _read_tokenizer(folder: Path, trust_remote_code: bool) -> Any:
 
 def _read_model(folder: Path, trust_remote_code: bool) -> tuple[Any, str]:
     """The model, and what its files lack; transformers itself would say too little of it."""
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoConfig, AutoModelForCausalLM
 
     options: dict[str, Any] = {
         "dtype": torch.float32,
@@ -125,6 +126,11 @@ def _read_model(folder: Path, trust_remote_code: bool) -> tuple[Any, str]:
         "output_loading_info": True,
         "ignore_mismatched_sizes": True,  # `loading_fault` names them
     }
+    if leftover_quantisation(folder):
+        own_code = {"trust_remote_code": trust_remote_code}
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, **own_code)
+        del config.quantization_config
+        options["config"] = config
     try:
         model, loading = AutoModelForCausalLM.from_pretrained(
             folder, attn_implementation="sdpa", **options
@@ -138,12 +144,15 @@ def _read_model(folder: Path, trust_remote_code: bool) -> tuple[Any, str]:
     return model, loading_fault(model, loading)
 
 
-def _not_loaded(name: str, got: str) -> UserError:
+def _not_loaded(folder: Path, name: str, got: str) -> UserError:
+    mend = "check the folder, or fetch it again with `emoloom models get`"
+    if is_quantised(folder):
+        mend = "choose a copy of the model that is not quantised"
     return UserError(
         f"{name} does not load as a causal language model",
         got=got,
         allowed="a folder with config.json, safetensors weights and a tokenizer",
-        do="check the folder, or fetch it again with `emoloom models get`",
+        do=mend,
     )
 
 

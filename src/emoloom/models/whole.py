@@ -22,7 +22,8 @@ def loading_fault(model: Any, loading: Mapping[str, Any]) -> str:
     """
     missing = sorted(loading["missing_keys"])
     if missing:
-        return f"{len(missing)} tensors are missing, e.g. {missing[0]}"
+        told = _renamed(missing, sorted(loading["unexpected_keys"]))
+        return f"{len(missing)} tensors are missing, e.g. {missing[0]}{told}"
     shapes = sorted(
         f"{name} is {tuple(got)}, where config.json makes it {tuple(wanted)}"
         for name, got, wanted in loading["mismatched_keys"]
@@ -40,6 +41,16 @@ def loading_fault(model: Any, loading: Mapping[str, Any]) -> str:
     )
     if dropped:
         return f"config.json counts fewer layers than the weights have, e.g. not {dropped[0]}"
+    return ""
+
+
+def _renamed(missing: Sequence[str], unexpected: Sequence[str]) -> str:
+    """What stands before the names that the weights have for what is missing."""
+    for name in missing:
+        for other in unexpected:
+            if other.endswith(f".{name}"):
+                prefix = other.removesuffix(name)
+                return f" (the weights name it {other}: take {prefix} off their names)"
     return ""
 
 

@@ -79,6 +79,9 @@ def read_planned_spent(folder: Path) -> PlannedSpent:
         UserError: it holds no forecast.
     """
     path = folder / "costs.json"
+    record = _object(folder / "run.json")
+    if record and not path.exists():
+        raise _no_forecast(folder, record)
     try:
         costs = json.loads(path.read_text(encoding="utf-8"))
         planned = {_key(e): float(e["seconds"]) for e in costs.get("planned", [])}
@@ -90,11 +93,33 @@ def read_planned_spent(folder: Path) -> PlannedSpent:
             f"{path} cannot be read", got=repr(error)[:200], do="give a run folder"
         ) from error
     if not planned:
-        raise UserError(
-            f"{folder} holds no forecast", do="screen with `budget: {probe: true}`, the default"
-        )
+        raise _no_forecast(folder, record)
     both = [key for key in spent if key in planned]
     return PlannedSpent(tuple(StageError(*key, planned[key], spent[key]) for key in both))
+
+
+def _no_forecast(folder: Path, record: Mapping[str, Any]) -> UserError:
+    """Why there is none: nobody asked for it, or the models are not timed yet."""
+    config = record.get("config")
+    budget = config.get("budget") if isinstance(config, dict) else None
+    if not record or (isinstance(budget, dict) and budget.get("probe") is False):
+        return UserError(
+            f"{folder} holds no forecast", do="screen with `budget: {probe: true}`, the default"
+        )
+    return UserError(
+        f"{folder} holds no forecast yet",
+        got=f"a run that is {str(record.get('status'))[:40]}",
+        allowed="a run whose models are timed",
+        do="wait until they are; if it ended before, run the same command again",
+    )
+
+
+def _object(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:

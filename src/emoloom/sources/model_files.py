@@ -13,6 +13,7 @@ from emoloom.sources.cache import default_cache, partial_folder, rename
 from emoloom.sources.catalog import list_models
 from emoloom.sources.convert import Say, make_model
 from emoloom.sources.folder import Fingerprint, check_folder, fingerprint, sha256_file
+from emoloom.sources.folder_notes import folder_notes
 from emoloom.sources.origins import GgufFile, HubRepo, LocalFolder, ModelSource, RandomLlama
 from emoloom.sources.qwen1 import is_qwen1, qwen1_hashes
 from emoloom.sources.size import check_size, count_parameters
@@ -60,6 +61,8 @@ class ModelFiles:
     """Elements of all stored tensors."""
     trust_remote_code: bool
     """The user allows the model's own Python code, which lies in the folder, to be run."""
+    notes: tuple[str, ...] = ()
+    """What in the folder is not read, or not followed, one sentence each."""
 
 
 def get_model(
@@ -70,7 +73,8 @@ def get_model(
     Args:
         source: from `parse_source`.
         cache: the cache's folder; None for `default_cache()`.
-        say: told in one line of the model's terms, where it has any, and before each slow step.
+        say: told in one line of the model's terms, where it has any, before each slow step, and of
+            what in the folder is not read.
 
     Raises:
         UserError: the source cannot be fetched, checked or converted, or the cache not written.
@@ -80,7 +84,7 @@ def get_model(
     if not isinstance(source.origin, HubRepo | LocalFolder):
         source = replace(source, trust_remote_code=False)  # there is no code in such a source
     if isinstance(source.origin, LocalFolder) and not is_qwen1(source.origin.path):
-        return _in_place(source, source.origin.path)
+        return _told(_in_place(source, source.origin.path), say)
     source = _pinned(source, say)
     models = (cache or default_cache()) / "models"
     identity = _identity(source)
@@ -91,7 +95,7 @@ def get_model(
             _build(source, identity, target, say)
             found = _read_cached(target, identity, say)
         if found is not None:
-            return _files(source, target, *found)
+            return _told(_files(source, target, *found), say)
     except OSError as error:
         raise UserError(
             "The model cache cannot be used",
@@ -102,6 +106,12 @@ def get_model(
         f"{target} changed while it was read",
         do="try again, with no other program writing there",
     )
+
+
+def _told(files: ModelFiles, say: Say) -> ModelFiles:
+    for note in files.notes:
+        say(f"{files.display_name}: {note}")
+    return files
 
 
 def _pinned(source: ModelSource, say: Say) -> ModelSource:
@@ -148,6 +158,7 @@ def _files(
         weight_file_sha256=record.get("weight_file_sha256"),
         parameters=parameters,
         trust_remote_code=source.trust_remote_code and any(folder.glob("*.py")),
+        notes=folder_notes(folder),
     )
 
 

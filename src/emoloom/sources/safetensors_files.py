@@ -25,7 +25,7 @@ def check_safetensors(paths: Iterable[Path], *, layers: object = None) -> None:
     """
     kinds: dict[str, str] = {}
     for path in paths:
-        kinds |= _kinds(path)
+        kinds |= tensor_kinds(path)
     bad = sorted(
         f"{name} as {kind}"
         for name, kind in kinds.items()
@@ -47,8 +47,13 @@ def check_safetensors(paths: Iterable[Path], *, layers: object = None) -> None:
         )
 
 
-def _kinds(path: Path) -> dict[str, str]:
-    """The dtype of each tensor, as the header names it."""
+def tensor_kinds(path: Path) -> dict[str, str]:
+    """The dtype of each tensor, as the header names it.
+
+    Raises:
+        UserError: the file is damaged.
+        OSError: it cannot be opened.
+    """
     from safetensors import SafetensorError, safe_open
 
     path.open("rb").close()  # says what is wrong; the library calls a closed file missing

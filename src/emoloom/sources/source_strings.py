@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from emoloom.errors import UserError
+from emoloom.errors import UserError, nearest
 from emoloom.sources.catalog import list_models, wheel_source
 from emoloom.sources.origins import (
     GgufFile,
@@ -34,6 +34,12 @@ _WORD = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?"
 _HUB = re.compile(
     rf"hf:(?P<repo>{_WORD}/{_WORD})(?:@(?P<revision>[A-Za-z0-9][A-Za-z0-9._/-]{{0,127}}))?",
     re.ASCII,
+)
+# How the hub's page and other programs write what is `hf:org/name` here.
+_REPO = re.compile(
+    r"(?:https?://huggingface\.co/|huggingface\.co/)?"
+    rf"(?P<repo>{_WORD}/{_WORD})(?:@(?P<revision>[A-Za-z0-9][A-Za-z0-9._/-]{{0,127}})|/)?",
+    re.ASCII | re.IGNORECASE,
 )
 _RANDOM = re.compile(r"random:tiny(?:@(?P<seed>[0-9]{1,10}))?", re.ASCII)
 
@@ -207,8 +213,18 @@ def _parse_path(text: str) -> ModelSource:
         "No such model",
         got=repr(text[:200]),
         allowed=_allowed(),
-        do="see `emoloom models list`, or check the path",
+        do=f"{_meant(text)}see `emoloom models list`, or check the path",
     )
+
+
+def _meant(text: str) -> str:
+    """A question with what may be meant: a repository of the hub, a name of the catalogue."""
+    found = _REPO.fullmatch(text)
+    repo = found["repo"] if found and not found["repo"].endswith(".gguf") else ""
+    hub = [f"hf:{repo}" + (f"@{found['revision']}" if found and found["revision"] else "")]
+    near = nearest(repo.partition("/")[2] or text, [known.name for known in list_models()])
+    meant = [*(hub if repo else ()), *([near] if near else ())]
+    return f"did you mean {' or '.join(meant)}? else " if meant else ""
 
 
 def _allowed() -> str:
