@@ -261,7 +261,8 @@ def test_a_finished_run_has_nothing_left_to_forecast(tmp_path, monkeypatch):
 
 def test_data_build_writes_the_same_rows_and_says_what_left_select(tested_run, tmp_path):
     called = call("data", "build", tested_run.config, "--out", tmp_path / "built")
-    assert "8 select rows, 9 test rows, 0 rejected, 2 out of select" in called.out
+    assert "8 select rows, 9 test rows, 0 rejected\n" in called.out
+    assert "\nremoved from select: 2 rows (" in called.out
     for name in ("test.jsonl", "select.jsonl", "counts.json"):
         assert (tmp_path / "built" / name).read_bytes() == (
             tested_run.folder / "data" / name
@@ -287,7 +288,9 @@ def test_what_has_no_test_split_is_told_of_a_share(tmp_path):
     path.write_text("text,emotion,set\n" + "\n".join(lines) + "\n", encoding="utf-8")
     part = {"file": str(path), "mapping": {"text": "text", "labels": "emotion", "split": "set"}}
     called = call("check", final_config(tmp_path / "c.yaml", [part]))
-    assert_user_error(called, "too few rows in its test split; got: none", "or take a `dev_share`")
+    assert_user_error(
+        called, "split has no row in its test split; got: train 20, dev 20", "or take a `dev_share`"
+    )
     with_share = final_config(tmp_path / "d.yaml", [{**part, "dev_share": 40}])
     assert call("check", with_share).code == 0
 
