@@ -12,9 +12,7 @@ from emoloom.auditing.facts import run_identity
 from emoloom.config import Config, load_config
 from emoloom.config_mapping import Settings
 from emoloom.config_paths import MODELS, PATHS, SPACES, beside, record_paths, recorded
-from emoloom.corpora.labels import load_space
 from emoloom.row_sets.checks import known_names
-from emoloom.supervision.lexicon import load_lexicon
 from tiny_screen import assert_same_results, assert_user_error, call, write_config
 
 COLUMNS = {"text": "text", "labels": "label", "valence": "v", "arousal": "a", "dominance": "d"}
@@ -87,12 +85,11 @@ def test_paths_are_relative_to_the_configs_folder(project, tmp_path, monkeypatch
 
 
 def test_the_identity_of_a_run_is_not_of_a_folder(project, tmp_path, monkeypatch):
-    space, lexicon = load_space("goemotions28"), load_lexicon()
     identities = set()
     for folder in (tmp_path, project):
         monkeypatch.chdir(folder)
         for config in (project / "c.yaml", Path(os.path.relpath(project / "c.yaml", folder))):
-            identities.add(run_identity(load(config), space, lexicon))
+            identities.add(run_identity(load(config)))
     assert len(identities) == 1
 
 

@@ -262,7 +262,8 @@ def test_a_finished_run_has_nothing_left_to_forecast(tmp_path, monkeypatch):
 
 def test_data_build_writes_the_same_rows_and_says_what_left_select(tested_run, tmp_path):
     called = call("data", "build", tested_run.config, "--out", tmp_path / "built")
-    assert f"8 select rows, {TEST_ROWS} test rows, 0 rejected, 2 out of select" in called.out
+    assert f"8 select rows, {TEST_ROWS} test rows, 0 rejected\n" in called.out
+    assert "\nremoved from select: 2 rows (" in called.out
     for name in ("test.jsonl", "select.jsonl", "counts.json"):
         assert (tmp_path / "built" / name).read_bytes() == (
             tested_run.folder / "data" / name
@@ -288,9 +289,10 @@ def test_what_has_no_test_split_is_told_of_a_share(tmp_path):
     path.write_text("text,emotion,set\n" + "\n".join(lines) + "\n", encoding="utf-8")
     part = {"file": str(path), "mapping": {"text": "text", "labels": "emotion", "split": "set"}}
     called = call("check", final_config(tmp_path / "c.yaml", [part]))
-    assert_user_error(called, "too few rows in its test split; got: none", "or take a `dev_share`")
+    none = "split has no row in its test split; got: train 20, dev 20"
+    assert_user_error(called, none, "or take a `dev_share`")
     with_share = final_config(tmp_path / "d.yaml", [{**part, "dev_share": 40}])
-    assert call("check", with_share).code == 0
+    assert call("data", "build", with_share, "--out", tmp_path / "built").code == 0
 
 
 def test_a_corpus_in_cross_too_is_refused_by_every_command(tmp_path):

@@ -279,12 +279,12 @@ def test_what_a_file_is_read_as_is_counted_and_said(tmp_path):
     called = call("data", "build", config, "--out", tmp_path / "out")
     assert called.code == ExitCode.DONE, called.err
     counts = json.loads((tmp_path / "out/counts.json").read_text("utf-8"))
-    assert counts["read_as"] == {"mine.tsv": {"neutral": 2, "other_case": 8}}
+    assert counts["read_as"] == {"mine": {"neutral": 2, "other_case": 8}}
     assert counts["notices"] == [
-        "fields of mine.tsv stand in double quotes, as CSV writes them, and are read so; freeze it "
-        "with `quotes: true` in its `mapping`",
-        "mine.tsv: rows annotated with no label, read as 'neutral': 2",
-        "mine.tsv: labels in another case, read as the label space has them: 8",
+        f"fields of {item['file']} stand in double quotes, as CSV writes them, and are read so; "
+        "freeze it with `quotes: true` in its `mapping`",
+        "mine: rows annotated with no label, read as 'neutral': 2",
+        "mine: labels in another case, read as the label space has them: 8",
     ]
     assert (
         counts["rejected"],
