@@ -33,9 +33,22 @@ def test_a_space_that_loses_a_label_does_not_fit(tmp_path):
     assert (found.rows, found.rejected) == (15, 6)
     text = "\n".join(describe(path, found))
     assert "by label (goemotions28, which does not fit: see below):" in text
-    assert "goemotions28 does NOT fit: a label is lost whole, no row has it\n" in text
+    assert "goemotions28 does NOT fit: it lacks a label of the file, which is lost whole\n" in text
     assert "        6  happy (nearest label: joy)" in text
     assert json.loads(call("data", "check", path, "--json").out)["labels_lost"] == {"happy": 6}
+
+
+def test_where_the_first_records_have_one_label_the_nearest_space_is_named(tmp_path):
+    """A file that is sorted by label shows one class in what a guess looks at."""
+    path = labelled(tmp_path / "sorted.csv", happy=1000, anger=9, fear=9, love=9)
+    found = check_data(path)
+    assert (found.space, found.rows) == (None, 1027)
+    text = "\n".join(describe(path, found))
+    assert "by label (no space that ships fits; taken as they are):" in text
+    assert "goemotions28 does NOT fit: it lacks a label of the file, which is lost whole\n" in text
+    assert "1,000  happy (nearest label: joy)" in text
+    sound = labelled(tmp_path / "sound.csv", x=1, y=1, z=1, anger=9, fear=9, joy=9)
+    assert check_data(sound, load_space("ekman7")).lost == {"x": 1, "y": 1, "z": 1}
 
 
 def test_a_space_that_holds_all_fits(tmp_path):

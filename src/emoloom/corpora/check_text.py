@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from emoloom.corpora.check import FileCheck, mapping_yaml
+from emoloom.corpora.check import OTHERS, FileCheck, mapping_yaml
 from emoloom.corpora.corpus import Corpus
+from emoloom.corpora.guess import space_of_most
 from emoloom.corpora.lost_labels import lost_lines
 
 _MOST_REASONS = 20
@@ -28,8 +29,25 @@ def describe(path: Path, found: FileCheck) -> Iterator[str]:
     yield from _counts(found)
     yield from found.read_as.words()
     yield from _rejected(found)
-    if found.space is not None and found.lost:
-        yield from lost_lines(path, found.space, found.labels, found.lost)
+    yield from _lost(path, found)
+
+
+def _lost(path: Path, found: FileCheck) -> Iterator[str]:
+    """Labels that the space has not, or the nearest one where none was found to fit."""
+    if found.space is not None:
+        if found.lost:
+            yield from lost_lines(path, found.space, found.labels, found.lost)
+        return
+    labels = {label: count for label, count in found.labels.items() if label != OTHERS}
+    space = space_of_most(labels)
+    if space is None:
+        return
+    known = {name.casefold() for name in space.labels}
+    kept = {label: count for label, count in labels.items() if label.casefold() in known}
+    if lost := {label: count for label, count in labels.items() if label not in kept}:
+        yield from lost_lines(path, space, kept, lost)
+    else:
+        yield f"all labels are of {space.name}: `emoloom data check --labels {space.name} FILE`"
 
 
 def _hash_in_words(known: bool | None, corpus: Corpus | None) -> str:

@@ -100,7 +100,15 @@ def guess_space(path: Path, mapping: MappingConfig) -> LabelSpace | None:
         return None
     kind = mapping.format or format_of(path)
     sample = sample_records(path, kind, mapping.quotes)
-    labels = set(_labels(sample, mapping.labels, mapping.label_separator))
+    return space_of_most(_labels(sample, mapping.labels, mapping.label_separator))
+
+
+def space_of_most(names: Iterable[str]) -> LabelSpace | None:
+    """The smallest label space that ships and holds most of these labels, in any case.
+
+    None where none holds half of the different ones.
+    """
+    labels = {name.casefold() for name in names}
     spaces = [load_space(name) for name in known_spaces()]
     spaces.sort(key=lambda space: len(space.labels))
     shares = {space.name: _held(labels, space) for space in spaces}

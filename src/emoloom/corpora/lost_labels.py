@@ -20,12 +20,12 @@ def lost_lines(
 
     Args:
         path: The file.
-        space: That its labels were held against.
+        space: That its labels are held against.
         kept: Its labels that are of the space -> rows.
         lost: Its labels of which no row is left -> records.
     """
-    whole = "a label is" if len(lost) == 1 else f"{len(lost)} labels are"
-    yield f"{space.name} does NOT fit: {whole} lost whole, no row has it"
+    some = "a label of the file, which is" if len(lost) == 1 else f"{len(lost)} labels, which are"
+    yield f"{space.name} does NOT fit: it lacks {some} lost whole"
     for label, count in sorted(lost.items(), key=lambda item: -item[1]):
         near = nearest_label(label, space)
         yield f"    {count:>9,}  {label} (nearest label: {near or 'none'})"
