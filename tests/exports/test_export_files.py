@@ -20,6 +20,7 @@ from emoloom.exports.licences import hub_name, read_licences
 from emoloom.exports.make import ExportRequest, export
 from emoloom.exports.results import score_by_corpus
 from exported_run import ExportedRun
+from final_files import TEST, TEST_ROWS
 from tiny_screen import assert_user_error, call, lines_of, tree
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -303,12 +304,12 @@ def test_a_card_quotes_the_rows_that_chose_nobody(tested_run, tmp_path, own_cach
     request = ExportRequest(tested_run.folder, "one.sft", tmp_path / "out", "adapter", 1)
     export(request, lambda _: None)
     card = " ".join((tmp_path / "out/README.md").read_text(encoding="utf-8").split())
-    assert "On 9 rows of the run's `test` set, which chose nobody" in card
+    assert f"On {TEST_ROWS} rows of the run's `test` set, which chose nobody" in card
     assert "On the 8 rows of `select`, which rank, the score is" in card
     board = json.loads((tested_run.folder / "leaderboard.json").read_text(encoding="utf-8"))
     entry = next(one for one in board["test"]["entries"] if one["name"] == "one.sft")
     assert f"score, by the rule that ranks | {entry['score']['value']:.3f} |" in card
-    note = "4 rows of test, drawn by emoloom, answered once after the ranking"
+    note = f"{TEST[0]['rows']} rows of test, drawn by emoloom, answered once after the ranking"
     results = (tmp_path / "out/.eval_results/emoloom.yaml").read_text(encoding="utf-8")
     assert note in " ".join(results.split())
 
