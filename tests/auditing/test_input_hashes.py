@@ -20,10 +20,10 @@ def hashes(sources, **model) -> dict[str, str]:
 
 
 def test_every_input_has_a_name_for_people():
-    found = hashes({"mine.csv": {"mine.csv": D, "map.json": D}, "emobank-sample": {"dev.jsonl": D}})
+    found = hashes({"mine": {"mine.csv": D, "map.json": D}, "emobank-sample": {"dev.jsonl": D}})
     assert list(found.items()) == [
         ("mine.csv", D),
-        ("map.json of mine.csv", D),
+        ("map.json of mine", D),
         ("dev.jsonl of emobank-sample", D),
         ("lexicon glasgow-actdata", load_lexicon().sha256),
         ("weights of model one", A),

@@ -159,6 +159,7 @@ def test_codes_are_those_of_the_readme():
         "BUDGET": 3,
         "NOT_VERIFIED": 4,
         "INTERRUPTED": 130,
+        "TERMINATED": 143,
     }
 
 

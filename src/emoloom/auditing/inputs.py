@@ -58,7 +58,8 @@ def _data(sources: SourceHashes) -> Iterator[tuple[str, str]]:
     for origin, files in sources.items():
         source = origin.partition("@")[0] if origin.startswith(HUB) else origin
         for name, digest in files.items():
-            yield name if name == source else f"{name} of {source}", digest
+            own = source in (name, Path(name).stem)  # a user's file, whose rows are called after it
+            yield name if own else f"{name} of {source}", digest
 
 
 def refuse_another(folder: Path, record: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
