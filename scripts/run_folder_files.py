@@ -54,7 +54,7 @@ RUN_FILES = (
     RunFile("data/rejected.jsonl", "Lines of the corpora that could not become rows, and why."),
     RunFile("data/scale.json", "The affine map from weak to human VAD."),
     RunFile(
-        "data/counts.json", "Rows in, drawn, removed, lost; positives; the lexicon's hit rate."
+        "data/counts.json", "Rows in, drawn, removed, lost; positives; lexicon hit rate."
     ),
     RunFile("data/flips.jsonl", "Training rows made by Valence Flip.", _FLIP),
     RunFile("data/flips.json", "How many rows were flipped, and why others were not.", _FLIP),
