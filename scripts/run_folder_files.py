@@ -53,9 +53,7 @@ RUN_FILES = (
     RunFile("data/test.jsonl", "Dataset rows that chose nobody: the best set answers.", _TEST),
     RunFile("data/rejected.jsonl", "Lines of the corpora that could not become rows, and why."),
     RunFile("data/scale.json", "The affine map from weak to human VAD."),
-    RunFile(
-        "data/counts.json", "Rows in, drawn, removed, lost; positives; lexicon hit rate."
-    ),
+    RunFile("data/counts.json", "Rows in, drawn, removed, lost; positives; lexicon hit rate."),
     RunFile("data/flips.jsonl", "Training rows made by Valence Flip.", _FLIP),
     RunFile("data/flips.json", "How many rows were flipped, and why others were not.", _FLIP),
     RunFile("data/verifier.zip", "The appraisal verifier, without pickle.", _APPRAISAL),
