@@ -187,7 +187,8 @@ CASES = (
     refused(
         "of-another-config",
         nothing,
-        *("was made from another config; got: seed: 3 -> 4", OTHER_FOLDER, "or delete this one"),
+        "was made from another config; got: seed: 3 -> 4",
+        "do: put these settings back, choose another folder with --out, or delete this one",
         seed=4,
     ),
     refused(
