@@ -153,6 +153,17 @@ def test_packed_answers_in_bfloat16_are_others_than_in_fp32(tmp_path):
         assert {*outputs.values()} == {LIMIT * said}
 
 
+def test_where_nothing_was_seen_to_move_a_rounding_step_of_bfloat16_is_the_margin(tmp_path):
+    """A model that packs round as rows alone do: no other row need."""
+    lm = rounded(tmp_path, tied=False)
+    own = certify(lm, [row.text for row in ROWS], [EXAMPLE], LIMIT)
+    asked = [row.text for row in ROWS], [EXAMPLE], sizes(own)
+    assert measure_margin(lm, *asked).value < 1e-5
+    found = measure_margin(in_precision(lm, "bfloat16"), *asked).value
+    logits_KV = full_forward(lm, [1, *range(5, 40)], range(36)).whole()
+    assert found == pytest.approx(8 * float(logits_KV.std()) / 256, rel=0.01)
+
+
 def job_of(certificate, **changes) -> DecodeJob:
     job = DecodeJob(ROWS, certificate, False, DecodeSettings(LIMIT), {}, (), "0" * 20)
     return replace(job, **changes)

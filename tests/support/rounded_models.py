@@ -15,17 +15,24 @@ from emoloom.sources.tiny import write_random_llama
 IN_FP32, IN_BFLOAT16 = "a", "x"
 """The one token that such a model writes again and again."""
 
-_STEP = 2.0**-11
-"""A quarter of what is lost where a number above 1 is rounded to bfloat16's 8 bits."""
+_LOST = 1 + 3 * 2.0**-10
+"""1 in bfloat16, whose next number is 1 + 2^-7."""
+
+_SHARP = 32.0
+"""A power of two, so that nothing is rounded by it."""
+
+_OTHERS = (-0.1, -1.6)
+"""What the second number is times for all other tokens: logits far below, and far from one another,
+so that what parts the two is small beside their spread, and the model may be ranked."""
 
 
 def write_rounded_llama(folder: Path, *, tied: bool) -> Path:
     """`random:tiny` with weights that make its next token a matter of its precision alone.
 
-    Every token's embedding is (1 + 6 steps, 1, 0, ...), and no layer adds to it. One token's
-    logit reads the first number, the other's reads 1 + 3 steps times the second: the first wins
-    by 3 steps in fp32, and loses by as much in bfloat16, where both numbers are 1. Each logit is
-    one product and noughts, so that the order of a sum has no say.
+    Every token's embedding is (`_LOST`, 1, 0, ...), and no layer adds to it. One token's logit is
+    the difference of the first two numbers, much enlarged; the other's is half of that, read from
+    the second alone. So the first has twice the other's logit in fp32, and nought in bfloat16,
+    where both numbers are 1. None of these products and sums is rounded: their order has no say.
 
     Args:
         folder: to write; it must not exist.
@@ -35,8 +42,10 @@ def write_rounded_llama(folder: Path, *, tied: bool) -> Path:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     weights = load_file(folder / "model.safetensors")
     made = {name: np.zeros_like(w) if w.ndim > 1 else w for name, w in weights.items()}
-    made["model.embed_tokens.weight"][:, :2] = (1 + 6 * _STEP, 1)
-    for names, row in ((IN_FP32 + "b", (1, 0)), (IN_BFLOAT16 + "y", (0, 1 + 3 * _STEP))):
+    made["model.embed_tokens.weight"][:, :2] = (_LOST, 1)
+    made["lm_head.weight"][:, 1] = np.linspace(*_OTHERS, len(made["lm_head.weight"]))
+    half = _SHARP * (_LOST - 1) / 2
+    for names, row in ((IN_FP32 + "b", (_SHARP, -_SHARP)), (IN_BFLOAT16 + "y", (0, half))):
         for name in names if tied else names[0]:
             made["lm_head.weight"][tokenizer.convert_tokens_to_ids(name), :2] = row
     save_file(made, folder / "model.safetensors", metadata={"format": "pt"})
