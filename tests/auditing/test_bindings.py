@@ -41,7 +41,7 @@ def test_every_number_has_a_signature_that_links_its_rows(finished_run):
     folder = finished_run.folder
     for name in (*FLOORS, "one.sft", "one.zero-shot"):
         scores = json.loads((folder / f"candidates/{name}/scores.json").read_text(encoding="utf-8"))
-        wanted = {"score", "rank.labels", "parse_ok", "per_label"}
+        wanted = {"score", "rank.labels", "rank.uncut", "parse_ok", "per_label"}
         wanted |= {
             f"{block}.{key}"
             for block in ("strict", "parsed")
