@@ -145,3 +145,9 @@ def test_the_best_of_ten_equal_ones_beats_an_equal_floor_in_one_of_forty():
         family += above and max_t(drawn, ALPHA).p[best] <= ALPHA
     assert chosen / reps > 0.08
     assert 0.01 < family / reps < 0.025 + 3 * (0.025 / reps) ** 0.5
+
+
+def test_normal_scores_are_of_scipys_mean_ranks():
+    values_B = np.random.default_rng(4).integers(0, 30, 200).astype(float)
+    expected = stats.norm.ppf((stats.rankdata(values_B) - 0.5) / 200)
+    assert normal_scores(values_B) == pytest.approx(expected)

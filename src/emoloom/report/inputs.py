@@ -185,11 +185,11 @@ def _read_candidate(folder: Path, notes: list[str]) -> Candidate:
         preflight=_read_object(folder / "preflight.json", f"{where}/preflight.json", notes),
         steps=_read_lines(folder / "steps.jsonl", f"{where}/steps.jsonl", notes),
         scores=_read_object(folder / "scores.json", f"{where}/scores.json", notes),
-        pairs=_read_outputs(folder, "rows/polarity.jsonl", notes),
+        pairs=_read_set(folder, "polarity", notes),
         rates=_read_rates(folder, notes),
-        cross=_read_outputs(folder, "rows/cross.jsonl", notes),
+        cross=_read_set(folder, "cross", notes),
         precision=_read_object(folder / PRECISION, f"{where}/{PRECISION}", notes),
-        tested=_read_outputs(folder, "rows/test.jsonl", notes),
+        tested=_read_set(folder, "test", notes),
     )
 
 
@@ -199,6 +199,13 @@ def _read_rates(folder: Path, notes: list[str]) -> tuple[Record, ...]:
     shown = f"candidates/{folder.name}/rates"
     found = [_read_object(file, f"{shown}/{file.parent.name}/loss.json", notes) for file in files]
     return tuple(record for record in found if record)
+
+
+def _read_set(folder: Path, row_set: str, notes: list[str]) -> dict[str, str]:
+    """Answers to a row set that a run need not have; where it has none, nothing."""
+    if not (folder.parents[1] / "data" / f"{row_set}.jsonl").is_file():
+        return {}
+    return _read_outputs(folder, f"rows/{row_set}.jsonl", notes)
 
 
 def _read_outputs(folder: Path, name: str, notes: list[str]) -> dict[str, str]:
