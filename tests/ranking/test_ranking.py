@@ -60,7 +60,7 @@ def test_the_rule_in_words():
     assert rule.note == (
         "Score = 0.5 x strict macro-F1 over 3 labels with at least 20 gold rows"
         " + 0.5 x max(strict skill, 0) on human VAD."
-        " Of equal scores the one with its skill less far below 0 is first."
+        " Skill below 0 breaks ties."
         " Indicative only: fewer than 1000 rows."
     )
 

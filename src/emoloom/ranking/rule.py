@@ -274,7 +274,7 @@ def _note(rule: RankingRule, left_out: Sequence[str], small: str) -> str:
         parts.append(f"{rule.weight_vad:g} x max(strict skill, 0) on human {what}")
     sentences = [f"Score = {' + '.join(parts)}.", *left_out]
     if rule.weight_vad:
-        sentences.append("Of equal scores the one with its skill less far below 0 is first.")
+        sentences.append("Skill below 0 breaks ties.")
     if small:
         sentences.append(f"Indicative only: {small}.")
     return " ".join(sentences)
