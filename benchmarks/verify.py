@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from emoloom.auditing.facts import made_from, run_facts, run_identity
+from emoloom.auditing.facts import Inputs, made_from, run_facts, run_identity
 from emoloom.auditing.links import scores_files
 from emoloom.auditing.rescoring import RawRun, read_raw, rescore
 from emoloom.config import Config, parse_config
@@ -93,7 +93,7 @@ def make_run(root: Path, select_rows: int, entries: int, config: Config) -> None
     """A finished run folder whose every number is right."""
     space, lexicon = load_space(config.labels), load_lexicon(config.lexicon)
     run, chance = RunDirectory(root), random.Random(1)  # noqa: S311
-    open_run(run, run_identity(config, space, lexicon), run_facts(config, space, lexicon, run.root))
+    open_run(run, run_identity(config), run_facts(config, space, lexicon, run.root))
     select = list(gold(select_rows, space, chance, "s"))
     for name, rows in (("train", list(gold(200, space, chance, "t"))), ("select", select)):
         write_jsonl_atomic(run.data(name), [row.to_dict() for row in rows])
@@ -104,7 +104,7 @@ def make_run(root: Path, select_rows: int, entries: int, config: Config) -> None
         who.append(texts | {"status": "scored", "reason": "", "pooled": ""})
         who[-1] |= {"made_by": name, "base": None, "weights_sha256": None}
         write_jsonl_atomic(run.rows(name, "select"), outputs(select, space, chance))
-    predicate = made_from(config, space, lexicon, {}, {}) | {"entries": who}
+    predicate = made_from(config, space, lexicon, Inputs({}, {}, {})) | {"entries": who}
     record = json.loads((root / "run.json").read_text(encoding="utf-8"))
     raw = read_raw(root, record, predicate, who)
     write_board(raw, *rescore(raw))

@@ -1,12 +1,13 @@
 """The command line: commands and their texts, no logic; heavy imports wait for their command."""
 
+import _thread
 import codecs
 import errno
 import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
@@ -303,15 +304,37 @@ def _sigterm_interrupts() -> Iterator[None]:
     if before in (signal.SIG_IGN, None) or not main_thread:
         yield
         return
+    shown = sys.unraisablehook
     signal.signal(signal.SIGTERM, _terminate)
+    sys.unraisablehook = lambda lost: _again(lost) or shown(lost)
     try:
         yield
     finally:
+        sys.unraisablehook = shown
         signal.signal(signal.SIGTERM, before)
 
 
 def _terminate(_number: int, _frame: object) -> NoReturn:
     raise Terminated
+
+
+_MOMENT = 0.02
+"""Seconds: longer than a destructor takes, too short to be waited for."""
+
+
+def _again(lost: "sys.UnraisableHookArgs") -> bool:
+    """Whether it was an interrupt: in a destructor it is lost, so that it comes again."""
+    if not issubclass(lost.exc_type, KeyboardInterrupt):
+        return False
+    number = signal.SIGTERM if issubclass(lost.exc_type, Terminated) else signal.SIGINT
+    main_thread = threading.main_thread().ident
+    assert main_thread is not None
+    # A signal, where there are such, also wakes a thread that waits.
+    send: Callable[[], object] = lambda: _thread.interrupt_main(number)  # noqa: E731
+    if hasattr(signal, "pthread_kill"):
+        send = lambda: signal.pthread_kill(main_thread, number)  # noqa: E731
+    threading.Timer(_MOMENT, send).start()
+    return True
 
 
 def main() -> None:

@@ -322,3 +322,34 @@ def test_check_says_what_would_be_compared(finished_run):
     assert removed.startswith("removed from train: 4 of 2,800 rows (nearly a text of select: 1; ")
     assert all(line.startswith("warning: ") for line in warnings)
     assert Path(finished_run.config).is_file()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_an_interrupt_in_a_destructor_is_not_lost(number, code):
+    """Python ignores what is raised there: the signal would be gone."""
+    script = f"""
+import os, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+import emoloom.cli as cli
+
+class Dying:
+    def __del__(self):
+        os.kill(os.getpid(), {int(number)})
+        for _ in range(1000):
+            pass
+
+def written(*texts, **how):
+    if how:
+        return echo(*texts, **how)
+    Dying()
+    time.sleep(20)
+
+echo, cli.typer.echo = cli.typer.echo, written
+sys.argv = ["emoloom", "schema"]
+cli.main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (code, "interrupted\n")

@@ -133,7 +133,7 @@ def test_daily_dialog_of_the_hub(hub_cache, tmp_path):
 def test_a_config_may_name_a_copy_and_its_commit_is_recorded(hub_cache, tmp_path):
     put(hub_cache, GOEMOTIONS, goemotions_copy(tmp_path / "copy"))
     item = {"corpus": f"hf:{GOEMOTIONS}"}
-    select = {"corpus": "emobank-sample", "rows": 3}
+    select = {"corpus": "goemotions-sample", "rows": 3}
     config = write_config(tmp_path / "c.yaml", data={"train": [item], "select": [select]})
     assert call("check", config).code == 0
     assert call("data", "build", config, "--out", tmp_path / "built").code == 0
