@@ -97,11 +97,12 @@ def make_run(root: Path, select_rows: int, entries: int, config: Config) -> None
     select = list(gold(select_rows, space, chance, "s"))
     for name, rows in (("train", list(gold(200, space, chance, "t"))), ("select", select)):
         write_jsonl_atomic(run.data(name), [row.to_dict() for row in rows])
+    write_json_atomic(run.root / "data" / "counts.json", {"losses": []})
     who: list[dict[str, Any]] = []
     for number in range(entries):
         name = f"model{number}.sft"
         texts = {"name": name, "kind": "candidate", "model": "invented", "recipe": "sft"}
-        who.append(texts | {"status": "scored", "reason": "", "pooled": ""})
+        who.append(texts | {"status": "scored", "reason": "", "pooled": "", "noise_of": ""})
         who[-1] |= {"made_by": name, "base": None, "weights_sha256": None}
         write_jsonl_atomic(run.rows(name, "select"), outputs(select, space, chance))
     predicate = made_from(config, space, lexicon, Inputs({}, {}, {})) | {"entries": who}
