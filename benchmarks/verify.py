@@ -37,7 +37,7 @@ from emoloom.runs.directory import (
     write_text_atomic,
 )
 from emoloom.runs.provenance import write_manifest
-from emoloom.runs.record import close_run, open_run
+from emoloom.runs.record import close_run, open_run, record_inputs
 from emoloom.supervision.lexicon import load_lexicon
 
 WORDS = ("love", "puppy", "lied", "again", "meeting", "Tuesday", "what", "never", "mind")
@@ -97,6 +97,7 @@ def make_run(root: Path, select_rows: int, entries: int, config: Config) -> None
     select = list(gold(select_rows, space, chance, "s"))
     for name, rows in (("train", list(gold(200, space, chance, "t"))), ("select", select)):
         write_jsonl_atomic(run.data(name), [row.to_dict() for row in rows])
+    record_inputs(run, {})
     write_json_atomic(run.root / "data" / "counts.json", {"losses": []})
     who: list[dict[str, Any]] = []
     for number in range(entries):
