@@ -30,7 +30,7 @@ from emoloom.supervision.theory import atom_profile
 from emoloom.supervision.verifier_choice import TheoryRows, VerifierRequest, get_verifier
 from emoloom.training.adapters import add_adapter
 from emoloom.training.charts import make_charts
-from emoloom.training.examples import Examples, commonest_label
+from emoloom.training.examples import Examples
 from emoloom.training.fit import Training
 from emoloom.training.schedule import FitSettings
 from emoloom.training.terms import Reader, Weights
@@ -101,10 +101,9 @@ def by_one_term(
     add_adapter(lm, settings)
     profile = atom_profile(lm.prompter.space)
     charts = make_charts(lm.prompter, sets.train, load_lexicon(), sets.scale, profile)
-    label = commonest_label(sets.train, lm.prompter.space)
     vad = rows[0].answer.vad
     assert vad is not None  # no row is without, so it fills no place
-    examples = Examples(lm.prompter, rows, label, vad, charts, atoms)
+    examples = Examples(lm.prompter, rows, {}, vad, charts, atoms)
     weights = Weights(**{**dict.fromkeys(asdict(Weights()), 0.0), term: 1.0})
     reader = Reader(weights, charts, None)
     training = Training(lm, examples, model.certificate.packed_up_to, settings, reader=reader)

@@ -14,6 +14,7 @@ def train_job(settings: FitSettings, **changes: object) -> TrainJob:
     """12 rows, a checkpoint every second step, no verifier and no mixture unless changed."""
     job = TrainJob(
         rows=tuple(varied_rows(12)),
+        fill_labels={},
         fill_vad=VAD(0.5, 0.5, 0.5),
         packed_up_to=10_000,
         settings=settings,

@@ -14,7 +14,7 @@ import torch
 from emoloom.contract.schema import write_answer
 from emoloom.records import VAD, Prediction
 from emoloom.supervision.lexicon import load_lexicon
-from emoloom.supervision.weak_vad import label_prior
+from emoloom.supervision.weak_vad import label_prior, weak_vad
 from emoloom.training.fit import single_logits
 from emoloom.training.readings import make_group
 from emoloom.training.terms import term_sums
@@ -74,7 +74,7 @@ def test_labels_and_words_are_at_the_lexicons_vad_of_their_names(setup, number):
     tokens = setup.lm.prompter.tokenizer
     texts = {token: tokens.decode([token]) for token in range(len(tokens))}
     words = {
-        token: LEXICON.entries[text.strip()].as_tuple()
+        token: weak_vad(text.strip(), LEXICON).vad.as_tuple()
         for token, text in texts.items()
         if re.fullmatch(r" ?[a-z]{2,}", text) and text.strip() in LEXICON.entries
     }

@@ -23,7 +23,7 @@ from emoloom.supervision.theory import atom_profile, load_theory_table
 from emoloom.training.adapters import add_adapter, save_adapter
 from emoloom.training.charts import Charts, make_charts
 from emoloom.training.checkpoints import restore_checkpoint, save_checkpoint
-from emoloom.training.examples import Examples, TargetProof, commonest_label, prove_targets
+from emoloom.training.examples import Examples, TargetProof, prove_targets
 from emoloom.training.fit import Training
 from emoloom.training.heads import Heads, save_heads
 from emoloom.training.label_chart import log_odds
@@ -44,6 +44,8 @@ class TrainJob:
 
     rows: tuple[Row, ...]
     """The train set, flipped rows behind it where the recipe has them."""
+    fill_labels: Mapping[str, str]
+    """Id of each row without labels -> what stands, untrained, in their place."""
     fill_vad: VAD
     """Stands, untrained, where a row has no VAD, or lacks a dimension."""
     packed_up_to: int
@@ -126,8 +128,8 @@ def try_rate(
     try:
         training = _begin(lm, job, event).training
         _take_steps(training, job, folder, folder / TRUNK, advance)
-        label = commonest_label(job.rows, lm.prompter.space)
-        found["loss"] = training.loss_on(Examples(lm.prompter, job.held_out, label, job.fill_vad))
+        held_out = Examples(lm.prompter, job.held_out, job.fill_labels, job.fill_vad)
+        found["loss"] = training.loss_on(held_out)
         _write_log(training, folder)
     except ModelError as error:
         found["reason"] = str(error)
@@ -155,7 +157,7 @@ def _begin(lm: CausalLM, job: TrainJob, event: Event) -> _Begun:
     examples = Examples(
         lm.prompter,
         job.rows,
-        commonest_label(job.rows, lm.prompter.space),
+        job.fill_labels,
         job.fill_vad,
         charts,
         job.verifier.appraise([row.text for row in job.rows]) if job.verifier else None,

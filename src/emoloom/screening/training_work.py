@@ -26,6 +26,7 @@ from emoloom.screening.recipe_settings import (
     trial_steps,
 )
 from emoloom.screening.training_steps import TRUNK, TrainJob, train, try_rate
+from emoloom.supervision.likely_labels import likely_labels
 from emoloom.training.schedule import FitSettings
 
 
@@ -179,6 +180,7 @@ def _train_job(job: CandidateRun, asked: _Asked, inputs: str) -> TrainJob:
     training = job.config.training
     return TrainJob(
         rows=asked.rows,
+        fill_labels=likely_labels(job.rows.train, job.space),
         fill_vad=untrained_vad(job.rows.train),
         packed_up_to=job.certificate().packed_up_to,
         settings=asked.settings,
