@@ -3,7 +3,8 @@
     python benchmarks/targets.py [--json FILE]
 
 Weak VAD brought to people's scale (slope 1: of one scale), out of fold. Labels of the rows that
-people rated are the likeliest by TF-IDF, as in a screen. docs/decisions/0021-measured-targets.md.
+people rated are the likeliest by TF-IDF, as in a screen. Then, of the terms that read labels, how
+often another label than the row's own has the least loss. docs/decisions/0021-measured-targets.md.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from targets_labels import print_labels
 
 from emoloom.corpora.labels import load_space
 from emoloom.corpora.registry import read_corpus
@@ -214,7 +216,7 @@ def main(given: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(given)
-    result = {"maps": print_maps(print)}
+    result = {"maps": print_maps(print), "labels": print_labels(print)}
     if options.json is not None:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

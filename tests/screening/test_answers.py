@@ -252,7 +252,7 @@ def test_the_plan_of_every_recipe_counts_what_the_work_counts(job, rows):
     plan = make_plan(config, chosen, rows, flips)
     counted = []
     for candidate in chosen:
-        extras = Extras(flips, None, {"flips": "hf", "verifier": "hv"})
+        extras = Extras(flips, None, {"flips": "hf", "atoms": "ha"})
         one = replace(job, candidate=candidate, config=config, extras=extras)
         write_certificate(one)
         counted += [(w.stage.name, w.candidate, w.units) for w in candidate_work(one)]
@@ -273,7 +273,7 @@ def test_the_plan_of_every_recipe_counts_what_the_work_counts(job, rows):
     ],
 )
 def test_a_setting_of_a_recipe_redoes_its_training_and_no_other(job, recipe, setting):
-    extras = Extras((), None, {"flips": "hf", "verifier": "hv"})
+    extras = Extras((), None, {"flips": "hf", "atoms": "ha"})
     for name in RECIPES:
         plain = config_with(recipes=[name])
         other = config_with(recipes=[name], training={**SETTINGS["training"], **setting})

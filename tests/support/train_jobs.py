@@ -11,7 +11,7 @@ from tiny_lm import varied_rows
 
 
 def train_job(settings: FitSettings, **changes: object) -> TrainJob:
-    """12 rows, a checkpoint every second step, no verifier and no mixture unless changed."""
+    """12 rows, a checkpoint every second step, no atoms and no mixture unless changed."""
     job = TrainJob(
         rows=tuple(varied_rows(12)),
         fill_labels={},
@@ -21,8 +21,7 @@ def train_job(settings: FitSettings, **changes: object) -> TrainJob:
         base="random:tiny",
         lexicon=load_lexicon(),
         scale=AffineMap.identity(),
-        verifier=None,
-        theory=None,
+        atoms=None,
         mixture=None,
         checkpoint_steps=2,
         inputs="fingerprint",
