@@ -1,7 +1,7 @@
 """The verifier's atoms of training rows, never from a fit on the row itself (ours).
 
 A verifier that stands in by the theory table is fitted on the training rows: of these it would say
-their own labels again (r 0.8 to 0.9 with the label's profile, 0.2 to 0.5 on other texts).
+their own labels again (docs/decisions/0021-measured-targets.md: r of 0.7 to 0.8 with them).
 """
 
 from collections import Counter
