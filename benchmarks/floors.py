@@ -24,11 +24,11 @@ from emoloom.corpora.registry import read_corpus
 from emoloom.metrics.scoring import score
 from emoloom.records import Row
 from emoloom.row_sets.shared import mean_human_vad
-from emoloom.screening import floors
-from emoloom.screening.floor_tokens import floor_tokens
 from emoloom.screening.floors import FloorInputs, floor_outputs
+from emoloom.supervision import tf_idf
 from emoloom.supervision.affine import AffineMap
 from emoloom.supervision.lexicon import load_lexicon
+from emoloom.supervision.tf_idf_tokens import tf_idf_tokens
 
 ROWS = (240, 800, 2400, 8000)
 SPACE = load_space("goemotions28")
@@ -44,7 +44,7 @@ def words_of_two(text: str) -> list[str]:
 
 def without(pattern: str, text: str) -> list[str]:
     """The floor's tokens less those of a kind."""
-    return [token for token in floor_tokens(text) if not re.search(pattern, token)]
+    return [token for token in tf_idf_tokens(text) if not re.search(pattern, token)]
 
 
 TOKENS: Mapping[str, Tokens] = {
@@ -52,7 +52,7 @@ TOKENS: Mapping[str, Tokens] = {
     "words": partial(without, r"[^\w']"),
     "words, `!` and `?`": partial(without, r"[^\w'!?]"),
     "words, emoji, emoticons": partial(without, r"^[!?]$"),
-    "words, emoji, emoticons, `!` and `?`": floor_tokens,
+    "words, emoji, emoticons, `!` and `?`": tf_idf_tokens,
 }
 """The first are scikit-learn's, the last the floor's."""
 
@@ -80,12 +80,12 @@ def table(corpus: str, path: Path, asked: str, options: argparse.Namespace) -> N
         end="",
     )
     print(" | ".join(f"{size:,}" for size in sizes) + " |\n|---" + "|---" * len(sizes) + "|")
-    lines = TOKENS if options.tokens else {"tf-idf": floor_tokens, "constant": floor_tokens}
+    lines = TOKENS if options.tokens else {"tf-idf": tf_idf_tokens, "constant": tf_idf_tokens}
     for name, tokens in lines.items():
         floor = "constant" if name == "constant" else "tf-idf"
         cells = []
         for size in sizes:
-            with mock.patch.object(floors, "floor_tokens", tokens):
+            with mock.patch.object(tf_idf, "tf_idf_tokens", tokens):
                 found = [
                     measured(floor, METRICS[corpus], drawn, rows)
                     for drawn in draws(train, size, options.draws)

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 from trained_model import CONFIG, LIMIT, Trained, train_if_missing, trained
 
 from emoloom.config import load_config
@@ -26,12 +27,13 @@ from emoloom.decoding.verified import DecodeSettings, decode_rows
 from emoloom.records import Appraisal, ParseFailure, Prediction, Row
 from emoloom.row_sets.shared import SharedRows, read_row_sets
 from emoloom.supervision.lexicon import load_lexicon
-from emoloom.supervision.theory import atom_profile
+from emoloom.supervision.training_atoms import training_atoms
 from emoloom.supervision.verifier_choice import TheoryRows, VerifierRequest, get_verifier
 from emoloom.training.adapters import add_adapter
 from emoloom.training.charts import make_charts
-from emoloom.training.examples import Examples, commonest_label
+from emoloom.training.examples import Examples
 from emoloom.training.fit import Training
+from emoloom.training.label_means import label_means
 from emoloom.training.schedule import FitSettings
 from emoloom.training.terms import Reader, Weights
 
@@ -55,16 +57,17 @@ def main() -> int:
     sets = read_row_sets(given.run / "data", space)
     rows = [row for row in sets.train if row.answer.labels and row.answer.vad][: given.rows]
     request = VerifierRequest(None, None, None, None, None)
-    verifier = get_verifier(request, print, TheoryRows(space, sets.train))
-    atoms = verifier.appraise([row.text for row in rows])
-    before = measure(answers(trained(given.run, 1), rows), rows, atoms)
+    fitted_on = TheoryRows(space, sets.train)
+    verifier = get_verifier(request, print, fitted_on)
+    appraised = training_atoms(verifier, request, fitted_on, sets.train)
+    before = measure(answers(trained(given.run, 1), rows), rows, sets, appraised)
     table = {"before": before}
     print(line("before", before), flush=True)
     for term in ("vad_preserving", "appraisal"):
         model = trained(given.run, 1)
         settings = FitSettings(seed=1, epochs=given.epochs, learning_rate=given.learning_rate)
-        by_one_term(model, rows, sets, atoms, term, settings)
-        table[term] = measure(answers(model, rows), rows, atoms)
+        by_one_term(model, rows, sets, appraised, term, settings)
+        table[term] = measure(answers(model, rows), rows, sets, appraised)
         print(line(term, table[term]), flush=True)
     fall = 1 - table["vad_preserving"]["vad_rmse"] / before["vad_rmse"]
     gain = table["appraisal"]["atom_agreement"] - before["atom_agreement"]
@@ -92,19 +95,18 @@ def by_one_term(
     model: Trained,
     rows: Sequence[Row],
     sets: SharedRows,
-    atoms: Sequence[Appraisal],
+    appraised: Sequence[Appraisal],
     term: str,
     settings: FitSettings,
 ) -> None:
     """Train further by one term, in place."""
     lm = model.lm
     add_adapter(lm, settings)
-    profile = atom_profile(lm.prompter.space)
-    charts = make_charts(lm.prompter, sets.train, load_lexicon(), sets.scale, profile)
-    label = commonest_label(sets.train, lm.prompter.space)
+    charts = make_charts(lm.prompter, sets.train, load_lexicon(), sets.scale, appraised)
     vad = rows[0].answer.vad
     assert vad is not None  # no row is without, so it fills no place
-    examples = Examples(lm.prompter, rows, label, vad, charts, atoms)
+    atoms = atoms_of(rows, sets, appraised)
+    examples = Examples(lm.prompter, rows, {}, vad, charts, atoms)
     weights = Weights(**{**dict.fromkeys(asdict(Weights()), 0.0), term: 1.0})
     reader = Reader(weights, charts, None)
     training = Training(lm, examples, model.certificate.packed_up_to, settings, reader=reader)
@@ -112,12 +114,22 @@ def by_one_term(
         training.step()
 
 
+def atoms_of(
+    rows: Sequence[Row], sets: SharedRows, appraised: Sequence[Appraisal]
+) -> list[Appraisal]:
+    """The atoms of some of the training rows."""
+    of_row = dict(zip((row.id for row in sets.train), appraised, strict=True))
+    return [of_row[row.id] for row in rows]
+
+
 def measure(
-    predicted: Answers, rows: Sequence[Row], atoms: Sequence[Appraisal]
+    predicted: Answers, rows: Sequence[Row], sets: SharedRows, appraised: Sequence[Appraisal]
 ) -> dict[str, float]:
     """RMSE of the written VAD over parsed rows and strictly, and agreement of the atoms."""
     space = load_space(load_config(CONFIG).labels)
-    profile = atom_profile(space)
+    values = np.array([one.as_tuple() for one in appraised])
+    profile = label_means(sets.train, values, space.labels)
+    atoms = atoms_of(rows, sets, appraised)
     squares, strict, gaps = [], [], []
     for one, row, wanted in zip(predicted, rows, atoms, strict=True):
         assert row.answer.vad is not None

@@ -29,14 +29,9 @@ from emoloom.screening.candidates import list_candidates, load, preflight, read_
 from emoloom.screening.recipe_settings import fit_settings
 from emoloom.sources.model_files import get_model
 from emoloom.supervision.lexicon import load_lexicon
+from emoloom.supervision.likely_labels import likely_labels
 from emoloom.training.adapters import add_adapter
-from emoloom.training.examples import (
-    Example,
-    Examples,
-    commonest_label,
-    make_example,
-    prove_targets,
-)
+from emoloom.training.examples import Example, Examples, make_example, prove_targets
 from emoloom.training.fit import fit
 from emoloom.training.schedule import FitSettings, batches
 
@@ -205,8 +200,10 @@ def prepared(job: Job) -> Prepared:
     config, space, settings = settings_of(job)
     lm = model_of(config, space)
     rows = rows_of(config, space, job.rows)
-    label = commonest_label(rows, space)
-    examples = [make_example(lm.prompter, row, label=label, vad=FILL) for row in rows]
+    fill = likely_labels(rows, space)
+    examples = [
+        make_example(lm.prompter, row, label=fill.get(row.id, ""), vad=FILL) for row in rows
+    ]
     prove_targets(lm.prompter, rows, examples)
     return Prepared(lm, add_adapter(lm, settings), settings, examples)
 
@@ -237,7 +234,7 @@ def growth(job: Job) -> dict[str, Any]:
     lm, sample = model_of(config, space), rows_of(config, space)
     spread = (sample[k % len(sample)] for k in range(job.rows))
     rows = [replace(row, id=f"r{k}", text=f"{row.text} {k}") for k, row in enumerate(spread)]
-    examples = Examples(lm.prompter, rows, commonest_label(rows, space), FILL)
+    examples = Examples(lm.prompter, rows, likely_labels(rows, space), FILL)
     prove_targets(lm.prompter, rows, examples)
     add_adapter(lm, settings)
     steps = list(islice(fit(lm, examples, job.packed_up_to, settings), job.steps))

@@ -58,6 +58,7 @@ RUN_FILES = (
     RunFile("data/flips.json", "How many rows were flipped, and why others were not.", _FLIP),
     RunFile("data/verifier.zip", "The appraisal verifier, without pickle.", _APPRAISAL),
     RunFile("data/verifier.json", "How good the verifier is on held-out texts.", _APPRAISAL),
+    RunFile("data/atoms.jsonl", "The atoms of each row trained on, out of fold.", _APPRAISAL),
     RunFile("done/<stage>.json", "Marker of a finished stage: hashes of inputs and outputs."),
     RunFile("candidates/<name>/rows/<set>.jsonl", "Raw outputs, one a row: `id`, `output`."),
     RunFile("candidates/<name>/scores.json", "Its scores, parsed and strict."),

@@ -1,9 +1,11 @@
 """The benchmarks that need no model run to their end on a few rows."""
 
+import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,3 +64,29 @@ def test_the_floors_are_measured_on_official_files(more: list[str], lines: int, 
     printed = [line for line in done.stdout.splitlines() if line.startswith("|")]
     assert len(printed) == 2 * (2 + lines)
     assert all(line.count("|") == 4 for line in printed)
+
+
+def test_the_targets_page_is_what_is_measured(tmp_path: Path) -> None:
+    """docs/decisions/0021: every line that the benchmark prints stands in it; so do its results."""
+    kept = BENCHMARKS / "results/targets.json"
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARKS / "targets.py"), "--json", str(tmp_path / "again.json")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    again = json.loads((tmp_path / "again.json").read_text("utf-8"))
+    assert flat(again) == pytest.approx(flat(json.loads(kept.read_text("utf-8"))), abs=2e-3)
+    page = (BENCHMARKS.parent / "docs/decisions/0021-measured-targets.md").read_text("utf-8")
+    tables = [line for line in done.stdout.splitlines() if line.startswith("|")]
+    assert tables
+    assert all(line in page for line in tables)
+
+
+def flat(found: Any) -> dict[str, float]:
+    """Every number of a JSON value by its place."""
+    if isinstance(found, int | float):
+        return {"": float(found)}
+    pairs = found.items() if isinstance(found, dict) else enumerate(found)
+    return {f"/{key}{at}": x for key, one in pairs for at, x in flat(one).items()}

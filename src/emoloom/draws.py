@@ -35,6 +35,7 @@ DrawName = Literal[
     "noise-trainings",
     "verifier-held-out",
     "verifier-folds",
+    "atom-folds",
     "replay-rows",
     "tiny-weights",
 ]
@@ -57,6 +58,7 @@ DRAWS: Mapping[DrawName, str] = MappingProxyType(
         "noise-trainings": "seed of a training that measures noise; index: which, from 1",
         "verifier-held-out": "texts that measure the verifier's fit; index: their set's first atom",
         "verifier-folds": "folds of the texts that the appraisal verifier is fitted on",
+        "atom-folds": "folds of the training rows whose appraisal atoms are told without them",
         "replay-rows": "answers that `verify --replay` decodes again",
         "tiny-weights": "weights of `random:tiny`",
     }

@@ -33,11 +33,9 @@ def test_weight_nought_is_the_term_absent(few_rows, tmp_path) -> None:
         settings = FitSettings(seed=1, epochs=2, batch_rows=2)
         wrapper = add_adapter(lm, settings)
         charts = (
-            make_charts(lm.prompter, sets.train, load_lexicon(), sets.scale, None)
-            if charts_too
-            else None
+            make_charts(lm.prompter, sets.train, load_lexicon(), sets.scale) if charts_too else None
         )
-        examples = Examples(lm.prompter, rows[:2], "neutral", mean_human_vad(sets.train), charts)
+        examples = Examples(lm.prompter, rows[:2], {}, mean_human_vad(sets.train), charts)
         reader = Reader(Weights(), charts, None) if charts_too else None
         training = Training(lm, examples, certificate.packed_up_to, settings, reader=reader)
         while not training.finished:

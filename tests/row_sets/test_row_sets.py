@@ -118,7 +118,7 @@ def test_weak_vad_is_the_formulas_brought_to_the_human_scale(official_sets, lexi
     assert official_sets.scale == scale
     for row in official_sets.train:
         if row.vad_source == "weak":
-            found = weak_vad(row.text, lexicon, row.answer.labels)
+            found = weak_vad(row.text, lexicon)
             wanted = scale.apply(found.vad).as_tuple()
             assert row.answer.vad.as_tuple() == pytest.approx(wanted, abs=5e-5)
             assert row.answer.rationale == rationale(found.cues)
@@ -126,7 +126,7 @@ def test_weak_vad_is_the_formulas_brought_to_the_human_scale(official_sets, lexi
 
 def test_supervise_adds_cues_and_what_is_missing_only(lexicon):
     row = Row("a", "I love this puppy", Answer(None, None, ""), "s", "train", None, "g")
-    found = weak_vad(row.text, lexicon, None)
+    found = weak_vad(row.text, lexicon)
     done = supervise(row, found.cues, found.vad, AffineMap((0.5, 0.5, 0.5), (0.1, 0.2, 0.3)))
     weak = found.vad
     wanted = (0.5 * weak.v + 0.1, 0.5 * weak.a + 0.2, 0.5 * weak.d + 0.3)
@@ -143,7 +143,7 @@ def test_supervise_fills_the_dimensions_that_nobody_rated(lexicon):
     row = Row(
         "a", "I love it", Answer(None, PartialVAD(0.1, None, 0.3), ""), "s", "train", "human", "g"
     )
-    weak = weak_vad(row.text, lexicon, None).vad
+    weak = weak_vad(row.text, lexicon).vad
     done = supervise(row, (), weak, AffineMap((1.0, 0.5, 1.0), (0.0, 0.2, 0.0)))
     assert done.answer.vad == VAD(0.1, round(0.5 * weak.a + 0.2, 4), 0.3)
     assert done.vad_source == VadSources("human", "weak", "human")

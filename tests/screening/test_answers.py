@@ -12,18 +12,19 @@ from emoloom.models.logits import ModelError
 from emoloom.planning.plan import make_plan
 from emoloom.planning.stage_costs import packs_of
 from emoloom.recipes import RECIPES
+from emoloom.records import VAD, Answer
 from emoloom.runs.directory import (
     RunDirectory,
     write_json_atomic,
 )
-from emoloom.screening import answers, candidate_run, candidates
+from emoloom.screening import answers, candidate_run, candidates, training_work
 from emoloom.screening.answers import candidate_work
 from emoloom.screening.candidate_run import CandidateRun
 from emoloom.screening.candidates import list_candidates
 from emoloom.screening.extras import Extras
 from emoloom.screening.head_answers import SUFFIX, PackLimits, prompt_packs
 from emoloom.screening.recipe_settings import fit_settings
-from emoloom.screening.training_work import trial_works
+from emoloom.screening.training_work import train_work, trial_works
 from emoloom.sources.model_files import ModelFiles
 from tiny_screen import SETTINGS
 
@@ -251,7 +252,7 @@ def test_the_plan_of_every_recipe_counts_what_the_work_counts(job, rows):
     plan = make_plan(config, chosen, rows, flips)
     counted = []
     for candidate in chosen:
-        extras = Extras(flips, None, {"flips": "hf", "verifier": "hv"})
+        extras = Extras(flips, None, {"flips": "hf", "atoms": "ha"})
         one = replace(job, candidate=candidate, config=config, extras=extras)
         write_certificate(one)
         counted += [(w.stage.name, w.candidate, w.units) for w in candidate_work(one)]
@@ -272,7 +273,7 @@ def test_the_plan_of_every_recipe_counts_what_the_work_counts(job, rows):
     ],
 )
 def test_a_setting_of_a_recipe_redoes_its_training_and_no_other(job, recipe, setting):
-    extras = Extras((), None, {"flips": "hf", "verifier": "hv"})
+    extras = Extras((), None, {"flips": "hf", "atoms": "ha"})
     for name in RECIPES:
         plain = config_with(recipes=[name])
         other = config_with(recipes=[name], training={**SETTINGS["training"], **setting})
@@ -307,6 +308,25 @@ def test_the_plan_and_the_run_take_the_same_steps_for_a_trial(job, rows, recipe,
     (work,) = trial_works(one)
     (planned,) = [s for s in stages if s["stage"] == "rate-1"]
     assert planned["units"] == work.units == steps
+
+
+def test_a_training_is_given_the_likely_label_of_each_row_without(job, rows, monkeypatch):
+    joys = tuple(row(n) for n in range(5))
+    bad = Answer(("anger",), VAD(0.1, 0.8, 0.3), "")
+    angers = tuple(replace(row(n), text=f"a bad day {n}", answer=bad) for n in range(5, 8))
+    bare = Answer(None, VAD(0.5, 0.5, 0.5), "")
+    rated = tuple(
+        replace(row(20 + n), text=text, answer=bare)
+        for n, text in enumerate(("a bad day", "a text", "zzz"))
+    )
+    one = replace(job, rows=replace(rows, train=(*joys, *angers, *rated)))
+    write_certificate(one)
+    given = []
+    monkeypatch.setattr(CandidateRun, "load", lambda *_: None)
+    monkeypatch.setattr(training_work, "train", lambda _, task, *__: given.append(task) or {})
+    monkeypatch.setattr(training_work, "device_facts", lambda _: {})
+    train_work(one).make(Told([]))
+    assert given[0].fill_labels == {"a/20": "anger", "a/21": "joy", "a/22": "joy"}
 
 
 @pytest.mark.parametrize("pack_tokens", [64, 300, 1200, 5000])

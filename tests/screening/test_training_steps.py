@@ -16,7 +16,6 @@ from emoloom.training.fit import Training
 from emoloom.training.mixture import MixtureSettings
 from emoloom.training.schedule import FitSettings
 from emoloom.training.terms import Weights
-from term_setup import PROFILE_LA
 from tiny_lm import make_tiny, reload
 from train_jobs import train_job
 
@@ -97,22 +96,17 @@ def test_each_row_has_the_verifiers_word_on_its_own_text(model, job, tmp_path, m
     def said(text: str) -> Appraisal:
         return Appraisal(*(len(text) % k / k for k in (7, 5, 3, 2)))
 
-    class Verifier:
-        def appraise(self, texts):
-            return [said(text) for text in texts]
-
     seen = {}
     plain = training_steps.Examples
 
-    def noted(prompter, rows, label, vad, charts, atoms):
+    def noted(prompter, rows, labels, vad, charts, atoms):
         seen.update({row.text: one for row, one in zip(rows, atoms, strict=True)})
-        return plain(prompter, rows, label, vad, charts, atoms)
+        return plain(prompter, rows, labels, vad, charts, atoms)
 
     monkeypatch.setattr(training_steps, "Examples", noted)
-    monkeypatch.setattr(training_steps, "load_theory_table", lambda *_: None)
-    monkeypatch.setattr(training_steps, "atom_profile", lambda *_: PROFILE_LA)
     weights = replace(SETTINGS.weights, appraisal=0.4)
-    appraised = replace(job, verifier=Verifier(), settings=replace(SETTINGS, weights=weights))
+    atoms = {row.id: said(row.text) for row in reversed(job.rows)}
+    appraised = replace(job, atoms=atoms, settings=replace(SETTINGS, weights=weights))
     run(model, appraised, tmp_path)
     assert seen == {row.text: said(row.text) for row in job.rows}
     assert len(set(seen.values())) > 3

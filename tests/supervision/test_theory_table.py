@@ -11,7 +11,7 @@ from emoloom.corpora import crowd_envent, isear
 from emoloom.corpora.labels import known_spaces, load_space
 from emoloom.errors import UserError
 from emoloom.records import ATOMS, LabelSpace
-from emoloom.supervision.theory import atom_profile, known_tables, load_theory_table
+from emoloom.supervision.theory import known_tables, load_theory_table
 
 SHARED = Path(__file__).resolve().parents[2] / "../shared/data"
 SPACE = LabelSpace("mine", ("glad", "cross"))
@@ -76,16 +76,14 @@ def test_directions_that_the_papers_report():
     assert fairness["joy"] > 0.5 > max(fairness["anger"], fairness["disgust"])
 
 
-def test_profile_is_the_matrix_of_the_space(tmp_path):
+def test_profiles_stand_in_the_order_of_the_space(tmp_path):
     table = load_theory_table(SPACE, write(tmp_path, TABLE))
-    matrix = atom_profile(SPACE, table)
-    assert matrix.dtype == np.float64
-    np.testing.assert_array_equal(matrix, [[1, 0.5, 0.5, 0.9], [0.1, 0.3, 0.7, 0]])
+    assert list(table.profiles.values()) == [(1, 0.5, 0.5, 0.9), (0.1, 0.3, 0.7, 0)]
+    assert tuple(table.profiles) == SPACE.labels
     assert table.target(["glad", "cross"]) == pytest.approx((0.55, 0.4, 0.6, 0.45), abs=1e-15)
-    shipped = atom_profile(load_space("goemotions28"))
-    assert shipped.shape == (28, 4)
-    joy = load_space("goemotions28").labels.index("joy")
-    np.testing.assert_array_equal(shipped[joy], [0.9, 0.7, 0.7, 0.9])
+    shipped = load_theory_table(load_space("goemotions28"))
+    assert tuple(shipped.profiles) == load_space("goemotions28").labels
+    assert shipped.profiles["joy"] == (0.9, 0.7, 0.7, 0.9)
 
 
 def changed(**changes: object) -> dict:

@@ -44,8 +44,8 @@ def test_a_row_is_turned_over_and_marked():
     assert flip.answer.labels == ("anger", "sadness")
     assert (flip.id, flip.source, flip.split) == ("corpus/7+flip", "corpus+flip", "train")
     assert (flip.vad_source, flip.group) == ("weak", "text:abc")
-    # The VAD is the formula's with the new labels; the human rating was of another text.
-    weak = weak_vad(flip.text, LEXICON, ("anger", "sadness"))
+    # The VAD is the formula's of the new text; the human rating was of another.
+    weak = weak_vad(flip.text, LEXICON)
     assert flip.answer.vad.as_tuple() == pytest.approx(weak.vad.as_tuple(), abs=5e-5)
     assert flip.answer.rationale == "cues: puppy, hate"
     assert original == row("I love this puppy :)", ("joy", "love"), vad=VAD(0.9, 0.6, 0.5))

@@ -43,9 +43,10 @@ class Setup:
 
 def set_up(lm: CausalLM, rows: Sequence[Row], weights: Weights, **options) -> Setup:
     """Charts, examples and heads; the verifier says of each text what the labels' profile says."""
-    charts = make_charts(lm.prompter, rows, load_lexicon(), AffineMap.identity(), PROFILE_LA)
     appraisals = [appraisal_of(row) for row in rows]
-    examples = Examples(lm.prompter, rows, SPACE.labels[-1], VAD(0.5, 0.5, 0.5), charts, appraisals)
+    charts = make_charts(lm.prompter, rows, load_lexicon(), AffineMap.identity(), appraisals)
+    fill = {row.id: SPACE.labels[-1] for row in rows if row.answer.labels is None}
+    examples = Examples(lm.prompter, rows, fill, VAD(0.5, 0.5, 0.5), charts, appraisals)
     heads = None
     if weights.heads:
         hidden = lm.model.get_output_embeddings().weight.shape[1]

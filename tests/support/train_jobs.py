@@ -11,17 +11,17 @@ from tiny_lm import varied_rows
 
 
 def train_job(settings: FitSettings, **changes: object) -> TrainJob:
-    """12 rows, a checkpoint every second step, no verifier and no mixture unless changed."""
+    """12 rows, a checkpoint every second step, no atoms and no mixture unless changed."""
     job = TrainJob(
         rows=tuple(varied_rows(12)),
+        fill_labels={},
         fill_vad=VAD(0.5, 0.5, 0.5),
         packed_up_to=10_000,
         settings=settings,
         base="random:tiny",
         lexicon=load_lexicon(),
         scale=AffineMap.identity(),
-        verifier=None,
-        theory=None,
+        atoms=None,
         mixture=None,
         checkpoint_steps=2,
         inputs="fingerprint",

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from emoloom.contract.parse import parse_output
 from emoloom.contract.prompt import Prompter
 from emoloom.records import VAD, Prediction
-from emoloom.training.examples import Example, commonest_label, make_example
+from emoloom.training.examples import Example, Examples, make_example
 from example_rows import (
     FILL_LABEL,
     KINDS,
@@ -158,9 +158,14 @@ def test_the_prompt_is_the_prefix_of_every_training_sequence(prompter):
         assert made.ids[: made.answer_start] == prompt.ids
 
 
-def test_the_commonest_label():
-    rows = [row(("joy", "anger"), None), row(("anger",), None), row(None, VAD_GIVEN)]
-    assert commonest_label(rows, SPACE) == "anger"
-    assert commonest_label(rows[:1], SPACE) == "joy"  # a tie: the order of the space
-    assert commonest_label(rows[2:], SPACE) == "neutral"
-    assert commonest_label([], SPACE) == "neutral"
+def test_each_row_without_labels_has_a_label_of_its_own(prompter):
+    rows = [row(None, VAD_GIVEN, row_id=name) for name in ("a", "b")]
+    rows.append(row(("joy",), None, row_id="c"))
+    made = Examples(prompter, rows, {"b": "neutral", "a": "anger"}, VAD_GIVEN)
+    targets = [prompter.decode(one.ids[one.answer_start : -1]) for one in made]
+    answers = [parse_output(target, SPACE) for target in targets]
+    assert [one.labels for one in answers] == [("anger",), ("neutral",), ("joy",)]
+    for one, target, label in zip(made, targets[:2], ("anger", "neutral"), strict=False):
+        assert untouched(trained_spans(prompter, one, target), target, label, '["')
+    with pytest.raises(KeyError):
+        Examples(prompter, rows, {"b": "neutral"}, VAD_GIVEN)[0]

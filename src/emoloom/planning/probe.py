@@ -23,8 +23,9 @@ from emoloom.row_sets.spread import spread
 from emoloom.runs.work import Meter, Outcome, Work
 from emoloom.screening.candidate_run import CandidateRun
 from emoloom.screening.recipe_settings import fit_settings
+from emoloom.supervision.likely_labels import commonest_label
 from emoloom.training.adapters import add_adapter
-from emoloom.training.examples import Example, Examples, commonest_label
+from emoloom.training.examples import Example, Examples
 from emoloom.training.fit import Training, trained_parameters
 from emoloom.training.schedule import EpochSampler
 
@@ -67,10 +68,11 @@ def measure(job: CandidateRun, meter: Meter) -> Probe:
         ModelError: it cannot be loaded, run or trained.
     """
     load_seconds, lm = _timed(lambda: job.load(meter))
+    label = commonest_label(job.rows.train, job.space)  # its tokens alone are clocked
     examples = Examples(
         lm.prompter,
         job.rows.train,
-        commonest_label(job.rows.train, job.space),
+        {row.id: label for row in job.rows.train if row.answer.labels is None},
         untrained_vad(job.rows.train),
     )
     sample = [examples[i] for i in _spaced(len(examples), SAMPLE)]

@@ -234,7 +234,7 @@ class _Build:
             self._count("train", row, found)
             self._conflicts.add(row)
             rated = isinstance(row.answer.vad, VAD)
-            weak = None if rated else self._weak.vad(found, row.answer.labels)
+            weak = None if rated else self._weak.vad(found)
             yield row_line(supervise(row, found.cues(), weak, scale))
 
     def asked(self, select: Iterable[Drawn]) -> Iterator[bytes]:

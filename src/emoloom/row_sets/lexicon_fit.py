@@ -25,7 +25,11 @@ def is_human(row: Row) -> bool:
 
 
 def fit_scale(rows: Iterable[Row], lexicon: Lexicon) -> AffineMap:
-    """The map from weak to human VAD of the rated rows; no change where it cannot be fitted."""
+    """The map from weak to human VAD of the rated rows; no change where it cannot be fitted.
+
+    Weak VAD here is what rows that nobody rated are given: that of the text alone. A map that was
+    fitted on other values would stretch them (docs/decisions/0021-measured-targets.md).
+    """
     reader = WeakReader(lexicon)
     pairs = [
         (reader.vad(reader.find(row.text)), human)
@@ -60,7 +64,7 @@ def supervise(row: Row, cues: Sequence[str], weak: VAD | None, scale: AffineMap)
     Args:
         row: As annotated.
         cues: Of its text.
-        weak: Of its text and labels; None where all dimensions are rated.
+        weak: Of its text; None where all dimensions are rated.
         scale: From weak to human VAD.
     """
     vad, by = row.answer.vad, row.vad_source

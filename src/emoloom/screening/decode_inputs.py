@@ -87,7 +87,7 @@ def draft_hints(
     hints = {}
     for row in rows:
         if row.id in labels:
-            weak = weak_vad(row.text, job.lexicon, labels[row.id])
+            weak = weak_vad(row.text, job.lexicon)
             vad = job.rows.scale.apply(weak.vad)
             hints[row.id] = Prediction(labels[row.id], vad, rationale(weak.cues))
     return hints

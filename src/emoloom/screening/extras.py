@@ -3,7 +3,8 @@
 Made once for the whole screen, kept in the run's `data` folder.
 """
 
-from collections.abc import Callable, Iterable
+import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from emoloom.config_sections import AppraisalConfig
 from emoloom.corpora.overlap import keep_apart
 from emoloom.errors import UserError
 from emoloom.recipes import RECIPES, Part
-from emoloom.records import LabelSpace, Row
+from emoloom.records import Appraisal, LabelSpace, Row
 from emoloom.row_sets.cross_spaces import CROSS
 from emoloom.row_sets.held_out import TEST
 from emoloom.row_sets.names import SourceNames
@@ -30,15 +31,17 @@ from emoloom.runs.directory import (
 )
 from emoloom.runs.provenance import package_versions
 from emoloom.runs.work import Advance, Outcome, Work
-from emoloom.supervision.appraisal import Verifier
 from emoloom.supervision.lexicon import Lexicon
 from emoloom.supervision.mirror_pairs import load_mirror_pairs
 from emoloom.supervision.theory import load_theory_table
+from emoloom.supervision.training_atoms import training_atoms
 from emoloom.supervision.valence_flip import flip_rows
 from emoloom.supervision.verifier_choice import TheoryRows, VerifierRequest, get_verifier
-from emoloom.supervision.verifier_file import load_verifier, save_verifier
+from emoloom.supervision.verifier_file import save_verifier
 
 Say = Callable[[str], object]
+
+_VERIFIER_FILES = ("verifier.zip", "verifier.json", "atoms.jsonl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +50,10 @@ class Extras:
 
     flips: tuple[Row, ...] = ()
     """Training rows with their polarity turned over."""
-    verifier: Verifier | None = None
-    """Gives the appraisal atoms of a text."""
+    atoms: Mapping[str, Appraisal] | None = None
+    """Id of each training row and flip -> the verifier's atoms of it."""
     hashes: dict[str, str] = field(default_factory=dict)
-    """sha256 of each file: `flips`, `verifier`."""
+    """sha256 of each file: `flips`, `atoms`."""
 
 
 def parts_in_force(config: Config) -> frozenset[Part]:
@@ -62,16 +65,22 @@ def parts_in_force(config: Config) -> frozenset[Part]:
 def check_recipes(config: Config, space: LabelSpace) -> list[str]:
     """What the recipes of a screen lack, one line each: known before any work is done."""
     parts, training = parts_in_force(config), config.training
-    faults = []
-    for part, path, load in (
-        ("flip", "training.mirror_pairs", partial(load_mirror_pairs, space, training.mirror_pairs)),
+    given, faults = training.appraisal, []
+    # Else nobody rated some atoms of the texts that the verifier is fitted on.
+    rated = given.verifier or (given.crowd_envent and given.isear)
+    for needed, path, load in (
         (
-            "appraisal",
+            "flip" in parts,
+            "training.mirror_pairs",
+            partial(load_mirror_pairs, space, training.mirror_pairs),
+        ),
+        (
+            "appraisal" in parts and not rated,
             "training.appraisal.theory",
-            partial(load_theory_table, space, training.appraisal.theory),
+            partial(load_theory_table, space, given.theory),
         ),
     ):
-        if part in parts:
+        if needed:
             try:
                 load()
             except UserError as error:
@@ -146,23 +155,32 @@ def extras_work(
     if "flip" in parts:
         yield _flip_work(run, config, rows, space, lexicon)
     if "appraisal" in parts:
-        yield _verifier_work(run, config.training.appraisal, rows, space, say)
+        trained = (*rows.train, *(_read_flips(run, space) if "flip" in parts else ()))
+        yield _verifier_work(run, config.training.appraisal, rows, trained, space, say)
 
 
 def read_extras(run: RunDirectory, config: Config, space: LabelSpace) -> Extras:
     """What `extras_work` made."""
     parts, hashes = parts_in_force(config), {}
     flips: tuple[Row, ...] = ()
-    verifier = None
+    atoms = None
     if "flip" in parts:
-        path = run.data("flips")
-        # No row could be flipped: readers take an empty file for a mistake.
-        flips = read_back(path, space) if path.stat().st_size else ()
-        hashes["flips"] = sha256_file(path)
+        flips, hashes["flips"] = _read_flips(run, space), sha256_file(run.data("flips"))
     if "appraisal" in parts:
-        path = _verifier_path(run)
-        verifier, hashes["verifier"] = load_verifier(path), sha256_file(path)
-    return Extras(flips, verifier, hashes)
+        path = run.data("atoms")
+        atoms, hashes["atoms"] = _read_atoms(path), sha256_file(path)
+    return Extras(flips, atoms, hashes)
+
+
+def _read_flips(run: RunDirectory, space: LabelSpace) -> tuple[Row, ...]:
+    path = run.data("flips")
+    # No row could be flipped: readers take an empty file for a mistake.
+    return read_back(path, space) if path.stat().st_size else ()
+
+
+def _read_atoms(path: Path) -> dict[str, Appraisal]:
+    with path.open(encoding="utf-8") as stream:
+        return {one["id"]: Appraisal(**one["atoms"]) for one in map(json.loads, stream)}
 
 
 def _flip_work(
@@ -200,30 +218,36 @@ def _flip_work(
 
 
 def _verifier_work(
-    run: RunDirectory, given: AppraisalConfig, rows: SharedRows, space: LabelSpace, say: Say
+    run: RunDirectory,
+    given: AppraisalConfig,
+    rows: SharedRows,
+    trained: tuple[Row, ...],
+    space: LabelSpace,
+    say: Say,
 ) -> Work:
-    out, quality = _verifier_path(run), run.root / "data" / "verifier.json"
-    load_theory_table(space, given.theory)  # the label -> atom profile: without it no loss
+    """The verifier, and its atoms of all rows that are trained on."""
+    out, quality, told = (run.root / "data" / name for name in _VERIFIER_FILES)
     request = VerifierRequest(**given.model_dump(), save=None)
 
     def make(advance: Advance) -> Outcome:
-        verifier = get_verifier(request, say, TheoryRows(space, rows.train))
+        known = TheoryRows(space, rows.train)
+        verifier = get_verifier(request, say, known)
         save_verifier(verifier, out)
+        atoms = training_atoms(verifier, request, known, trained)
+        pairs = zip(trained, atoms, strict=True)
+        write_jsonl_atomic(told, [{"id": row.id, "atoms": asdict(one)} for row, one in pairs])
         write_json_atomic(
             quality, {"atoms": [asdict(one) for one in verifier.quality], "inputs": verifier.inputs}
         )
         advance(1)
-        return Outcome((out, quality))
+        return Outcome((out, quality, told))
 
     hashes = {name: _hash(path) for name, path in given.model_dump().items() if path}
-    inputs = [rows.hashes["train"], hashes, space.labels, __version__, package_versions()]
+    inputs: list[object] = [rows.hashes["train"], hashes, space.labels, __version__]
+    inputs += [package_versions(), [(row.id, row.text) for row in trained[len(rows.train) :]]]
     return Work(
         Stage(run.root, "verifier", fingerprint(inputs)), "-", 1, "fit", make, budgeted=False
     )
-
-
-def _verifier_path(run: RunDirectory) -> Path:
-    return run.root / "data" / "verifier.zip"
 
 
 def _hash(path: Path) -> object:

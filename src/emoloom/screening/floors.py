@@ -9,8 +9,8 @@ A candidate that does not beat them is not worth its cost. Source: ours.
   label is the one whose lexicon prior is nearest (Euclidean) to the weak VAD before scaling, or
   `neutral`, if the space has it, where the lexicon has no word of the text.
 - `tf-idf`: TF-IDF of 1- and 2-grams (sublinear tf) of words, emoji, emoticons, `!` and `?`
-  (`floor_tokens.py`), one class-balanced logistic regression for each label with a positive, on
-  rows with labels; ridge regression for each of v, a and d, on the rows in which people rated it.
+  (`supervision/tf_idf.py`), one class-balanced logistic regression for each label with a positive,
+  on rows with labels; ridge regression for each of v, a and d, on the rows that people rated in it.
   Labels are those with p >= 0.5, else the likeliest. A label positive everywhere is always
   predicted, one without a positive never. Where a part cannot be fitted (no such row, or no word in
   them) the constant's part stands in; so it does for the labels of a row that shares no word with
@@ -21,11 +21,9 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import Ridge
 
 from emoloom.contract.schema import write_answer
 from emoloom.errors import UserError
@@ -39,21 +37,18 @@ from emoloom.records import (
     fill_vad,
     make_vad,
 )
-from emoloom.screening.floor_tokens import floor_tokens
 from emoloom.supervision.affine import AffineMap
 from emoloom.supervision.lexicon import Lexicon
 from emoloom.supervision.mean_vad import MIDPOINT, mean_vad
+from emoloom.supervision.tf_idf import label_probabilities, tf_idf_features
 from emoloom.supervision.weak_vad import label_prior, rationale, weak_vad
 
 FLOORS: tuple[str, ...] = ("constant", "lexicon", "tf-idf")
 """Every floor, in the order in which tables show them."""
 
 _NO_CUES = "cues: none"
-_NO_POSITIVE = -1.0
-# Both, and the tokens, fixed on the dev sets of GoEmotions and EmoBank with 240 to 2,400 training
-# rows. A screen may rank on these very rows, which favours the floor; so no candidate gains by it.
-_LOGISTIC_C = 10.0
 _RIDGE_ALPHA = 1.0
+"""Fixed where the strength of the logistic regressions was (`supervision/tf_idf.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,22 +136,13 @@ def _tf_idf_labels(
     space: LabelSpace,
 ) -> list[tuple[str, ...]]:
     """Labels of each text; none where the constant must stand in."""
-    features = _features([text for text, _ in known], texts)
-    if features is None:
+    found = label_probabilities(known, texts, space)
+    if found is None:
         return [()] * len(texts)
-    seen, unseen = features
-    probability = np.full((len(texts), len(space.labels)), _NO_POSITIVE)
-    for column, label in enumerate(space.labels):
-        positive = np.array([label in labels for _, labels in known])
-        if positive.all():
-            probability[:, column] = 1.0
-        elif positive.any():
-            # Its solver (lbfgs) draws nothing, nor does the ridge's below: all seeds agree.
-            model = LogisticRegression(C=_LOGISTIC_C, class_weight="balanced", max_iter=1000)
-            probability[:, column] = model.fit(seen, positive).predict_proba(unseen)[:, 1]
+    probability, shares_a_word = found
     chosen = probability >= 0.5
     chosen[np.arange(len(texts)), probability.argmax(axis=1)] = True
-    chosen[unseen.getnnz(axis=1) == 0] = False
+    chosen[~shares_a_word] = False
     return [
         tuple(label for label, is_chosen in zip(space.labels, line, strict=True) if is_chosen)
         for line in chosen
@@ -172,10 +158,11 @@ def _tf_idf_vad(train: Sequence[Row], texts: Sequence[str]) -> list[RatedVAD | N
         rows = tuple(at for at, (_, vad) in enumerate(rated) if vad[axis] is not None)
         by_rows.setdefault(rows, []).append(axis)
     for rows, axes in by_rows.items():
-        features = _features([rated[at][0] for at in rows], texts)
+        features = tf_idf_features([rated[at][0] for at in rows], texts)
         if features is not None:
             seen, unseen = features
             given = [[rated[at][1][axis] for axis in axes] for at in rows]
+            # Its solver draws nothing: all seeds agree.
             model = Ridge(alpha=_RIDGE_ALPHA, solver="sparse_cg").fit(seen, given)
             predicted = np.clip(model.predict(unseen), 0.0, 1.0)
             predicted_N3[:, axes] = np.reshape(predicted, (len(texts), len(axes)))
@@ -184,20 +171,6 @@ def _tf_idf_vad(train: Sequence[Row], texts: Sequence[str]) -> list[RatedVAD | N
 
 def _known(value: float) -> float | None:
     return None if math.isnan(value) else value
-
-
-def _features(known: Sequence[str], texts: Sequence[str]) -> tuple[Any, Any] | None:
-    """Sparse TF-IDF of both, fitted on `known`; None if there is no word or nothing to answer."""
-    vectoriser = TfidfVectorizer(
-        tokenizer=floor_tokens,
-        token_pattern=None,
-        lowercase=False,
-        ngram_range=(1, 2),
-        sublinear_tf=True,
-    )
-    if not texts or not any(map(vectoriser.build_analyzer(), known)):
-        return None
-    return vectoriser.fit_transform(known), vectoriser.transform(texts)
 
 
 def _labelled(train: Sequence[Row], space: LabelSpace) -> list[tuple[str, tuple[str, ...]]]:

@@ -123,4 +123,4 @@ def _answer(
         for name, p in zip(lm.prompter.space.labels, likely, strict=True)
         if p >= min(LIKELY, top)
     )
-    return Prediction(labels, VAD(v, a, d), rationale(weak_vad(row.text, lexicon, labels).cues))
+    return Prediction(labels, VAD(v, a, d), rationale(weak_vad(row.text, lexicon).cues))

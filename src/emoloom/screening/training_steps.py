@@ -2,7 +2,7 @@
 
 import math
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,20 +10,18 @@ from typing import Any
 from emoloom.errors import UserError
 from emoloom.models.causal_lm import CausalLM
 from emoloom.models.logits import ModelError
-from emoloom.records import VAD, Row, fill_vad
+from emoloom.records import VAD, Appraisal, Row, fill_vad
 from emoloom.runs.directory import write_folder_atomic, write_json_atomic, write_jsonl_atomic
 from emoloom.runs.work import Advance
 from emoloom.screening.head_answers import HEADS
 from emoloom.screening.recipe_settings import Mixture
 from emoloom.supervision.affine import AffineMap
-from emoloom.supervision.appraisal import Verifier
 from emoloom.supervision.lexicon import Lexicon
 from emoloom.supervision.mean_vad import MIDPOINT, mean_vad
-from emoloom.supervision.theory import atom_profile, load_theory_table
 from emoloom.training.adapters import add_adapter, save_adapter
 from emoloom.training.charts import Charts, make_charts
 from emoloom.training.checkpoints import restore_checkpoint, save_checkpoint
-from emoloom.training.examples import Examples, TargetProof, commonest_label, prove_targets
+from emoloom.training.examples import Examples, TargetProof, prove_targets
 from emoloom.training.fit import Training
 from emoloom.training.heads import Heads, save_heads
 from emoloom.training.label_chart import log_odds
@@ -44,6 +42,8 @@ class TrainJob:
 
     rows: tuple[Row, ...]
     """The train set, flipped rows behind it where the recipe has them."""
+    fill_labels: Mapping[str, str]
+    """Id of each row without labels -> what stands, untrained, in their place."""
     fill_vad: VAD
     """Stands, untrained, where a row has no VAD, or lacks a dimension."""
     packed_up_to: int
@@ -53,13 +53,11 @@ class TrainJob:
     base: str
     """Source string of the base model, kept in the adapter."""
     lexicon: Lexicon
-    """Gives the VAD of labels and cue words."""
+    """Gives the VAD of cue words."""
     scale: AffineMap
-    """From the lexicon's VAD to that of the targets."""
-    verifier: Verifier | None
-    """Gives the atoms of a text; None where the recipe has no `appraisal`."""
-    theory: Path | None
-    """A theory table of the user's own."""
+    """From weak VAD to that of the targets."""
+    atoms: Mapping[str, Appraisal] | None
+    """Id of each row -> the verifier's atoms of it; None where the recipe has no `appraisal`."""
     mixture: Mixture | None
     """None: every row once an epoch."""
     checkpoint_steps: int
@@ -126,8 +124,8 @@ def try_rate(
     try:
         training = _begin(lm, job, event).training
         _take_steps(training, job, folder, folder / TRUNK, advance)
-        label = commonest_label(job.rows, lm.prompter.space)
-        found["loss"] = training.loss_on(Examples(lm.prompter, job.held_out, label, job.fill_vad))
+        held_out = Examples(lm.prompter, job.held_out, job.fill_labels, job.fill_vad)
+        found["loss"] = training.loss_on(held_out)
         _write_log(training, folder)
     except ModelError as error:
         found["reason"] = str(error)
@@ -151,14 +149,15 @@ class _Begun:
 
 def _begin(lm: CausalLM, job: TrainJob, event: Event) -> _Begun:
     weights = job.settings.weights
-    charts = _charts(lm, job) if weights.charts or job.mixture else None
+    appraisals = None if job.atoms is None else [job.atoms[row.id] for row in job.rows]
+    charts = _charts(lm, job, appraisals) if weights.charts or job.mixture else None
     examples = Examples(
         lm.prompter,
         job.rows,
-        commonest_label(job.rows, lm.prompter.space),
+        job.fill_labels,
         job.fill_vad,
         charts,
-        job.verifier.appraise([row.text for row in job.rows]) if job.verifier else None,
+        appraisals,
     )
     proof = prove_targets(lm.prompter, job.rows, examples)
     wrapper = add_adapter(lm, job.settings)
@@ -211,12 +210,8 @@ def _write_log(training: Training, folder: Path) -> None:
     write_jsonl_atomic(folder / "steps.jsonl", [_line(asdict(step)) for step in training.log])
 
 
-def _charts(lm: CausalLM, job: TrainJob) -> Charts:
-    profile = None
-    if job.verifier is not None:
-        space = lm.prompter.space
-        profile = atom_profile(space, load_theory_table(space, job.theory))
-    charts = make_charts(lm.prompter, job.rows, job.lexicon, job.scale, profile)
+def _charts(lm: CausalLM, job: TrainJob, appraisals: Sequence[Appraisal] | None) -> Charts:
+    charts = make_charts(lm.prompter, job.rows, job.lexicon, job.scale, appraisals)
     if job.settings.weights.vad_preserving and not len(charts.words.token_ids_W):
         raise UserError(
             f"the lexicon {job.lexicon.name} has no word that {lm.name} writes as one token",

@@ -26,6 +26,7 @@ from emoloom.screening.recipe_settings import (
     trial_steps,
 )
 from emoloom.screening.training_steps import TRUNK, TrainJob, train, try_rate
+from emoloom.supervision.likely_labels import likely_labels
 from emoloom.training.schedule import FitSettings
 
 
@@ -168,7 +169,7 @@ def _asked(job: CandidateRun, rate: float) -> _Asked:
         {k: v for k, v in asdict(settings).items() if k != "pack_tokens"},
         certificate.packed_up_to,
         job.extras.hashes["flips"] if "flip" in RECIPES[recipe] else "",
-        job.extras.hashes["verifier"] if settings.weights.appraisal > 0 else "",
+        job.extras.hashes["atoms"] if settings.weights.appraisal > 0 else "",
         None if mixture is None else asdict(mixture),
         [job.lexicon.sha256, asdict(job.rows.scale)] if settings.weights.charts else [],
     )
@@ -176,18 +177,17 @@ def _asked(job: CandidateRun, rate: float) -> _Asked:
 
 
 def _train_job(job: CandidateRun, asked: _Asked, inputs: str) -> TrainJob:
-    training = job.config.training
     return TrainJob(
         rows=asked.rows,
+        fill_labels=likely_labels(job.rows.train, job.space),
         fill_vad=untrained_vad(job.rows.train),
         packed_up_to=job.certificate().packed_up_to,
         settings=asked.settings,
         base=job.model.source,
         lexicon=job.lexicon,
         scale=job.rows.scale,
-        verifier=job.extras.verifier if asked.settings.weights.appraisal > 0 else None,
-        theory=training.appraisal.theory,
+        atoms=job.extras.atoms if asked.settings.weights.appraisal > 0 else None,
         mixture=asked.mixture,
-        checkpoint_steps=training.checkpoint_steps,
+        checkpoint_steps=job.config.training.checkpoint_steps,
         inputs=inputs,
     )

@@ -11,9 +11,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from emoloom.corpora.lines import check_file, shown
 from emoloom.errors import UserError
 from emoloom.records import ATOMS, LabelSpace
@@ -88,24 +85,6 @@ def load_theory_table(space: LabelSpace, path: Path | None = None) -> TheoryTabl
         sources=MappingProxyType(sources),
         sha256=sha256_file(path),
     )
-
-
-def atom_profile(space: LabelSpace, table: TheoryTable | None = None) -> NDArray[np.float64]:
-    """The matrix label -> atoms of a space, (labels x 4) in [0, 1], in their orders.
-
-    With a label distribution p (over the space) `p @ atom_profile(space)` is what it implies of
-    the atoms.
-
-    Args:
-        space: The label space.
-        table: Of this space; None: the one that ships.
-
-    Raises:
-        UserError: no table ships for the space.
-    """
-    table = load_theory_table(space) if table is None else table
-    assert tuple(table.profiles) == space.labels
-    return np.array([table.profiles[label] for label in space.labels], dtype=np.float64)
 
 
 def _read(path: Path) -> dict[str, Any]:

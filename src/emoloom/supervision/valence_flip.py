@@ -165,8 +165,8 @@ def flip_rows(
 def _marked(
     row: Row, text: str, labels: tuple[str, ...], lexicon: Lexicon, scale: AffineMap
 ) -> Row:
-    """The flip as a row, its weak VAD computed with its own labels."""
-    weak = weak_vad(text, lexicon, labels)
+    """The flip as a row, its weak VAD that of its own text."""
+    weak = weak_vad(text, lexicon)
     vad = VAD(*(round(value, VAD_DECIMALS) for value in scale.apply(weak.vad).as_tuple()))
     answer = replace(row.answer, labels=labels, vad=vad, rationale=rationale(weak.cues))
     marks = {"id": row.id + SUFFIX, "source": row.source + SUFFIX}

@@ -1,4 +1,7 @@
-"""Weak VAD: what a lexicon says of a text, shrunk to what it says of the labels (ours)."""
+"""Weak VAD: what a lexicon says of a text, shrunk to the lexicon's centre (ours).
+
+Of the text alone: a label's own place would be learnt in place of the text's (decision 0021).
+"""
 
 import math
 from collections.abc import Sequence
@@ -17,7 +20,6 @@ MAX_CUES = 3
 """Most cue words in a rationale."""
 
 _MAX_RATIONALE_WORDS = 12
-_MOST_PRIORS = 1 << 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,58 +66,41 @@ class Found(NamedTuple):
 
 
 class WeakReader:
-    """Weak VAD of text after text, by one lexicon: its words and labels are looked up once."""
+    """Weak VAD of text after text, by one lexicon: its words are looked up once."""
 
     def __init__(self, lexicon: Lexicon, formula: Formula = DEFAULT) -> None:
         """Nothing is looked up yet."""
         self._lexicon, self._k = lexicon, formula.prior_weight
         self._matcher = Matcher(lexicon, formula)
-        self._priors: dict[tuple[str, ...], VAD] = {}
 
-    def read(self, text: str, labels: Sequence[str] | None = None) -> WeakVad:
+    def read(self, text: str) -> WeakVad:
         """Weak VAD of a text: see `weak_vad`."""
         found = self.find(text)
-        return WeakVad(self.vad(found, labels), found.hits, len(found.tokens), found.cues())
+        return WeakVad(self.vad(found), found.hits, len(found.tokens), found.cues())
 
     def find(self, text: str) -> Found:
         """The terms of a text."""
         tokens = tokenise(text)
         return Found(tokens, self._matcher.match(tokens))
 
-    def vad(self, found: Found, labels: Sequence[str] | None = None) -> VAD:
-        """What the terms and the labels say, in [0, 1]."""
-        prior = self._prior(tuple(labels)) if labels else self._lexicon.centre
-        return _mean(found.matches, prior, self._k)
-
-    def _prior(self, labels: tuple[str, ...]) -> VAD:
-        prior = self._priors.get(labels)
-        if prior is None:
-            if len(self._priors) >= _MOST_PRIORS:
-                self._priors.clear()
-            prior = self._priors[labels] = label_prior(labels, self._lexicon)
-        return prior
+    def vad(self, found: Found) -> VAD:
+        """What the terms say, in [0, 1]."""
+        return _mean(found.matches, self._lexicon.centre, self._k)
 
 
-def weak_vad(
-    text: str,
-    lexicon: Lexicon,
-    labels: Sequence[str] | None = None,
-    formula: Formula = DEFAULT,
-) -> WeakVad:
+def weak_vad(text: str, lexicon: Lexicon, formula: Formula = DEFAULT) -> WeakVad:
     """Weak VAD of a text (ours).
 
-    `vad = (sum w_i x_i + k prior) / (sum w_i + k)` over the terms found; x_i is the term's VAD,
-    its valence mirrored (v -> 1 - v) behind a negator; w_i is the Euclidean distance of the term,
-    as listed, from the lexicon's centre. Without a hit the result is the prior exactly.
+    `vad = (sum w_i x_i + k c) / (sum w_i + k)` over the terms found; x_i is the term's VAD, its
+    valence mirrored (v -> 1 - v) behind a negator; w_i is the Euclidean distance of the term, as
+    listed, from the lexicon's centre c. Without a hit the result is the centre exactly.
 
     Args:
         text: Any text.
         lexicon: Where terms are looked up.
-        labels: The row's labels; their order does not matter. None or empty: the prior is the
-            lexicon's centre.
         formula: Which parts are in force, and how strongly.
     """
-    return WeakReader(lexicon, formula).read(text, labels)
+    return WeakReader(lexicon, formula).read(text)
 
 
 def label_prior(labels: Sequence[str], lexicon: Lexicon) -> VAD:
@@ -169,19 +154,19 @@ def _label_kin() -> dict[str, str]:
     return {label: kin for label, kin in lines}
 
 
-def _mean(matches: Sequence[Match], prior: VAD, k: float) -> VAD:
-    """Weighted mean of the terms and of the prior; the sums are exact, in whatever order."""
+def _mean(matches: Sequence[Match], centre: VAD, k: float) -> VAD:
+    """Weighted mean of the terms and of the centre; the sums are exact, in whatever order."""
     total = math.fsum([match.weight for match in matches]) + k
-    # Without a prior, a term at the centre itself weighs nothing.
+    # With k = 0, a term at the centre itself weighs nothing.
     if not matches or total <= 0:
-        return prior
+        return centre
     v = math.fsum([w * (1.0 - x.v if negated else x.v) for _, _, x, negated, w in matches])
     a = math.fsum([w * x.a for _, _, x, _, w in matches])
     d = math.fsum([w * x.d for _, _, x, _, w in matches])
     return VAD(
-        clipped((v + k * prior.v) / total),
-        clipped((a + k * prior.a) / total),
-        clipped((d + k * prior.d) / total),
+        clipped((v + k * centre.v) / total),
+        clipped((a + k * centre.a) / total),
+        clipped((d + k * centre.d) / total),
     )
 
 

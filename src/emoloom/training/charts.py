@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoloom.contract.prompt import EncodedAnswer, Prompter
-from emoloom.records import Answer, Row
+from emoloom.records import ATOMS, Answer, Appraisal, Row
 from emoloom.supervision.affine import AffineMap
 from emoloom.supervision.lexicon import Lexicon
-from emoloom.supervision.weak_vad import label_prior
 from emoloom.training.label_chart import LabelChart, label_chart, label_counts
+from emoloom.training.label_means import label_means, vad_of
 from emoloom.training.number_chart import NumberChart, NumberToken, number_chart, number_tokens
 from emoloom.training.word_chart import WordChart, cue_tokens, word_chart
 
@@ -27,9 +27,9 @@ class Charts:
     words: WordChart
     """Tokens that are words of the lexicon."""
     label_vad_L3: NDArray[np.float32]
-    """Lexicon VAD of each label, on the scale of the targets."""
+    """Mean VAD of the training rows with each label, in [0, 1]; see `label_means`."""
     profile_LA: NDArray[np.float32]
-    """What each label says of the atoms, in [0, 1]; no column where no table is known."""
+    """Mean atoms of the same rows, in [0, 1]; no column where no row has atoms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +58,25 @@ def make_charts(
     rows: Sequence[Row],
     lexicon: Lexicon,
     scale: AffineMap,
-    profile_LA: NDArray[np.float64] | None,
+    appraisals: Sequence[Appraisal] | None = None,
 ) -> Charts:
     """The charts of one model.
 
     Args:
         prompter: of the model to be trained.
-        rows: the training rows, for the frequency of labels.
-        lexicon: gives the VAD of labels and words.
-        scale: from the lexicon's scale to that of the training targets.
-        profile_LA: label -> atoms of the space in force, if known.
+        rows: the training rows: frequency, VAD and atoms of labels are theirs.
+        lexicon: gives the VAD of words.
+        scale: from weak VAD to that of the training targets.
+        appraisals: the verifier's atoms of each row, if it is asked.
     """
     labels = prompter.space.labels
-    points = [scale.apply(label_prior([label], lexicon)).as_tuple() for label in labels]
-    profile = np.empty((len(labels), 0)) if profile_LA is None else profile_LA
+    atoms_NA = np.array([one.as_tuple() for one in appraisals or ()]).reshape(-1, len(ATOMS))
+    profile = label_means(rows, atoms_NA, labels) if appraisals else np.empty((len(labels), 0))
     return Charts(
         labels=label_chart(prompter, label_counts(rows)),
         numbers=number_chart(prompter.tokenizer),
         words=word_chart(prompter.tokenizer, lexicon, scale),
-        label_vad_L3=np.array(points, dtype=np.float32),
+        label_vad_L3=label_means(rows, vad_of(rows), labels).astype(np.float32),
         profile_LA=profile.astype(np.float32),
     )
 

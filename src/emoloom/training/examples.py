@@ -5,7 +5,7 @@ loss: no token that holds a filled character is trained.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from emoloom.contract.parse import parse_output
@@ -15,14 +15,12 @@ from emoloom.errors import UserError
 from emoloom.records import (
     VAD,
     Appraisal,
-    LabelSpace,
     ParseFailure,
     Prediction,
     Row,
     fill_vad,
 )
 from emoloom.training.charts import Charts, Targets, find_targets
-from emoloom.training.label_chart import label_counts
 
 _LABELS = re.compile(r'(?<=\{"labels":\[")[^\]]*(?="\])')
 _NUMBERS = re.compile(r'(?<="[vad]":)[01]\.\d\d')
@@ -61,14 +59,6 @@ class TargetProof:
     """Answer tokens left out because nobody annotated them."""
     truncated: int
     """Texts cut to `max_text_tokens`."""
-
-
-def commonest_label(rows: Sequence[Row], space: LabelSpace) -> str:
-    """The label most rows have (ties: order of the space); the space's last if none has any."""
-    counts = label_counts(rows)
-    if not counts:
-        return space.labels[-1]
-    return max(space.labels, key=lambda label: counts[label])
 
 
 def make_example(
@@ -121,8 +111,8 @@ class Examples(Sequence[Example]):
     """Of the model to be trained."""
     rows: Sequence[Row]
     """What the corpora say."""
-    label: str
-    """Stands, untrained, where a row has no labels."""
+    labels: Mapping[str, str]
+    """Id of each row without labels -> the label that stands, untrained, in its place."""
     vad: VAD
     """Stands, untrained, where a row has no VAD, or lacks a dimension."""
     charts: Charts | None = None
@@ -137,7 +127,8 @@ class Examples(Sequence[Example]):
     def __getitem__(self, index: int) -> Example:  # type: ignore[override]
         """The example of one row."""
         row = self.rows[index]
-        made = make_example(self.prompter, row, label=self.label, vad=self.vad, charts=self.charts)
+        label = "" if row.answer.labels is not None else self.labels[row.id]
+        made = make_example(self.prompter, row, label=label, vad=self.vad, charts=self.charts)
         if made.targets is None or self.appraisals is None:
             return made
         atoms = self.appraisals[index].as_tuple()

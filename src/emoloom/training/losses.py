@@ -119,7 +119,7 @@ def implied_distance(
 
     Args:
         weights_RL: a distribution over labels or words; rows sum to 1.
-        points_L3: lexicon VAD of each, in [0, 1].
+        points_L3: VAD of each, in [0, 1].
         targets_R3: VAD of the rows; any number where it is not known.
         known_R3: 1 where the target is known, else 0; of each row k >= 1 dimensions are.
 
@@ -137,7 +137,7 @@ def appraisal_bce(
 
     Args:
         labels_RL: the model's label distribution.
-        profile_LA: what each label stands for, in [0, 1].
+        profile_LA: mean atoms of the rows with each label, in [0, 1].
         atoms_RA: the verifier's probabilities for the text, in [0, 1].
     """
     # A rounding error may leave [0, 1], where the logarithm is.

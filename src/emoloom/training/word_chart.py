@@ -1,4 +1,4 @@
-"""Lexicon VAD of the words that single tokens spell, for what cue words say of valence.
+"""Weak VAD of the words that single tokens spell, for what cue words say of valence.
 
 Legend of suffixes: W tokens that are words of the lexicon.
 """
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from emoloom.contract.prompt import EncodedAnswer
 from emoloom.supervision.affine import AffineMap
 from emoloom.supervision.lexicon import Lexicon
+from emoloom.supervision.weak_vad import WeakReader
 from emoloom.training.number_chart import plain_texts
 
 _WORD = re.compile(r" ?([a-z]{2,})$")
@@ -27,7 +28,7 @@ class WordChart:
     token_ids_W: NDArray[np.int64]
     """Ids, ascending."""
     vad_W3: NDArray[np.float32]
-    """Their VAD in [0, 1] on the scale of the training targets."""
+    """Weak VAD of each as a text, in [0, 1] on the scale of the training targets."""
 
 
 def word_chart(tokenizer: Any, lexicon: Lexicon, scale: AffineMap) -> WordChart:
@@ -35,15 +36,16 @@ def word_chart(tokenizer: Any, lexicon: Lexicon, scale: AffineMap) -> WordChart:
 
     Args:
         tokenizer: a fast tokenizer.
-        lexicon: gives the VAD; a word that it does not list as such is left out.
-        scale: from the lexicon's scale to that of the targets.
+        lexicon: gives the VAD; a word that it does not list as such is left out, and a negator.
+        scale: from weak VAD to that of the targets.
     """
-    found = []
+    found, reader = [], WeakReader(lexicon)
     for token, text in plain_texts(tokenizer):
         word = _WORD.match(text)
-        vad = lexicon.entries.get(word.group(1)) if word else None
-        if vad is not None:
-            found.append((token, scale.apply(vad).as_tuple()))
+        if word and word.group(1) in lexicon.entries:
+            weak = reader.read(word.group(1))
+            if weak.hits:
+                found.append((token, scale.apply(weak.vad).as_tuple()))
     return WordChart(
         np.array([token for token, _ in found], dtype=np.int64),
         np.array([vad for _, vad in found], dtype=np.float32).reshape(-1, 3),

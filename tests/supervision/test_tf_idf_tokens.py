@@ -1,4 +1,4 @@
-"""Tokens of the TF-IDF floor: words of any length, emoji and emoticons whole, `!` and `?`."""
+"""Tokens of TF-IDF: words of any length, emoji and emoticons whole, `!` and `?`."""
 
 import subprocess
 import sys
@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from emoloom.corpora.lines import straight_apostrophes
 from emoloom.records import VAD, Answer, LabelSpace, Row
-from emoloom.screening.floor_tokens import floor_tokens
 from emoloom.screening.floors import FloorInputs, floor_outputs
 from emoloom.supervision.affine import AffineMap
 from emoloom.supervision.lexicon import load_lexicon
+from emoloom.supervision.tf_idf_tokens import tf_idf_tokens
 
 FAMILY, ENGLAND = (
     "👨\u200d👩\u200d👧\u200d👦",
@@ -34,12 +34,12 @@ FAMILY, ENGLAND = (
     ],
 )
 def test_words(text, tokens):
-    assert floor_tokens(text) == tokens
+    assert tf_idf_tokens(text) == tokens
 
 
 @pytest.mark.parametrize("mark", "’‘‛′ʻʼ´`＇")
 def test_every_form_of_an_apostrophe_is_one(mark):
-    assert floor_tokens(f"I don{mark}t :{mark}(") == ["i", "don't", ":'("]
+    assert tf_idf_tokens(f"I don{mark}t :{mark}(") == ["i", "don't", ":'("]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_every_form_of_an_apostrophe_is_one(mark):
     ],
 )
 def test_an_emoji_is_one_token_with_all_that_is_joined_to_it(text, tokens):
-    assert floor_tokens(text) == tokens
+    assert tf_idf_tokens(text) == tokens
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_an_emoji_is_one_token_with_all_that_is_joined_to_it(text, tokens):
     ],
 )
 def test_an_emoticon_is_one_token(text, tokens):
-    assert floor_tokens(text) == tokens
+    assert tf_idf_tokens(text) == tokens
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_an_emoticon_is_one_token(text, tokens):
     ],
 )
 def test_what_only_looks_like_one_is_none(text, tokens):
-    assert floor_tokens(text) == tokens
+    assert tf_idf_tokens(text) == tokens
 
 
 @given(
@@ -97,8 +97,8 @@ def test_what_only_looks_like_one_is_none(text, tokens):
 )
 def test_tokens_come_in_the_texts_order_and_leave_no_letter_out(text):
     plain = straight_apostrophes(unicodedata.normalize("NFC", text))
-    tokens = floor_tokens(text)
-    assert floor_tokens(plain) == tokens
+    tokens = tf_idf_tokens(text)
+    assert tf_idf_tokens(plain) == tokens
     assert all(token and not any(map(str.isspace, token)) for token in tokens)
     # A mouth that is drawn out loses some of its own.
     assert letters("".join(tokens)) == letters(plain.casefold())
@@ -127,6 +127,6 @@ def test_the_floor_reads_what_is_no_word():
 
 
 def test_importing_it_loads_no_regex():
-    code = "import sys, emoloom.screening.floor_tokens; assert 'regex' not in sys.modules"
+    code = "import sys, emoloom.supervision.tf_idf_tokens; assert 'regex' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""Tokens of the TF-IDF floor: words of any length, emoji, emoticons, `!` and `?` (ours).
+"""Tokens of TF-IDF: words of any length, emoji, emoticons, `!` and `?` (ours).
 
 What tells an emotion most plainly is often no word: 😂, `:(`, `<3`, `!!`. scikit-learn's own
 tokens are words of two characters or more, and part `don't`, `don` and `t`, at its apostrophe.
@@ -36,7 +36,7 @@ _STRETCHED = r"([)(\]\[}{*d3])\1+$"
 """A mouth drawn out: `:)))` is `:)`, and `xDDD` is `xd`."""
 
 
-def floor_tokens(text: str) -> list[str]:
+def tf_idf_tokens(text: str) -> list[str]:
     """Tokens of a text, case-folded, in order.
 
     Words are runs of letters and digits with their inner apostrophes, made straight: `I` and
@@ -62,7 +62,7 @@ def floor_tokens(text: str) -> list[str]:
 
 @cache
 def _patterns() -> tuple[Any, Any]:
-    # Late: `regex`, which knows Unicode's emoji, is needed for this floor alone.
+    # Late: `regex`, which knows Unicode's emoji, is needed for TF-IDF alone.
     import regex
 
     every = f"(?P<emoji>{_EMOJI})|(?P<face>{'|'.join(_EMOTICONS)})|{_WORD}|[!?]"
