@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal, get_args
 
-Part = Literal["heads", "vad_preserving", "appraisal", "flip", "mixture"]
+Part = Literal["fields", "soft_digits", "heads", "vad_preserving", "appraisal", "flip", "mixture"]
 """What a recipe may have beside plain fine-tuning."""
 
 RECIPES: Mapping[str, frozenset[Part]] = MappingProxyType(

@@ -4,11 +4,13 @@ import math
 from dataclasses import dataclass
 
 from emoloom.config import Config
+from emoloom.config_sections import FieldsConfig
 from emoloom.recipes import RECIPES, Recipe
 from emoloom.screening.extras import pool_a_of
 from emoloom.training.mixture import MixtureSettings
 from emoloom.training.schedule import FitSettings
-from emoloom.training.terms import Weights
+from emoloom.training.soft_numbers import Spreads
+from emoloom.training.terms import FieldWeights, Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +38,27 @@ def fit_settings(config: Config, recipe: Recipe) -> FitSettings:
         decay_share=training.decay_share,
         lora_rank=training.lora_rank,
         weights=Weights(
+            fields=_field_weights(training.fields) if "fields" in parts else None,
             labels=given.labels if heads else 0.0,
             vad=given.vad if heads else 0.0,
             vad_preserving=given.vad_preserving if "vad_preserving" in parts else 0.0,
             appraisal=given.appraisal if "appraisal" in parts else 0.0,
         ),
+        spreads=Spreads(training.spreads.human, training.spreads.weak)
+        if "soft_digits" in parts
+        else None,
         dtype=training.dtype,
         recompute=training.recompute,
+    )
+
+
+def _field_weights(given: FieldsConfig) -> FieldWeights:
+    total = math.fsum((given.labels, given.digits, given.rationale, given.skeleton))
+    return FieldWeights(
+        labels=given.labels / total,
+        digits=given.digits / total,
+        rationale=given.rationale / total,
+        skeleton=given.skeleton / total,
     )
 
 

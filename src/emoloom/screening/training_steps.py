@@ -21,12 +21,13 @@ from emoloom.supervision.mean_vad import MIDPOINT, mean_vad
 from emoloom.training.adapters import add_adapter, save_adapter
 from emoloom.training.charts import Charts, make_charts
 from emoloom.training.checkpoints import restore_checkpoint, save_checkpoint
-from emoloom.training.examples import Examples, TargetProof, prove_targets
+from emoloom.training.examples import Examples, SoftDigits, TargetProof, prove_targets
 from emoloom.training.fit import Training
 from emoloom.training.heads import Heads, save_heads
 from emoloom.training.label_chart import log_odds
 from emoloom.training.mixture import MixtureSampler, make_pools
 from emoloom.training.schedule import EpochSampler, FitSettings, batches, trunk_end
+from emoloom.training.soft_numbers import numeral_tokens
 from emoloom.training.terms import Reader
 
 Event = Callable[..., None]
@@ -158,6 +159,7 @@ def _begin(lm: CausalLM, job: TrainJob, event: Event) -> _Begun:
         job.fill_vad,
         charts,
         appraisals,
+        _soft_digits(lm, job.settings),
     )
     proof = prove_targets(lm.prompter, job.rows, examples)
     wrapper = add_adapter(lm, job.settings)
@@ -173,6 +175,12 @@ def _begin(lm: CausalLM, job: TrainJob, event: Event) -> _Begun:
         end=job.end,
     )
     return _Begun(training, wrapper, heads, proof)
+
+
+def _soft_digits(lm: CausalLM, settings: FitSettings) -> SoftDigits | None:
+    if settings.spreads is None:
+        return None
+    return SoftDigits(settings.spreads, numeral_tokens(lm.prompter))
 
 
 def _take_steps(

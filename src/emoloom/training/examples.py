@@ -20,7 +20,9 @@ from emoloom.records import (
     Row,
     fill_vad,
 )
+from emoloom.training.answer_fields import Field, answer_fields
 from emoloom.training.charts import Charts, Targets, find_targets
+from emoloom.training.soft_numbers import NumeralTokens, SoftTarget, Spreads, soft_targets
 
 _LABELS = re.compile(r'(?<=\{"labels":\[")[^\]]*(?="\])')
 _NUMBERS = re.compile(r'(?<="[vad]":)[01]\.\d\d')
@@ -38,6 +40,10 @@ class Example:
     """Index in `ids` of the answer's first token."""
     trained: tuple[bool, ...]
     """For each id from `answer_start` on: whether its loss counts."""
+    fields: tuple[Field, ...] = ()
+    """For each id from `answer_start` on: what it writes; empty where the loss does not ask."""
+    soft: tuple[SoftTarget, ...] = ()
+    """Tokens of values of which several are right; `at` counts from `answer_start`."""
     targets: Targets | None = None
     """What the terms beside `lm` want; None where none is on."""
 
@@ -45,6 +51,22 @@ class Example:
     def trained_positions(self) -> tuple[int, ...]:
         """Indices into `ids` of the tokens whose loss counts."""
         return tuple(self.answer_start + k for k, on in enumerate(self.trained) if on)
+
+    @property
+    def soft_places(self) -> dict[int, SoftTarget]:
+        """Index into `ids` -> what is wanted there."""
+        return {self.answer_start + target.at: target for target in self.soft}
+
+    def trains(self, place: int, field: Field | None) -> bool:
+        """Whether the loss of the token at an index of `ids` counts, in a field if one is given."""
+        k = place - self.answer_start
+        return k >= 0 and self.trained[k] and field in (None, self.fields[k])
+
+    def trained_in(self, field: Field) -> int:
+        """Trained tokens of a field."""
+        return sum(
+            on and name == field for on, name in zip(self.trained, self.fields, strict=False)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +83,33 @@ class TargetProof:
     """Texts cut to `max_text_tokens`."""
 
 
+@dataclass(frozen=True, slots=True)
+class SoftDigits:
+    """How far around a rating other values are wanted (ours); see `soft_numbers`."""
+
+    spreads: Spreads
+    """Of human and of weak VAD."""
+    numerals: NumeralTokens
+    """How the model's tokenizer writes values."""
+
+    def of(self, row: Row) -> dict[int, tuple[float, float]]:
+        """Dimension -> (wanted, s) of what is known of a row's VAD."""
+        vad = (None, None, None) if row.answer.vad is None else row.answer.vad.as_tuple()
+        return {
+            axis: (value, self.spreads.human if source == "human" else self.spreads.weak)
+            for axis, (value, source) in enumerate(zip(vad, row.sources, strict=True))
+            if value is not None
+        }
+
+
 def make_example(
-    prompter: Prompter, row: Row, *, label: str, vad: VAD, charts: Charts | None = None
+    prompter: Prompter,
+    row: Row,
+    *,
+    label: str,
+    vad: VAD,
+    charts: Charts | None = None,
+    soft: SoftDigits | None = None,
 ) -> Example:
     """Sequence and mask of one row.
 
@@ -72,6 +119,7 @@ def make_example(
         label: stands where the row has no labels, untrained.
         vad: stands where the row has no VAD, or lacks a dimension, untrained.
         charts: for the targets of the terms beside `lm`; None leaves them out.
+        soft: spreads the digits' targets; None wants each value's own digits alone.
     """
     given = row.answer
     target = write_answer(
@@ -97,6 +145,10 @@ def make_example(
         ids=(*prompt.ids, *answer.ids, prompter.end_id),
         answer_start=start,
         trained=(*trained, True),
+        fields=(*answer_fields(target, answer.spans), "skeleton"),
+        soft=()
+        if soft is None
+        else tuple(soft_targets(target, answer, soft.numerals, soft.of(row))),
         targets=None
         if charts is None
         else find_targets(charts, given, target, answer, prompter.space.labels, start),
@@ -119,6 +171,8 @@ class Examples(Sequence[Example]):
     """For the targets of the terms beside `lm`."""
     appraisals: Sequence[Appraisal] | None = None
     """What the verifier makes of each row's text."""
+    soft: SoftDigits | None = None
+    """Spreads the digits' targets."""
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -128,7 +182,9 @@ class Examples(Sequence[Example]):
         """The example of one row."""
         row = self.rows[index]
         label = "" if row.answer.labels is not None else self.labels[row.id]
-        made = make_example(self.prompter, row, label=label, vad=self.vad, charts=self.charts)
+        made = make_example(
+            self.prompter, row, label=label, vad=self.vad, charts=self.charts, soft=self.soft
+        )
         if made.targets is None or self.appraisals is None:
             return made
         atoms = self.appraisals[index].as_tuple()
