@@ -192,6 +192,28 @@ class SpreadsConfig(Settings):
     weak: float = Field(0.08, gt=0, le=1, description="Around weak VAD.")
 
 
+class CutConfig(Settings):
+    """Which rows are trained on up to a field of their answers alone."""
+
+    labels: float = Field(
+        0.25,
+        ge=0,
+        lt=1,
+        description="Share that ends behind the labels, of rows with labels and no human VAD.",
+    )
+    digits: float = Field(
+        0.4, ge=0, lt=1, description="Share of the rows that end behind the digits of VAD."
+    )
+
+    @model_validator(mode="after")
+    def _some_whole(self) -> Self:
+        if self.labels + self.digits > 0.9:
+            raise PydanticCustomError(
+                OURS, "`labels` and `digits` leave under a tenth of the rows whole: give less"
+            )
+        return self
+
+
 class AppraisalConfig(Settings):
     """What the appraisal verifier is made of, where a recipe has it."""
 
@@ -261,6 +283,7 @@ class TrainingConfig(Settings):
     weights: WeightsConfig = WeightsConfig()
     fields: FieldsConfig = FieldsConfig()
     spreads: SpreadsConfig = SpreadsConfig()
+    cut: CutConfig = CutConfig()
     mixture: MixtureConfig = MixtureConfig()
 
 

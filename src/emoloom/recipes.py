@@ -4,17 +4,31 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal, get_args
 
-Part = Literal["fields", "soft_digits", "heads", "vad_preserving", "appraisal", "flip", "mixture"]
+Part = Literal[
+    "fields",
+    "soft_digits",
+    "cut",
+    "verbalisers",
+    "heads",
+    "vad_preserving",
+    "appraisal",
+    "flip",
+    "mixture",
+]
 """What a recipe may have beside plain fine-tuning."""
+
+CORE: frozenset[Part] = frozenset({"fields", "soft_digits", "cut", "verbalisers"})
+"""What every recipe has but the plain one: what makes few rows teach labels and VAD."""
 
 RECIPES: Mapping[str, frozenset[Part]] = MappingProxyType(
     {
-        "sft": frozenset(),
-        "sft+heads": frozenset({"heads"}),
-        "sft+vad": frozenset({"vad_preserving"}),
-        "sft+appraisal": frozenset({"appraisal"}),
-        "sft+flip": frozenset({"flip"}),
-        "sft+mixture": frozenset({"mixture"}),
+        "sft": CORE,
+        "plain-sft": frozenset(),
+        "sft+heads": CORE | {"heads"},
+        "sft+vad": CORE | {"vad_preserving"},
+        "sft+appraisal": CORE | {"appraisal"},
+        "sft+flip": CORE | {"flip"},
+        "sft+mixture": CORE | {"mixture"},
         "full-recipe": frozenset(get_args(Part)),
     }
 )
@@ -25,6 +39,7 @@ ZERO_SHOT = "zero-shot"
 
 Recipe = Literal[
     "sft",
+    "plain-sft",
     "sft+heads",
     "sft+vad",
     "sft+appraisal",
