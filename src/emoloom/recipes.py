@@ -17,19 +17,19 @@ Part = Literal[
 ]
 """What a recipe may have beside plain fine-tuning."""
 
-CORE: frozenset[Part] = frozenset({"fields", "soft_digits", "cut", "verbalisers"})
-"""What every recipe has but the plain one: what makes few rows teach labels and VAD."""
+FOCUS: frozenset[Part] = frozenset({"fields", "soft_digits", "cut", "verbalisers"})
+"""What turns the loss to what is scored: labels and VAD (docs/decisions/0022-focus.md)."""
 
 RECIPES: Mapping[str, frozenset[Part]] = MappingProxyType(
     {
-        "sft": CORE,
-        "plain-sft": frozenset(),
-        "sft+heads": CORE | {"heads"},
-        "sft+vad": CORE | {"vad_preserving"},
-        "sft+appraisal": CORE | {"appraisal"},
-        "sft+flip": CORE | {"flip"},
-        "sft+mixture": CORE | {"mixture"},
-        "full-recipe": frozenset(get_args(Part)),
+        "sft": frozenset(),
+        "sft+focus": FOCUS,
+        "sft+heads": frozenset({"heads"}),
+        "sft+vad": frozenset({"vad_preserving"}),
+        "sft+appraisal": frozenset({"appraisal"}),
+        "sft+flip": frozenset({"flip"}),
+        "sft+mixture": frozenset({"mixture"}),
+        "full-recipe": frozenset(get_args(Part)) - FOCUS,
     }
 )
 """Recipes that train, and the parts of each."""
@@ -39,7 +39,7 @@ ZERO_SHOT = "zero-shot"
 
 Recipe = Literal[
     "sft",
-    "plain-sft",
+    "sft+focus",
     "sft+heads",
     "sft+vad",
     "sft+appraisal",
