@@ -18,7 +18,7 @@ Part = Literal[
 """What a recipe may have beside plain fine-tuning."""
 
 FOCUS: frozenset[Part] = frozenset({"fields", "soft_digits", "cut", "verbalisers"})
-"""What turns the loss to what is scored: labels and VAD (docs/decisions/0022-focus.md)."""
+"""What turns the loss to what is scored: labels and VAD (docs/decisions/0025-focus.md)."""
 
 RECIPES: Mapping[str, frozenset[Part]] = MappingProxyType(
     {
