@@ -13,7 +13,6 @@ import json
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -107,7 +106,7 @@ def by_one_term(
     assert vad is not None  # no row is without, so it fills no place
     atoms = atoms_of(rows, sets, appraised)
     examples = Examples(lm.prompter, rows, {}, vad, charts, atoms)
-    weights = Weights(**{**dict.fromkeys(asdict(Weights()), 0.0), term: 1.0})
+    weights = Weights(**{"lm": 0.0, term: 1.0})
     reader = Reader(weights, charts, None)
     training = Training(lm, examples, model.certificate.packed_up_to, settings, reader=reader)
     while not training.finished:

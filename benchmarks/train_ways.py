@@ -31,9 +31,10 @@ from emoloom.sources.model_files import get_model
 from emoloom.supervision.lexicon import load_lexicon
 from emoloom.supervision.likely_labels import likely_labels
 from emoloom.training.adapters import add_adapter
-from emoloom.training.examples import Example, Examples, make_example, prove_targets
+from emoloom.training.examples import Example, Examples, make_example
 from emoloom.training.fit import fit
 from emoloom.training.schedule import FitSettings, batches
+from emoloom.training.target_proof import prove_targets
 
 FILL = VAD(0.5, 0.5, 0.5)
 """Stands, untrained, where a row has no VAD."""

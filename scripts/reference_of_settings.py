@@ -17,7 +17,7 @@ from emoloom.contract.schema import (
 )
 from emoloom.corpora.labels import known_spaces, load_space
 from emoloom.corpora.registry import get_corpus, list_corpora
-from emoloom.recipes import RECIPES, ZERO_SHOT
+from emoloom.recipes import FOCUS, RECIPES, ZERO_SHOT
 from emoloom.records import VAD, Prediction
 from emoloom.sources.model_files import list_models
 from markdown_text import as_json, code, fenced, join, table
@@ -26,6 +26,10 @@ from run_folder_files import RUN_FILES
 SPACE = "goemotions28"
 
 _PARTS = {
+    "fields": "the cross-entropy by fields: labels, digits, cue words and JSON, each its own mean",
+    "soft_digits": "digits near a rating are right in part",
+    "cut": "some rows end behind their labels or digits",
+    "verbalisers": "two rows for each label that say its name alone",
     "heads": "light heads for labels and VAD on the last prompt position",
     "vad_preserving": "distance of the VAD that the generated text implies",
     "appraisal": "appraisal atoms of the labels against a verifier's",
@@ -183,8 +187,8 @@ def recipes_page() -> str:
 
 
 def _parts(parts: frozenset[str]) -> str:
-    if parts == _PARTS.keys():
-        return "all of these"
+    if parts == _PARTS.keys() - FOCUS:
+        return "all of these but those of `sft+focus`"
     return "; ".join(_PARTS[part] for part in sorted(parts)) or "plain fine-tuning"
 
 

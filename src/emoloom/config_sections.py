@@ -168,6 +168,52 @@ class WeightsConfig(Settings):
     )
 
 
+class FieldsConfig(Settings):
+    """Weight of each field's mean cross-entropy in the loss; divided by their sum."""
+
+    labels: float = Field(
+        0.5, ge=0, le=100, description="The labels, up to the bracket that closes their list."
+    )
+    digits: float = Field(0.3, ge=0, le=100, description="The digits of v, a and d.")
+    rationale: float = Field(0.1, ge=0, le=100, description="The cue words.")
+    skeleton: float = Field(0.1, ge=0, le=100, description="The JSON around them, and the end.")
+
+    @model_validator(mode="after")
+    def _some_weight(self) -> Self:
+        if not self.labels + self.digits + self.rationale + self.skeleton:
+            raise PydanticCustomError(OURS, "all weights are 0; at least one must be above 0")
+        return self
+
+
+class SpreadsConfig(Settings):
+    """How far around a value other digits are wanted too: s of exp(-(x - t)^2 / 2 s^2)."""
+
+    human: float = Field(0.05, gt=0, le=1, description="Around what people rated.")
+    weak: float = Field(0.08, gt=0, le=1, description="Around weak VAD.")
+
+
+class CutConfig(Settings):
+    """Which rows are trained on up to a field of their answers alone."""
+
+    labels: float = Field(
+        0.25,
+        ge=0,
+        lt=1,
+        description="Share that ends behind the labels, of rows with labels and no human VAD.",
+    )
+    digits: float = Field(
+        0.4, ge=0, lt=1, description="Share of the rows that end behind the digits of VAD."
+    )
+
+    @model_validator(mode="after")
+    def _some_whole(self) -> Self:
+        if self.labels + self.digits > 0.9:
+            raise PydanticCustomError(
+                OURS, "`labels` and `digits` leave under a tenth of the rows whole: give less"
+            )
+        return self
+
+
 class AppraisalConfig(Settings):
     """What the appraisal verifier is made of, where a recipe has it."""
 
@@ -235,6 +281,9 @@ class TrainingConfig(Settings):
     )
     appraisal: AppraisalConfig = AppraisalConfig()
     weights: WeightsConfig = WeightsConfig()
+    fields: FieldsConfig = FieldsConfig()
+    spreads: SpreadsConfig = SpreadsConfig()
+    cut: CutConfig = CutConfig()
     mixture: MixtureConfig = MixtureConfig()
 
 

@@ -4,18 +4,32 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal, get_args
 
-Part = Literal["heads", "vad_preserving", "appraisal", "flip", "mixture"]
+Part = Literal[
+    "fields",
+    "soft_digits",
+    "cut",
+    "verbalisers",
+    "heads",
+    "vad_preserving",
+    "appraisal",
+    "flip",
+    "mixture",
+]
 """What a recipe may have beside plain fine-tuning."""
+
+FOCUS: frozenset[Part] = frozenset({"fields", "soft_digits", "cut", "verbalisers"})
+"""What turns the loss to what is scored: labels and VAD (docs/decisions/0025-focus.md)."""
 
 RECIPES: Mapping[str, frozenset[Part]] = MappingProxyType(
     {
         "sft": frozenset(),
+        "sft+focus": FOCUS,
         "sft+heads": frozenset({"heads"}),
         "sft+vad": frozenset({"vad_preserving"}),
         "sft+appraisal": frozenset({"appraisal"}),
         "sft+flip": frozenset({"flip"}),
         "sft+mixture": frozenset({"mixture"}),
-        "full-recipe": frozenset(get_args(Part)),
+        "full-recipe": frozenset(get_args(Part)) - FOCUS,
     }
 )
 """Recipes that train, and the parts of each."""
@@ -25,6 +39,7 @@ ZERO_SHOT = "zero-shot"
 
 Recipe = Literal[
     "sft",
+    "sft+focus",
     "sft+heads",
     "sft+vad",
     "sft+appraisal",

@@ -140,15 +140,18 @@ def test_another_adapter_or_certificate_redoes_the_answers(job):
 
 def test_every_training_setting_is_in_the_fingerprint():
     """A new field of the trainer must not be forgotten between config and fingerprint."""
-    settings = asdict(fit_settings(config_with(), "sft"))
+    settings = asdict(fit_settings(config_with(), "sft+focus"))
     training = config_with().training.model_dump()
     given = {name: training[name] for name in settings if name in training and name != "weights"}
     assert {name: settings[name] for name in given} == given
     # Rows, files and pools have inputs of their own; checkpoints change no byte.
     apart = {"max_text_tokens", "checkpoint_steps", "appraisal", "mirror_pairs", "mixture"}
-    assert set(training) - set(settings) == apart
+    assert set(training) - set(settings) == apart | {"fields"}
+    assert settings["weights"]["fields"] == training["fields"]
+    plain = fit_settings(config_with(), "sft")
+    assert (plain.weights.fields, plain.spreads, plain.cut) == (None, None, None)
     whole = asdict(fit_settings(config_with(), "full-recipe"))["weights"]
-    assert whole == {"lm": 1.0, **training["weights"]}
+    assert whole == {"lm": 1.0, "fields": None, **training["weights"]}
     assert {f.name for f in fields(DecodeSettings)} == {
         "max_new_tokens",
         "pack_rows",
@@ -269,6 +272,9 @@ def test_the_plan_of_every_recipe_counts_what_the_work_counts(job, rows):
         ("sft+heads", {"weights": {"labels": 0.7}}),
         ("sft+appraisal", {"weights": {"appraisal": 0.7}}),
         ("sft+mixture", {"mixture": {"tau0": 2.0}}),
+        ("sft+focus", {"fields": {"labels": 0.7}}),
+        ("sft+focus", {"spreads": {"human": 0.07}}),
+        ("sft+focus", {"cut": {"labels": 0.1}}),
         ("sft", {"dtype": "bfloat16"}),
     ],
 )
@@ -283,7 +289,7 @@ def test_a_setting_of_a_recipe_redoes_its_training_and_no_other(job, recipe, set
         changed_config = replace(one, config=other)
         after = {w.candidate + w.stage.name: w.stage.inputs for w in candidate_work(changed_config)}
         redone = {key.removeprefix(f"one.{name}") for key in before if before[key] != after[key]}
-        hit = name in (recipe, "full-recipe") or recipe == "sft"
+        hit = recipe == "sft" or RECIPES[recipe] <= RECIPES[name]
         assert redone == ({"train"} if hit else set()), name
 
 

@@ -99,9 +99,9 @@ def test_each_row_has_the_verifiers_word_on_its_own_text(model, job, tmp_path, m
     seen = {}
     plain = training_steps.Examples
 
-    def noted(prompter, rows, labels, vad, charts, atoms):
+    def noted(prompter, rows, labels, vad, charts, atoms, soft):
         seen.update({row.text: one for row, one in zip(rows, atoms, strict=True)})
-        return plain(prompter, rows, labels, vad, charts, atoms)
+        return plain(prompter, rows, labels, vad, charts, atoms, soft)
 
     monkeypatch.setattr(training_steps, "Examples", noted)
     weights = replace(SETTINGS.weights, appraisal=0.4)

@@ -13,9 +13,10 @@ from emoloom.models.preflight import certify
 from emoloom.records import VAD, Answer, LabelSpace, Prediction, Row
 from emoloom.sources.tiny import write_random_llama
 from emoloom.training.adapters import add_adapter
-from emoloom.training.examples import Example, make_example, prove_targets
+from emoloom.training.examples import Example, make_example
 from emoloom.training.fit import fit
 from emoloom.training.schedule import FitSettings
+from emoloom.training.target_proof import prove_targets
 
 SPACE = LabelSpace("four", ("joy", "sadness", "anger", "neutral"))
 

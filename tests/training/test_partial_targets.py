@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from emoloom.records import VAD, PartialVAD, Row
-from emoloom.training.examples import make_example, prove_targets
+from emoloom.training.examples import make_example
 from emoloom.training.fit import packed_logits, single_logits
 from emoloom.training.readings import make_group
+from emoloom.training.target_proof import prove_targets
 from emoloom.training.terms import term_counts, term_sums
 from example_rows import FILL_LABEL, KINDS, VAD_GIVEN, prompter_of, row
 from term_setup import ALL, Setup, set_up

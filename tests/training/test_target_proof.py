@@ -8,7 +8,8 @@ from tokenizers import normalizers
 from emoloom.contract.prompt import Prompter, make_prompter
 from emoloom.errors import UserError
 from emoloom.records import VAD
-from emoloom.training.examples import Example, TargetProof, prove_targets
+from emoloom.training.examples import Example
+from emoloom.training.target_proof import TargetProof, prove_targets
 from example_rows import KINDS, SPACE, VAD_GIVEN, example, prompter_of, row
 from small_tokenizers import CHATML, byte_level, fast
 
@@ -30,6 +31,7 @@ def test_the_proof_counts(kind):
         trained_tokens=sum(len(one.trained_positions) for one in made),
         masked_tokens=masked,
         truncated=1,
+        cut=0,
     )
 
 

@@ -1,6 +1,6 @@
 """The terms on a model: packing changes none, each reaches the text that is written freely."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -194,10 +194,9 @@ def test_a_term_alone_falls(folder, term):
     lm = reload(folder)
     settings = replace(SETTINGS, epochs=15, batch_rows=48, learning_rate=1e-2)
     add_adapter(lm, settings)
-    off = dict.fromkeys(asdict(Weights()), 0.0)
     # Eight of each, else what labels stand for is mostly the mean of all rows.
     rows = [replace(row, id=f"{row.id}-{turn}") for turn in range(8) for row in train_rows()]
-    training = set_up(lm, rows, Weights(**{**off, term: 1.0})).training(settings)
+    training = set_up(lm, rows, Weights(**{"lm": 0.0, term: 1.0})).training(settings)
     while not training.finished:
         training.step()
     first, last = training.log[0], training.log[-1]

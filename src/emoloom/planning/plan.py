@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from emoloom.config import Config
+from emoloom.corpora.labels import load_space
 from emoloom.decoding.audit import rows_to_audit
 from emoloom.ranking.halving import promoted_counts
-from emoloom.recipes import RECIPES
 from emoloom.records import Row
 from emoloom.row_sets.cross_spaces import CROSS
 from emoloom.row_sets.held_out import TEST
@@ -27,6 +27,7 @@ from emoloom.screening.outputs import SELECT
 from emoloom.screening.precision import PROBED_ROWS
 from emoloom.screening.precision_record import PRECISION_STAGE
 from emoloom.screening.recipe_settings import (
+    made_rows,
     rung_ends,
     train_steps,
     trains_heads,
@@ -98,8 +99,8 @@ class _Counting:
 
     def trained_on(self, candidate: Candidate) -> tuple[Row, ...]:
         """Every row that its recipe trains on."""
-        flips = self.flips if "flip" in RECIPES[candidate.recipe] else ()
-        return (*self.rows.train, *flips)
+        made = made_rows(candidate.recipe, self.flips, load_space(self.config.labels))
+        return (*self.rows.train, *made)
 
     def training(self, candidate: Candidate, rung: int = 0) -> PlannedStage:
         steps, rows = self.steps(candidate)

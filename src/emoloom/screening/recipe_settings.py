@@ -4,11 +4,19 @@ import math
 from dataclasses import dataclass
 
 from emoloom.config import Config
+from emoloom.config_sections import FieldsConfig
 from emoloom.recipes import RECIPES, Recipe
+from emoloom.records import LabelSpace, Row
 from emoloom.screening.extras import pool_a_of
+from emoloom.supervision.verbalisers import verbaliser_rows
+from emoloom.training.cut_rows import CutShares
 from emoloom.training.mixture import MixtureSettings
 from emoloom.training.schedule import FitSettings
-from emoloom.training.terms import Weights
+from emoloom.training.soft_numbers import Spreads
+from emoloom.training.terms import FieldWeights, Weights
+
+LEAST_TRIAL_STEPS = 60
+"""A shorter trial tells which rate learns the JSON fastest, and little else (ours)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +44,28 @@ def fit_settings(config: Config, recipe: Recipe) -> FitSettings:
         decay_share=training.decay_share,
         lora_rank=training.lora_rank,
         weights=Weights(
+            fields=_field_weights(training.fields) if "fields" in parts else None,
             labels=given.labels if heads else 0.0,
             vad=given.vad if heads else 0.0,
             vad_preserving=given.vad_preserving if "vad_preserving" in parts else 0.0,
             appraisal=given.appraisal if "appraisal" in parts else 0.0,
         ),
+        spreads=Spreads(training.spreads.human, training.spreads.weak)
+        if "soft_digits" in parts
+        else None,
+        cut=CutShares(training.cut.labels, training.cut.digits) if "cut" in parts else None,
         dtype=training.dtype,
         recompute=training.recompute,
+    )
+
+
+def _field_weights(given: FieldsConfig) -> FieldWeights:
+    total = math.fsum((given.labels, given.digits, given.rationale, given.skeleton))
+    return FieldWeights(
+        labels=given.labels / total,
+        digits=given.digits / total,
+        rationale=given.rationale / total,
+        skeleton=given.skeleton / total,
     )
 
 
@@ -67,6 +90,19 @@ def mixture_of(config: Config, recipe: Recipe) -> Mixture | None:
     )
 
 
+def made_rows(recipe: Recipe, flips: tuple[Row, ...], space: LabelSpace) -> tuple[Row, ...]:
+    """What a recipe trains on beside the train set.
+
+    Args:
+        recipe: one that trains.
+        flips: the rows that Valence Flip makes.
+        space: the label space in force.
+    """
+    parts = RECIPES[recipe]
+    spelled = verbaliser_rows(space) if "verbalisers" in parts else ()
+    return (*(flips if "flip" in parts else ()), *spelled)
+
+
 def train_steps(config: Config, rows: int) -> int:
     """Optimiser steps over so many rows, whatever the recipe."""
     return config.training.epochs * -(-rows // config.training.batch_rows)
@@ -82,8 +118,12 @@ def rung_ends(config: Config, steps: int) -> tuple[int, ...]:
 
 
 def trial_steps(config: Config, steps: int) -> int:
-    """Steps of one trial of a learning rate; 0 where the one rate of the config is taken."""
+    """Steps of one trial of a learning rate; 0 where the one rate of the config is taken.
+
+    Its share of the training, but no fewer than `LEAST_TRIAL_STEPS` where the training has so many.
+    """
     trials = config.trials
     if not trials.learning_rates:
         return 0
-    return max(1, math.floor(trials.share * steps / len(trials.learning_rates)))
+    share = math.floor(trials.share * steps / len(trials.learning_rates))
+    return min(steps, max(LEAST_TRIAL_STEPS, share))

@@ -2,8 +2,8 @@
 
 import math
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,19 @@ from emoloom.screening.recipe_settings import Mixture
 from emoloom.supervision.affine import AffineMap
 from emoloom.supervision.lexicon import Lexicon
 from emoloom.supervision.mean_vad import MIDPOINT, mean_vad
+from emoloom.supervision.verbalisers import VERBALISER
 from emoloom.training.adapters import add_adapter, save_adapter
 from emoloom.training.charts import Charts, make_charts
 from emoloom.training.checkpoints import restore_checkpoint, save_checkpoint
-from emoloom.training.examples import Examples, TargetProof, prove_targets
+from emoloom.training.cut_rows import CutExamples, row_ends
+from emoloom.training.examples import Examples, SoftDigits
 from emoloom.training.fit import Training
 from emoloom.training.heads import Heads, save_heads
 from emoloom.training.label_chart import log_odds
 from emoloom.training.mixture import MixtureSampler, make_pools
 from emoloom.training.schedule import EpochSampler, FitSettings, batches, trunk_end
+from emoloom.training.soft_numbers import numeral_tokens
+from emoloom.training.target_proof import TargetProof, prove_targets
 from emoloom.training.terms import Reader
 
 Event = Callable[..., None]
@@ -41,7 +45,7 @@ class TrainJob:
     """What training one candidate needs."""
 
     rows: tuple[Row, ...]
-    """The train set, flipped rows behind it where the recipe has them."""
+    """The train set, and behind it what the recipe makes: flipped rows, label names spelled."""
     fill_labels: Mapping[str, str]
     """Id of each row without labels -> what stands, untrained, in their place."""
     fill_vad: VAD
@@ -117,12 +121,15 @@ def try_rate(
 ) -> dict[str, Any]:
     """Train for a while with one learning rate; writes loss.json and steps.jsonl into `folder`.
 
+    The loss is that of what is scored: mean cross-entropy of the label tokens plus that of the
+    digits, on the rows held out. In a short training the JSON around them would decide it.
+
     Returns:
         the learning rate, the loss on the rows held out (None where training broke, and why).
     """
     found: dict[str, Any] = {"learning_rate": job.settings.learning_rate, "loss": None}
     try:
-        training = _begin(lm, job, event).training
+        training = _begin(lm, replace(job, settings=_own_warmup(job)), event).training
         _take_steps(training, job, folder, folder / TRUNK, advance)
         held_out = Examples(lm.prompter, job.held_out, job.fill_labels, job.fill_vad)
         found["loss"] = training.loss_on(held_out)
@@ -134,6 +141,13 @@ def try_rate(
     write_json_atomic(folder / "loss.json", found)
     shutil.rmtree(folder / "training", ignore_errors=True)
     return found
+
+
+def _own_warmup(job: TrainJob) -> FitSettings:
+    """The warm-up of a trial is a share of its own steps: else its rate is never reached."""
+    whole = _sampler(job).steps
+    share = job.settings.warmup_share * (job.end or whole) / whole
+    return replace(job.settings, warmup_share=share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +163,8 @@ class _Begun:
 
 def _begin(lm: CausalLM, job: TrainJob, event: Event) -> _Begun:
     weights = job.settings.weights
-    appraisals = None if job.atoms is None else [job.atoms[row.id] for row in job.rows]
-    charts = _charts(lm, job, appraisals) if weights.charts or job.mixture else None
+    appraisals = None if job.atoms is None else [job.atoms.get(row.id) for row in job.rows]
+    charts = _charts(lm, job) if weights.charts or job.mixture else None
     examples = Examples(
         lm.prompter,
         job.rows,
@@ -158,13 +172,15 @@ def _begin(lm: CausalLM, job: TrainJob, event: Event) -> _Begun:
         job.fill_vad,
         charts,
         appraisals,
+        _soft_digits(lm, job.settings),
     )
-    proof = prove_targets(lm.prompter, job.rows, examples)
+    ends = row_ends(job.rows, job.settings.cut, job.settings.seed)
+    proof = prove_targets(lm.prompter, job.rows, examples, ends)
     wrapper = add_adapter(lm, job.settings)
     heads = _heads(lm, job) if weights.heads else None
     training = Training(
         lm,
-        examples,
+        CutExamples(examples, ends),
         job.packed_up_to,
         job.settings,
         sampler=_sampler(job),
@@ -173,6 +189,12 @@ def _begin(lm: CausalLM, job: TrainJob, event: Event) -> _Begun:
         end=job.end,
     )
     return _Begun(training, wrapper, heads, proof)
+
+
+def _soft_digits(lm: CausalLM, settings: FitSettings) -> SoftDigits | None:
+    if settings.spreads is None:
+        return None
+    return SoftDigits(settings.spreads, numeral_tokens(lm.prompter))
 
 
 def _take_steps(
@@ -210,8 +232,10 @@ def _write_log(training: Training, folder: Path) -> None:
     write_jsonl_atomic(folder / "steps.jsonl", [_line(asdict(step)) for step in training.log])
 
 
-def _charts(lm: CausalLM, job: TrainJob, appraisals: Sequence[Appraisal] | None) -> Charts:
-    charts = make_charts(lm.prompter, job.rows, job.lexicon, job.scale, appraisals)
+def _charts(lm: CausalLM, job: TrainJob) -> Charts:
+    rows = _annotated(job)
+    appraisals = None if job.atoms is None else [job.atoms[row.id] for row in rows]
+    charts = make_charts(lm.prompter, rows, job.lexicon, job.scale, appraisals)
     if job.settings.weights.vad_preserving and not len(charts.words.token_ids_W):
         raise UserError(
             f"the lexicon {job.lexicon.name} has no word that {lm.name} writes as one token",
@@ -220,17 +244,22 @@ def _charts(lm: CausalLM, job: TrainJob, appraisals: Sequence[Appraisal] | None)
     return charts
 
 
+def _annotated(job: TrainJob) -> list[Row]:
+    """The rows that tell what labels stand for, and how frequent they are."""
+    return [row for row in job.rows if row.source != VERBALISER]
+
+
 def _heads(lm: CausalLM, job: TrainJob) -> Heads:
     hidden = lm.model.get_output_embeddings().weight.shape[-1]
     start = fill_vad(mean_vad(row.answer.vad for row in job.rows), MIDPOINT)
-    heads = Heads(hidden, log_odds(job.rows, lm.prompter.space), start)
+    heads = Heads(hidden, log_odds(_annotated(job), lm.prompter.space), start)
     return heads.to(lm.device)
 
 
 def _sampler(job: TrainJob) -> MixtureSampler | EpochSampler:
     if job.mixture is None:
         return EpochSampler(tuple(batches(len(job.rows), job.settings)))
-    pools = make_pools(job.rows, job.mixture.pool_a)
+    pools = make_pools(job.rows, (*job.mixture.pool_a, VERBALISER))
     settings = job.settings
     return MixtureSampler(
         pools, settings.seed, settings.epochs, settings.batch_rows, job.mixture.settings

@@ -20,6 +20,7 @@ from emoloom.screening.candidate_run import CandidateRun
 from emoloom.screening.recipe_settings import (
     Mixture,
     fit_settings,
+    made_rows,
     mixture_of,
     rung_ends,
     train_steps,
@@ -27,6 +28,7 @@ from emoloom.screening.recipe_settings import (
 )
 from emoloom.screening.training_steps import TRUNK, TrainJob, train, try_rate
 from emoloom.supervision.likely_labels import likely_labels
+from emoloom.supervision.verbalisers import VERBALISER
 from emoloom.training.schedule import FitSettings
 
 
@@ -135,10 +137,10 @@ def hold_out(
 ) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
     """The rows that trials train on, and those that decide: about `count`, a quarter at most.
 
-    Rows are held out with all others of their group, so that no flip of one is trained on. Where
-    all rows are one group, they do both.
+    Rows are held out with all others of their group, so that no flip of one is trained on; those
+    that spell a label name never are. Where all rows are one group, they do both.
     """
-    sizes = Counter(row.group for row in rows)
+    sizes = Counter(row.group for row in rows if row.source != VERBALISER)
     groups = sorted(sizes)
     order = generator(seed, "trial-rows").permutation(len(groups))
     held: set[str] = set()
@@ -163,7 +165,7 @@ def _asked(job: CandidateRun, rate: float) -> _Asked:
     settings = replace(fit_settings(config, recipe), learning_rate=rate)
     mixture = mixture_of(config, recipe)
     certificate = job.certificate()
-    flips = job.extras.flips if "flip" in RECIPES[recipe] else ()
+    made = made_rows(recipe, job.extras.flips, job.space)
     inputs = (
         job.rows.hashes["train"],
         {k: v for k, v in asdict(settings).items() if k != "pack_tokens"},
@@ -173,7 +175,7 @@ def _asked(job: CandidateRun, rate: float) -> _Asked:
         None if mixture is None else asdict(mixture),
         [job.lexicon.sha256, asdict(job.rows.scale)] if settings.weights.charts else [],
     )
-    return _Asked(settings, mixture, (*job.rows.train, *flips), inputs)
+    return _Asked(settings, mixture, (*job.rows.train, *made), inputs)
 
 
 def _train_job(job: CandidateRun, asked: _Asked, inputs: str) -> TrainJob:

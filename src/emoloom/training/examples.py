@@ -8,19 +8,18 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from emoloom.contract.parse import parse_output
 from emoloom.contract.prompt import Prompter
 from emoloom.contract.schema import write_answer
-from emoloom.errors import UserError
 from emoloom.records import (
     VAD,
     Appraisal,
-    ParseFailure,
     Prediction,
     Row,
     fill_vad,
 )
+from emoloom.training.answer_fields import Field, answer_fields
 from emoloom.training.charts import Charts, Targets, find_targets
+from emoloom.training.soft_numbers import NumeralTokens, SoftTarget, Spreads, soft_targets
 
 _LABELS = re.compile(r'(?<=\{"labels":\[")[^\]]*(?="\])')
 _NUMBERS = re.compile(r'(?<="[vad]":)[01]\.\d\d')
@@ -38,6 +37,10 @@ class Example:
     """Index in `ids` of the answer's first token."""
     trained: tuple[bool, ...]
     """For each id from `answer_start` on: whether its loss counts."""
+    fields: tuple[Field, ...] = ()
+    """For each id from `answer_start` on: what it writes; empty where the loss does not ask."""
+    soft: tuple[SoftTarget, ...] = ()
+    """Tokens of values of which several are right; `at` counts from `answer_start`."""
     targets: Targets | None = None
     """What the terms beside `lm` want; None where none is on."""
 
@@ -46,23 +49,50 @@ class Example:
         """Indices into `ids` of the tokens whose loss counts."""
         return tuple(self.answer_start + k for k, on in enumerate(self.trained) if on)
 
+    @property
+    def soft_places(self) -> dict[int, SoftTarget]:
+        """Index into `ids` -> what is wanted there."""
+        return {self.answer_start + target.at: target for target in self.soft}
+
+    def trains(self, place: int, field: Field | None) -> bool:
+        """Whether the loss of the token at an index of `ids` counts, in a field if one is given."""
+        k = place - self.answer_start
+        return k >= 0 and self.trained[k] and (field is None or self.fields[k] == field)
+
+    def trained_in(self, field: Field) -> int:
+        """Trained tokens of a field."""
+        return sum(
+            on and name == field for on, name in zip(self.trained, self.fields, strict=False)
+        )
+
 
 @dataclass(frozen=True, slots=True)
-class TargetProof:
-    """What was checked on every example before training."""
+class SoftDigits:
+    """How far around a rating other values are wanted (ours); see `soft_numbers`."""
 
-    examples: int
-    """Sequences."""
-    trained_tokens: int
-    """Tokens whose loss counts."""
-    masked_tokens: int
-    """Answer tokens left out because nobody annotated them."""
-    truncated: int
-    """Texts cut to `max_text_tokens`."""
+    spreads: Spreads
+    """Of human and of weak VAD."""
+    numerals: NumeralTokens
+    """How the model's tokenizer writes values."""
+
+    def of(self, row: Row) -> dict[int, tuple[float, float]]:
+        """Dimension -> (wanted, s) of what is known of a row's VAD."""
+        vad = (None, None, None) if row.answer.vad is None else row.answer.vad.as_tuple()
+        return {
+            axis: (value, self.spreads.human if source == "human" else self.spreads.weak)
+            for axis, (value, source) in enumerate(zip(vad, row.sources, strict=True))
+            if value is not None
+        }
 
 
 def make_example(
-    prompter: Prompter, row: Row, *, label: str, vad: VAD, charts: Charts | None = None
+    prompter: Prompter,
+    row: Row,
+    *,
+    label: str,
+    vad: VAD,
+    charts: Charts | None = None,
+    soft: SoftDigits | None = None,
 ) -> Example:
     """Sequence and mask of one row.
 
@@ -72,6 +102,7 @@ def make_example(
         label: stands where the row has no labels, untrained.
         vad: stands where the row has no VAD, or lacks a dimension, untrained.
         charts: for the targets of the terms beside `lm`; None leaves them out.
+        soft: spreads the digits' targets; None wants each value's own digits alone.
     """
     given = row.answer
     target = write_answer(
@@ -97,6 +128,10 @@ def make_example(
         ids=(*prompt.ids, *answer.ids, prompter.end_id),
         answer_start=start,
         trained=(*trained, True),
+        fields=(*answer_fields(target, answer.spans), "skeleton"),
+        soft=()
+        if soft is None
+        else tuple(soft_targets(target, answer, soft.numerals, soft.of(row))),
         targets=None
         if charts is None
         else find_targets(charts, given, target, answer, prompter.space.labels, start),
@@ -117,8 +152,10 @@ class Examples(Sequence[Example]):
     """Stands, untrained, where a row has no VAD, or lacks a dimension."""
     charts: Charts | None = None
     """For the targets of the terms beside `lm`."""
-    appraisals: Sequence[Appraisal] | None = None
-    """What the verifier makes of each row's text."""
+    appraisals: Sequence[Appraisal | None] | None = None
+    """What the verifier makes of each row's text; None where it is not asked."""
+    soft: SoftDigits | None = None
+    """Spreads the digits' targets."""
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -128,67 +165,14 @@ class Examples(Sequence[Example]):
         """The example of one row."""
         row = self.rows[index]
         label = "" if row.answer.labels is not None else self.labels[row.id]
-        made = make_example(self.prompter, row, label=label, vad=self.vad, charts=self.charts)
-        if made.targets is None or self.appraisals is None:
+        made = make_example(
+            self.prompter, row, label=label, vad=self.vad, charts=self.charts, soft=self.soft
+        )
+        atoms = None if self.appraisals is None else self.appraisals[index]
+        if made.targets is None or atoms is None:
             return made
-        atoms = self.appraisals[index].as_tuple()
-        return replace(made, targets=replace(made.targets, atoms=atoms))
+        return replace(made, targets=replace(made.targets, atoms=atoms.as_tuple()))
 
     def __iter__(self) -> Iterator[Example]:
         """Each in turn."""
         return (self[index] for index in range(len(self)))
-
-
-def _agrees(parsed: Prediction | ParseFailure, row: Row) -> bool:
-    """Whether an answer says of labels and VAD what the row says, where it says something."""
-    labels, vad = row.answer.labels, row.answer.vad
-    return (
-        isinstance(parsed, Prediction)
-        and (labels is None or set(labels) == set(parsed.labels))
-        and (vad is None or all(map(_same, vad.as_tuple(), parsed.vad.as_tuple())))
-    )
-
-
-def _same(given: float | None, written: float) -> bool:
-    return given is None or round(given, 2) == written
-
-
-def prove_targets(
-    prompter: Prompter, rows: Sequence[Row], examples: Sequence[Example]
-) -> TargetProof:
-    """Check every example before a step is taken.
-
-    The prompt is its prefix and the mask fits what follows; its end token is trained, and a token
-    beside it; its answer decodes to a line that parses and says what the row says.
-
-    Raises:
-        UserError: names the first row that fails and what failed.
-    """
-    truncated = trained = total = 0
-    for row, example in zip(rows, examples, strict=True):
-        prompt = prompter.prompt(row.text)
-        truncated += prompt.truncated
-        trained += sum(example.trained)
-        total += len(example.trained)
-        text = prompter.decode(example.ids[example.answer_start : -1])
-        parsed = parse_output(text, prompter.space)
-        faults = {
-            "its prompt is not a prefix": example.ids[: example.answer_start] != prompt.ids,
-            "its mask does not fit its answer": len(example.ids)
-            != example.answer_start + len(example.trained),
-            "its end token is not trained": example.ids[-1] != prompter.end_id
-            or not example.trained[-1],
-            "no token of its answer is trained": not any(example.trained[:-1]),
-            f"its answer does not parse after tokenising: {text!r}": isinstance(
-                parsed, ParseFailure
-            ),
-            f"its answer says something else after tokenising: {text!r}": not _agrees(parsed, row),
-        }
-        for fault, found in faults.items():
-            if found:
-                raise UserError(
-                    f"row {row.id} cannot be trained on",
-                    got=fault,
-                    do="use a tokenizer that keeps JSON text as it is, or drop the row",
-                )
-    return TargetProof(len(examples), trained, total - trained, truncated)

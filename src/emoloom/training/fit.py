@@ -28,7 +28,14 @@ from emoloom.training.schedule import (
     batches,
     learning_rate_at,
 )
-from emoloom.training.terms import Reader, Weights, label_entropies, term_counts, term_sums
+from emoloom.training.terms import (
+    FieldWeights,
+    Reader,
+    Weights,
+    label_entropies,
+    term_counts,
+    term_sums,
+)
 
 Shrunk = Callable[[int], None]
 """Told the new limit in tokens when memory runs out and packs shrink."""
@@ -174,12 +181,19 @@ class Training:
 
     @torch.no_grad()
     def loss_on(self, examples: Sequence[Example]) -> float:
-        """Mean cross-entropy of these examples' answer tokens, in nats; nothing is learnt."""
-        alone = Reader(Weights(), None, None)
-        total = 0.0
+        """What these examples' labels and digits cost, in nats; nothing is learnt.
+
+        The mean cross-entropy of the label tokens plus that of the digits; of all answer tokens
+        where neither is known.
+        """
+        by_field = Reader(Weights(fields=FieldWeights(1.0, 1.0, 0.0, 0.0)), None, None)
+        reader = by_field if term_counts(by_field, examples) else Reader(Weights(), None, None)
+        counts = term_counts(reader, examples)
+        sums = dict.fromkeys(counts, 0.0)
         for group, forward in self._forwards(examples):
-            total += float(term_sums(alone, forward(), group)["lm"])
-        return total / term_counts(alone, examples)["lm"]
+            for part, value in term_sums(reader, forward(), group).items():
+                sums[part] += float(value)
+        return math.fsum(sums[part] / count for part, count in counts.items())
 
     def _forwards(self, chosen: Sequence[Example]) -> Iterator[tuple[Group, Callable[[], Logits]]]:
         """Packs of the rows that may be packed, then the others one by one."""

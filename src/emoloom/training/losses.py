@@ -29,6 +29,19 @@ def answer_cross_entropy(logits_KV: torch.Tensor, targets_K: torch.Tensor) -> to
     return functional.cross_entropy(logits_KV, targets_K, reduction="sum")
 
 
+def soft_cross_entropy(logp_KN: torch.Tensor, shares_KN: torch.Tensor) -> torch.Tensor:
+    """Sum of the cross-entropies of tokens of which several are right, in nats.
+
+    Args:
+        logp_KN: log-probabilities, over the whole vocabulary, of the tokens that are wanted.
+        shares_KN: how much each is wanted; rows sum to 1, 0 behind a row's last token.
+
+    Returns:
+        A scalar >= 0, at its least the entropy of the shares.
+    """
+    return -(shares_KN * logp_KN).sum()
+
+
 def label_bce(logits_RL: torch.Tensor, targets_RL: torch.Tensor) -> torch.Tensor:
     """Sum over rows of the mean binary cross-entropy of the labels: the term `labels`.
 

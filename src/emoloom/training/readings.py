@@ -32,6 +32,11 @@ class Group:
         return before + self.asked[row].index(place)
 
     @property
+    def places(self) -> list[tuple[int, int]]:
+        """(row, index into its `ids`) of every asked token, in the order of the positions."""
+        return [(row, place) for row, asked in enumerate(self.asked) for place in asked]
+
+    @property
     def targets(self) -> list[int]:
         """Ids of the tokens to be predicted."""
         pairs = zip(self.examples, self.asked, strict=True)

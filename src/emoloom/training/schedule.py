@@ -7,6 +7,8 @@ from typing import Literal, Protocol
 
 from emoloom.draws import generator
 from emoloom.sizes import TRAIN_PACK_TOKENS
+from emoloom.training.cut_rows import CutShares
+from emoloom.training.soft_numbers import Spreads
 from emoloom.training.terms import Weights
 
 
@@ -34,6 +36,10 @@ class FitSettings:
     """Largest norm of a step's gradient."""
     weights: Weights = field(default_factory=Weights)
     """Of the loss terms."""
+    spreads: Spreads | None = None
+    """How far around a rating other values are wanted; None: each value's own digits alone."""
+    cut: CutShares | None = None
+    """Which rows end before their answers do; None: no row."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Precision of the forward's matrix products; weights, logits and losses are fp32."""
     recompute: bool = False

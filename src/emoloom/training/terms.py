@@ -5,8 +5,9 @@ value, N tokens that may go on with it, W words, V vocabulary.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import torch
 
 from emoloom.models.logits import Logits
 from emoloom.training import losses
+from emoloom.training.answer_fields import FIELDS, Field
 from emoloom.training.charts import Charts
 from emoloom.training.examples import Example
 from emoloom.training.heads import Heads
@@ -27,6 +29,27 @@ from emoloom.training.readings import (
     log_probabilities,
 )
 
+LM_PARTS: Mapping[str, Field] = MappingProxyType({f"lm_{field}": field for field in FIELDS})
+"""Logged part -> the field whose cross-entropy it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldWeights:
+    """Weight of each field's mean cross-entropy within `lm` (ours); they sum to 1."""
+
+    labels: float
+    """The label list up to its closing bracket."""
+    digits: float
+    """What writes v, a and d."""
+    rationale: float
+    """The cue words."""
+    skeleton: float
+    """The JSON around them, and the end token."""
+
+    def of(self, field: Field) -> float:
+        """Weight of a field."""
+        return float(getattr(self, field))
+
 
 @dataclass(frozen=True, slots=True)
 class Weights:
@@ -34,6 +57,8 @@ class Weights:
 
     lm: float = 1.0
     """Cross-entropy of the answer tokens."""
+    fields: FieldWeights | None = None
+    """How `lm` is divided; None: a mean over all tokens alike."""
     labels: float = 0.0
     """BCE of the labels' head."""
     vad: float = 0.0
@@ -51,10 +76,15 @@ class Weights:
     @property
     def charts(self) -> bool:
         """Whether a term needs to know what tokens stand for."""
-        return any(value > 0 for name, value in asdict(self).items() if name != "lm")
+        rest = (self.labels, self.vad, self.vad_preserving, self.appraisal)
+        return any(value > 0 for value in rest)
 
     def of(self, part: str) -> float:
-        """Weight of a logged part: `vad_preserving` is logged in two."""
+        """Weight of a logged part: `vad_preserving` is logged in two, `lm` by field if it is so."""
+        if self.fields is not None and part in LM_PARTS:
+            return self.lm * self.fields.of(LM_PARTS[part])
+        if part in LM_PARTS or (part == "lm" and self.fields is not None):
+            return 0.0
         name = "vad_preserving" if part in ("vad_digits", "vad_words") else part
         return float(getattr(self, name))
 
@@ -82,6 +112,7 @@ def term_counts(reader: Reader, examples: Sequence[Example]) -> dict[str, int]:
     first = [one for one in known if one.first_label is not None]
     counts = {
         "lm": sum(sum(example.trained) for example in examples),
+        **{part: sum(e.trained_in(field) for e in examples) for part, field in LM_PARTS.items()},
         "labels": sum(one.labels is not None for one in known),
         "vad": sum(one.vad is not None for one in known),
         "vad_digits": sum(len({token.dimension for _, token in one.numbers}) for one in known),
@@ -100,7 +131,8 @@ def term_sums(reader: Reader, logits: Logits, group: Group) -> dict[str, torch.T
         group: of `make_group`.
     """
     parts: dict[str, Callable[[], torch.Tensor]] = {
-        "lm": partial(_lm, logits, group),
+        "lm": partial(_lm, logits, group, None),
+        **{part: partial(_lm, logits, group, field) for part, field in LM_PARTS.items()},
         "vad_digits": partial(_digits, reader, logits, group),
         "vad_words": partial(_words, reader, logits, group),
         "appraisal": partial(_appraisal, reader, logits, group),
@@ -122,17 +154,28 @@ def label_entropies(reader: Reader, logits: Logits, group: Group) -> list[float]
     return losses.entropy_share(first_tokens(reader.charts, logits, group, rows)).tolist()
 
 
-def _lm(logits: Logits, group: Group) -> torch.Tensor:
-    trained = [
-        place - example.answer_start >= 0 and example.trained[place - example.answer_start]
-        for example, asked in zip(group.examples, group.asked, strict=True)
-        for place in asked
-    ]
+def _lm(logits: Logits, group: Group, field: Field | None) -> torch.Tensor:
+    """Cross-entropy of the trained tokens, of one field or of all."""
     device = logits.states.device
-    on_K, targets_K = torch.tensor(trained), torch.tensor(group.targets)
-    chosen = logits if all(trained) else at(logits, on_K.nonzero()[:, 0])
-    targets = targets_K[on_K].to(device)
-    return in_pieces(chosen, targets, losses.answer_cross_entropy).sum()
+    softened = [example.soft_places for example in group.examples]
+    hard, soft = [], []
+    for asked, (row, place) in enumerate(group.places):
+        if group.examples[row].trains(place, field):
+            target = softened[row].get(place)
+            hard.append(asked) if target is None else soft.append((asked, target))
+    total = torch.zeros((), device=device)
+    if hard:
+        chosen = logits if len(hard) == len(logits) else at(logits, torch.tensor(hard))
+        targets = torch.tensor(group.targets)[hard].to(device)
+        total = total + in_pieces(chosen, targets, losses.answer_cross_entropy).sum()
+    if soft:
+        widest = max(len(target.token_ids_N) for _, target in soft)
+        ids_kN = _padded([target.token_ids_N for _, target in soft], widest, 0)
+        shares_kN = _padded([target.shares_N for _, target in soft], widest, 0.0)
+        places = [asked for asked, _ in soft]
+        logp_kN = log_probabilities(logits, places, torch.from_numpy(ids_kN).to(device))
+        total = total + losses.soft_cross_entropy(logp_kN, torch.from_numpy(shares_kN).to(device))
+    return total
 
 
 def _digits(reader: Reader, logits: Logits, group: Group) -> torch.Tensor:
