@@ -172,11 +172,13 @@ class FieldsConfig(Settings):
     """Weight of each field's mean cross-entropy in the loss; divided by their sum."""
 
     labels: float = Field(
-        0.5, ge=0, le=100, description="The labels, up to the bracket that closes their list."
+        0.45, ge=0, le=100, description="The labels, up to the bracket that closes their list."
     )
     digits: float = Field(0.3, ge=0, le=100, description="The digits of v, a and d.")
-    rationale: float = Field(0.1, ge=0, le=100, description="The cue words.")
-    skeleton: float = Field(0.1, ge=0, le=100, description="The JSON around them, and the end.")
+    rationale: float = Field(
+        0.15, ge=0, le=100, description="The cue words, and the end of the answer."
+    )
+    skeleton: float = Field(0.1, ge=0, le=100, description="The JSON around them.")
 
     @model_validator(mode="after")
     def _some_weight(self) -> Self:
@@ -202,7 +204,7 @@ class CutConfig(Settings):
         description="Share that ends behind the labels, of rows with labels and no human VAD.",
     )
     digits: float = Field(
-        0.4, ge=0, lt=1, description="Share of the rows that end behind the digits of VAD."
+        0.25, ge=0, lt=1, description="Share of the rows that end behind the digits of VAD."
     )
 
     @model_validator(mode="after")

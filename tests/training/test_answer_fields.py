@@ -12,7 +12,7 @@ LINE = '{"labels":["joy","anger"],"vad":{"v":0.83,"a":0.55,"d":1.00},"rationale"
 WRITTEN = {
     "labels": ['joy","anger"]'],
     "digits": ["0.83", "0.55", "1.00"],
-    "rationale": ["cues: love, 0.5"],
+    "rationale": ['cues: love, 0.5"}'],
 }
 
 KINDS = {
@@ -30,7 +30,7 @@ def test_every_character_is_in_its_field():
         text = "".join(c for c, name in zip(LINE, fields, strict=True) if name == field)
         assert text == "".join(pieces)
     rest = "".join(c for c, name in zip(LINE, fields, strict=True) if name == "skeleton")
-    assert rest == '{"labels":[","vad":{"v":,"a":,"d":},"rationale":""}'
+    assert rest == '{"labels":[","vad":{"v":,"a":,"d":},"rationale":"'
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
@@ -46,4 +46,4 @@ def test_what_looks_like_a_field_inside_the_rationale_is_rationale():
     line = '{"labels":["joy"],"vad":{"v":0.10,"a":0.20,"d":0.30},"rationale":"cues: 0.40, ]"}'
     fields = answer_fields(line, [(at, at + 1) for at in range(len(line))])
     inside = line.index("cues")
-    assert set(fields[inside : line.rindex('"')]) == {"rationale"}
+    assert set(fields[inside:]) == {"rationale"}

@@ -27,7 +27,7 @@ TERMS: Mapping[str, str] = MappingProxyType(
         "lm": "lm: cross-entropy of the answer tokens, in nats",
         "lm_labels": "lm_labels: of the label tokens alone, in nats",
         "lm_digits": "lm_digits: of the digits of VAD alone, in nats",
-        "lm_rationale": "lm_rationale: of the cue words alone, in nats",
+        "lm_rationale": "lm_rationale: of cue words and the end alone, in nats",
         "lm_skeleton": "lm_skeleton: of the JSON around them alone, in nats",
         "labels": "labels: cross-entropy of the labels' head, in nats",
         "vad": "vad: distance of the VAD head",

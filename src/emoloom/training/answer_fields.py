@@ -17,7 +17,8 @@ FIELDS: tuple[Field, ...] = get_args(Field)
 # The list's closing decides whether there is another label, so it is one of their tokens.
 _LABELS = re.compile(r'(?<=\{"labels":\[")[^\]]*\]')
 _NUMBER = re.compile(r'(?<="[vad]":)[01]\.\d\d')
-_RATIONALE = re.compile(r'(?<="rationale":")[^"]*')
+# So does the closing of the answer: without its weight, cue words go on where they should end.
+_RATIONALE = re.compile(r'(?<="rationale":")[^"]*"\}$')
 
 
 def answer_fields(text: str, spans: Sequence[tuple[int, int]]) -> tuple[Field, ...]:
@@ -29,7 +30,8 @@ def answer_fields(text: str, spans: Sequence[tuple[int, int]]) -> tuple[Field, .
 
     Returns:
         One for each span. `labels` is from the first label's first character to the closing
-        bracket, `digits` what writes v, a and d, `rationale` its text without the quotes.
+        bracket, `digits` what writes v, a and d, `rationale` from its first character to the end of
+        the line.
     """
     at: dict[Field, list[tuple[int, int]]] = {
         "labels": [found.span() for found in _LABELS.finditer(text)],

@@ -128,7 +128,7 @@ def make_example(
         ids=(*prompt.ids, *answer.ids, prompter.end_id),
         answer_start=start,
         trained=(*trained, True),
-        fields=(*answer_fields(target, answer.spans), "skeleton"),
+        fields=(*answer_fields(target, answer.spans), "rationale"),
         soft=()
         if soft is None
         else tuple(soft_targets(target, answer, soft.numerals, soft.of(row))),

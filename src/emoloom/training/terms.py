@@ -42,9 +42,9 @@ class FieldWeights:
     digits: float
     """What writes v, a and d."""
     rationale: float
-    """The cue words."""
+    """The cue words and the end of the answer."""
     skeleton: float
-    """The JSON around them, and the end token."""
+    """The JSON around them."""
 
     def of(self, field: Field) -> float:
         """Weight of a field."""
