@@ -122,7 +122,7 @@ def fetch_repo(origin: HubRepo, target: Path, *, own_code: bool = False) -> None
             hub.snapshot_download(origin.repo, revision=origin.revision, allow_patterns=patterns)
         )
     names = sorted(path.relative_to(snapshot).as_posix() for path in snapshot.rglob("*.*"))
-    wanted = [name for name in names if any(_matches(name, one) for one in patterns)]
+    wanted = [name for name in names if any(matches(name, one) for one in patterns)]
     if not any(name.endswith(".safetensors") for name in wanted):
         raise UserError(
             f"{origin.repo} has no safetensors weights at this commit",
@@ -135,8 +135,8 @@ def fetch_repo(origin: HubRepo, target: Path, *, own_code: bool = False) -> None
         _adopt(snapshot / name, target / name)
 
 
-def _matches(name: str, pattern: str) -> bool:
-    """As the hub does, but a `*` does not reach into folders."""
+def matches(name: str, pattern: str) -> bool:
+    """Whether a name is of a pattern of `SAFE_FILES`; a `*` does not reach into folders."""
     return name.count("/") == pattern.count("/") and fnmatchcase(name, pattern)
 
 

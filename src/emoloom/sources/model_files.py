@@ -131,7 +131,7 @@ def _pinned(source: ModelSource, say: Say) -> ModelSource:
 
 def _in_place(source: ModelSource, folder: Path) -> ModelFiles:
     try:
-        check_folder(folder, own_code=source.trust_remote_code)
+        check_folder(folder, own_code=source.trust_remote_code, encoder=source.encoder)
         check_size(source.display_name, count_parameters(folder), allow_large=source.allow_large)
         hashes = fingerprint(folder, own_code=source.trust_remote_code)
         return _files(source, folder.resolve(), {}, hashes)
@@ -181,6 +181,8 @@ def _identity(source: ModelSource) -> str:
         facts["draws"] = SCHEME
     if source.trust_remote_code:
         facts["own_code"] = True
+    if source.encoder:
+        facts["encoder"] = True  # it is checked as one
     return json.dumps(facts, sort_keys=True)
 
 
