@@ -134,7 +134,7 @@ def embed(encoder: Encoder, texts: Sequence[str], advance: Advance = lambda _: N
     Raises:
         ModelError: a vector holds NaN, is of length 0, or memory does not suffice.
     """
-    ids, cut = _encode(encoder, texts)
+    ids, cut = encode(encoder, texts)
     vectors_ND = np.zeros((len(texts), encoder.model.config.hidden_size), dtype=np.float32)
     order = sorted(range(len(ids)), key=lambda index: -len(ids[index]))
     for start in range(0, len(order), BATCH):
@@ -145,8 +145,8 @@ def embed(encoder: Encoder, texts: Sequence[str], advance: Advance = lambda _: N
     return Embedded(vectors_ND, cut)
 
 
-def _encode(encoder: Encoder, texts: Sequence[str]) -> tuple[list[list[int]], int]:
-    """Token ids of each text, and how many were cut."""
+def encode(encoder: Encoder, texts: Sequence[str]) -> tuple[list[list[int]], int]:
+    """Token ids of each text as the encoder reads it, and how many were cut."""
     if not texts:
         return [], 0
     with quiet_transformers():
@@ -163,7 +163,7 @@ def _encode(encoder: Encoder, texts: Sequence[str]) -> tuple[list[list[int]], in
     parts = zip(encoded["overflow_to_sample_mapping"], encoded["input_ids"], strict=True)
     for index, part in parts:
         if pieces[index] == 0:
-            ids[index] = list(part)
+            ids[index] = list(part) or [encoder.tokenizer.pad_token_id or 0]
         pieces[index] += 1
     return ids, sum(count > 1 for count in pieces)
 

@@ -85,6 +85,17 @@ def pin_commit(origin: HubRepo, say: Say = lambda _: None) -> HubRepo:
     return replace(origin, revision=commit)
 
 
+def seen_commit(origin: HubRepo) -> str | None:
+    """The commit that a source names, or that the hub library's cache has for its revision."""
+    revision = origin.revision or "main"
+    if COMMIT.fullmatch(revision):
+        return revision
+    try:
+        return _cached_commit(origin.repo, revision)
+    except Exception:  # no such library, or nothing of that name in its cache
+        return None
+
+
 def ask_hub(origin: HubRepo) -> HubFacts:
     """Licence and size as the hub states them; nothing where it does not answer."""
     try:
