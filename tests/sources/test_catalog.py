@@ -14,8 +14,8 @@ def test_the_catalogue_names_parse_to_themselves():
     assert len(set(names)) == len(names)
     assert "smollm2-135m" in names
     for known in list_models():
-        assert parse_source(known.name) == known
-        assert parse_source(known.source) == known
+        assert parse_source(known.name, encoder=known.encoder) == known
+        assert parse_source(known.source, encoder=known.encoder) == known
 
 
 def test_smollm2_is_pinned_and_named_for_what_it_is():
@@ -177,7 +177,7 @@ def test_hub_sources_that_are_refused(text):
 
 def test_what_was_not_run_here_is_marked_so():
     run = {known.name for known in list_models() if known.checked}
-    assert run == {"smollm2-135m", "gemma-3-270m", "random-tiny"}
+    assert run == {"smollm2-135m", "gemma-3-270m", "minilm-l6", "random-tiny"}
     for known in list_models():
         assert known.note == ("" if known.name in run else "not run here on real weights")
         assert known.licence
