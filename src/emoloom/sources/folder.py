@@ -257,10 +257,10 @@ def _check_encoder(config: dict[str, Any]) -> None:
 
 
 def _check_causal(config: dict[str, Any]) -> None:
-    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    from transformers.models.auto import modeling_auto
 
     kind = config["model_type"]
-    if kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+    if kind not in modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
         raise UserError(
             "This is not a causal language model",
             got=f"model_type {kind!r}",
@@ -268,13 +268,19 @@ def _check_causal(config: dict[str, Any]) -> None:
             do="choose another model",
         )
     heads = config.get("architectures")
-    other = isinstance(heads, list) and heads and all(str(h).endswith(_OTHER_HEADS) for h in heads)
+    # An encoder without a head, as sentence encoders are saved, would be given a random one.
+    encodes = kind in modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES
+    bare = encodes and config.get("is_decoder") is not True
+    ends = (*_OTHER_HEADS, "Model") if bare else _OTHER_HEADS
+    other = isinstance(heads, list) and heads and all(str(h).endswith(ends) for h in heads)
     if other or config.get("is_encoder_decoder") is True:
         raise UserError(
             "This is not a causal language model",
             got=f"architectures {heads}" if other else "is_encoder_decoder true",
             allowed="a decoder alone, with a head that gives the next token",
-            do="choose another model",
+            do="choose another model; an encoder of texts can be a floor, under `floors`"
+            if encodes
+            else "choose another model",
         )
 
 
