@@ -173,9 +173,7 @@ def test_a_folder_and_a_repository_may_be_either(bert, llama, hub_cache, tmp_pat
 
 
 def test_what_is_of_the_other_kind_is_refused_when_it_is_read(bert, llama):
-    with pytest.raises(
-        UserError, match=r"not a causal .*'BertModel'.*`floors`"
-    ):
+    with pytest.raises(UserError, match=r"not a causal .*'BertModel'.*`floors`"):
         get_model(parse_source(str(bert)))
     with pytest.raises(UserError, match=r"This is not an encoder of texts; got: .*'llama'"):
         get_model(parse_source(str(llama), encoder=True))

@@ -8,7 +8,6 @@ from emoloom.engines.context import Context
 from emoloom.engines.halving import Halved
 from emoloom.engines.outcomes import do_all, tell
 from emoloom.metrics.resampling import Bootstrap
-from emoloom.models.encoder import MOST_TOKENS
 from emoloom.ranking.entries import ScoredCandidate, Status
 from emoloom.row_sets.cross_spaces import CROSS
 from emoloom.row_sets.held_out import TEST
@@ -19,7 +18,14 @@ from emoloom.screening.answers import candidate_work, cross_work, pair_work, tes
 from emoloom.screening.candidate_run import CandidateRun, has_heads
 from emoloom.screening.candidates import all_candidates
 from emoloom.screening.cross_set import cross_scores
-from emoloom.screening.encoder_floor import CUT, EncoderRun, encoder_work, list_encoders
+from emoloom.screening.encoder_floor import (
+    CUT,
+    READ,
+    EncoderRun,
+    cut_text,
+    encoder_work,
+    list_encoders,
+)
 from emoloom.screening.extras import Extras
 from emoloom.screening.floor_work import floor_work
 from emoloom.screening.floors import FLOORS
@@ -68,8 +74,10 @@ def _encoder_floors(
         if work is None or status != "scored":
             tell(context, status, name, reason)
             return ScoredCandidate(name, "floor", shown, "floor", status, reason, None, ())
-        if cut := dict((work.stage.done() or {}).get("counts", {})).get(CUT):
-            context.progress.say(f"{name}: {cut} of {work.units} texts cut at {MOST_TOKENS} tokens")
+        counts = dict((work.stage.done() or {}).get("counts", {}))
+        if counts.get(CUT):
+            told = cut_text(counts[CUT], work.units, counts[READ])
+            context.progress.say(f"{name}: {told}")
         answers, ids = read_answers(run, name, context.space)
         return ScoredCandidate(name, "floor", shown, "floor", "scored", "", answers, ids)
 

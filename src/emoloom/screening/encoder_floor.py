@@ -43,6 +43,9 @@ STRENGTHS = Strengths(logistic_c=3.0, ridge_alpha=2.0)
 CUT = "texts_cut"
 """Texts that were longer than the encoder reads: a count in the marker, and an event."""
 
+READ = "tokens_read"
+"""Tokens of a text that the encoder reads, at most: in the marker."""
+
 Vectors = Mapping[str, npt.NDArray[np.float64]]
 """The vector of each text."""
 
@@ -151,6 +154,11 @@ def encoder_outputs(
     return [Output(r.id, write_answer(p)) for r, p in zip(rows, predictions, strict=True)]
 
 
+def cut_text(cut: int, texts: int, tokens: int) -> str:
+    """For people: how many texts were longer than the encoder reads."""
+    return f"{cut} of {texts} texts cut at {tokens} tokens"
+
+
 def encoder_work(job: EncoderRun) -> Work:
     """Answers of one encoder floor on every row set that is asked, from one pass and one fit."""
     asked, texts = job.rows.all_asked, job.texts
@@ -159,13 +167,14 @@ def encoder_work(job: EncoderRun) -> Work:
         encoder = job.load(meter)
         made = embed(encoder, texts, meter)
         if made.cut:
-            message = f"{made.cut} of {len(texts)} texts cut at {encoder.most_tokens} tokens"
+            message = cut_text(made.cut, len(texts), encoder.most_tokens)
             job.run.event(CUT, candidate=job.name, message=message)
         vectors = dict(zip(texts, made.vectors_ND.astype(np.float64), strict=True))
         outputs = encoder_outputs(job.rows.train, job.space, vectors, asked)
         outs = write_parts(job.run, job.name, job.rows, outputs)
         counts = {"rows": len(asked), "answers": len(outputs), "texts": len(texts)}
-        return Outcome(outs, {**counts, CUT: made.cut}, made_on=device_facts(encoder))
+        counts |= {CUT: made.cut, READ: encoder.most_tokens}
+        return Outcome(outs, counts, made_on=device_facts(encoder))
 
     stage = job.stage(SELECT, job.rows.hashes, job.space.labels)
     return Work(stage, job.name, len(texts), "texts", make)
