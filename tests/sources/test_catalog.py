@@ -236,6 +236,8 @@ def test_the_configs_of_several_models():
     assert [model.source for model in two.models] == ["smollm2-135m", "gemma-3-270m"]
     demo = check(folder / "demo.yaml")
     assert (two.data, two.training) == (demo.data, demo.training)
+    floors = {path.stem for path in CONFIGS if check(path).floors}
+    assert floors == {"ten-models", "two-models"}  # 80 MB: not where a first look is taken
 
 
 def test_what_the_user_allows_is_kept():
