@@ -1,4 +1,4 @@
-"""Floors: baselines without a language model that answer the same rows in the same contract.
+"""Floors: baselines that generate nothing and answer the same rows in the same contract.
 
 A candidate that does not beat them is not worth its cost. Source: ours.
 

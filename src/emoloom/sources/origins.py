@@ -116,5 +116,7 @@ class ModelSource:
 
     @property
     def note(self) -> str:
-        """What a list of models has to add: what was not tried."""
+        """What a list of models has to add: what was not tried, and what is no candidate."""
+        if self.encoder:
+            return "an encoder, for `floors`"
         return "" if self.checked else "not run here on real weights"
