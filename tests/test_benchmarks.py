@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from official_files import emobank_file, goemotions_folder
+from tiny_encoder import write_tiny_bert
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -37,8 +38,12 @@ def test_a_benchmark_runs_to_its_end(command: str, said: str, tmp_path: Path) ->
         assert done.stdout.startswith("verified: ")
 
 
-@pytest.mark.parametrize(("more", "lines"), [([], 2), (["--tokens"], 5)])
-def test_the_floors_are_measured_on_official_files(more: list[str], lines: int, tmp_path) -> None:
+@pytest.mark.parametrize(
+    ("more", "lines"), [([], (3, 3)), (["--tokens"], (5, 5)), (["--strengths"], (8, 5))]
+)
+def test_the_floors_are_measured_on_official_files(
+    more: list[str], lines: tuple[int, int], tmp_path
+) -> None:
     folder = goemotions_folder(tmp_path / "goemotions")
     shutil.copy(folder / "dev.tsv", folder / "test.tsv")
     emobank = emobank_file(tmp_path / "emobank.csv")
@@ -52,6 +57,8 @@ def test_the_floors_are_measured_on_official_files(more: list[str], lines: int, 
         "--draws",
         "2",
         "--all",
+        "--encoder",
+        str(write_tiny_bert(tmp_path / "bert")),
         *more,
     ]
     done = subprocess.run(
@@ -62,7 +69,7 @@ def test_the_floors_are_measured_on_official_files(more: list[str], lines: int, 
     )
     assert done.returncode == 0, done.stderr
     printed = [line for line in done.stdout.splitlines() if line.startswith("|")]
-    assert len(printed) == 2 * (2 + lines)
+    assert len(printed) == 2 * 2 + sum(lines)
     assert all(line.count("|") == 4 for line in printed)
 
 

@@ -70,7 +70,7 @@ def test_every_path_of_a_config_is_looked_for():
     found = {tuple("*" if part in ("train", "select", "cross", "test") else part for part in path)
              for path in visit(Config, ())}  # fmt: skip
     assert found == set(PATHS)
-    assert [len(patterns) for patterns in (SPACES, MODELS)] == [2, 1]
+    assert [len(patterns) for patterns in (SPACES, MODELS)] == [2, 2]
 
 
 def test_paths_are_relative_to_the_configs_folder(project, tmp_path, monkeypatch):

@@ -25,12 +25,23 @@ def models_list() -> None:
 
 @models_app.command("get")
 def models_get(
-    source: Source, allow_large: AllowLarge = False, trust_remote_code: TrustRemoteCode = False
+    source: Source,
+    allow_large: AllowLarge = False,
+    trust_remote_code: TrustRemoteCode = False,
+    encoder: Annotated[
+        bool, typer.Option("--encoder", help="It is an encoder of texts, for `floors`.")
+    ] = False,
 ) -> None:
     """Fetch and convert a model once; the last line is the path of its folder."""
     from emoloom.sources.model_files import get_model, parse_source
+    from emoloom.sources.source_strings import names_encoder
 
-    parsed = parse_source(source, allow_large=allow_large, trust_remote_code=trust_remote_code)
+    parsed = parse_source(
+        source,
+        allow_large=allow_large,
+        trust_remote_code=trust_remote_code,
+        encoder=encoder or names_encoder(source),
+    )
     files = get_model(parsed, say=lambda text: typer.echo(text, err=True))
     typer.echo(f"{files.display_name} ({files.licence})", err=True)
     typer.echo(files.folder)

@@ -25,6 +25,7 @@ from emoloom.config_sections import (
     NAME,
     DataConfig,
     DecodingConfig,
+    FloorConfig,
     ModelConfig,
     PolarityConfig,
     RankingConfig,
@@ -38,8 +39,8 @@ from emoloom.recipes import Recipe
 from emoloom.settings_file import plain_values, read_mapping
 
 Checks = Mapping[str, Callable[[Any], object]]
-"""What a value is held against beyond its form, by kind: `labels`, `lexicon`, `model`, `train`,
-`select`, `cross`, `test`, `polarity`. A check raises `UserError`."""
+"""What a value is held against beyond its form, by kind: `labels`, `lexicon`, `model`, `floor`,
+`train`, `select`, `cross`, `test`, `polarity`. A check raises `UserError`."""
 
 MEND = "mend each line and run `emoloom check`"
 
@@ -89,6 +90,11 @@ class Config(Settings):
     )
     data: DataConfig
     models: tuple[ModelConfig, ...] = Field(min_length=1, description="Base models to compare.")
+    floors: tuple[FloorConfig, ...] = Field(
+        (),
+        description="Frozen encoders of texts that are a floor, beside the constant, the lexicon "
+        "and TF-IDF. Not run, and not missed, when left out.",
+    )
     recipes: Annotated[tuple[Recipe, ...], AfterValidator(distinct)] = Field(
         ("sft", "zero-shot"), min_length=1, description="What is done with each model."
     )
@@ -155,7 +161,7 @@ def load_config(path: Path, checks: Checks | None = None, names: Collection[str]
 def parse_config(
     given: dict[Any, Any], *, source: str, checks: Checks | None = None, look: Look = Found
 ) -> Config:
-    """Check a mapping; a model may be given as its source string alone.
+    """Check a mapping; a model or a floor may be given as its source string alone.
 
     Args:
         given: the mapping.
@@ -228,11 +234,11 @@ def _looked(error: dict[str, Any], missing: Mapping[Location, str]) -> str:
 
 
 def _with_models(given: dict[Any, Any]) -> dict[Any, Any]:
-    models = given.get("models")
-    if not isinstance(models, list):
-        return given
-    whole = [{"source": item} if isinstance(item, str) else item for item in models]
-    return {**given, "models": whole}
+    whole = dict(given)
+    for key in ("models", "floors"):
+        if isinstance(items := given.get(key), list):
+            whole[key] = [{"source": item} if isinstance(item, str) else item for item in items]
+    return whole
 
 
 def _follows_from_another(error: dict[str, Any], errors: Sequence[dict[str, Any]]) -> bool:

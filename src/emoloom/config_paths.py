@@ -30,7 +30,7 @@ PATHS: tuple[Location, ...] = (
 SPACES: tuple[Location, ...] = (("labels",), ("data", "*", "*", "label_space"))
 """A label space: a path where it ends in `.json` or names a folder."""
 
-MODELS: tuple[Location, ...] = (("models", "*", "source"),)
+MODELS: tuple[Location, ...] = (("models", "*", "source"), ("floors", "*", "source"))
 """A model source: a path where it has no scheme."""
 
 _SCHEMES = ("hf:", "pypi:", "random:")

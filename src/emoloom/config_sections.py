@@ -155,6 +155,17 @@ class ModelConfig(Settings):
     )
 
 
+class FloorConfig(Settings):
+    """A floor beside those of every screen: a frozen encoder of texts under linear models."""
+
+    source: Annotated[str, held_against("floor")] = Field(
+        description="`minilm-l6`, `hf:org/name@revision`, or a folder: an encoder as BERT is."
+    )
+    name: str | None = Field(
+        None, pattern=NAME, description="Name in the tables; made from the source if left out."
+    )
+
+
 class WeightsConfig(Settings):
     """Weights of the loss terms beside `lm`, where a recipe has them; 0 leaves a term out."""
 

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,7 @@ from emoloom.runs.record import (
     refuse_identity,
 )
 from emoloom.screening.candidates import all_candidates, list_candidates
+from emoloom.screening.encoder_floor import list_encoders, told_of_encoders
 from emoloom.screening.extras import check_recipes, try_extras
 from emoloom.sources.model_files import get_model, parse_source
 from emoloom.sources.origins import GgufFile, LocalFolder
@@ -116,9 +118,10 @@ def screen(
     with opened(config, run, progress, accept_changed=accept_changed) as context:
         ready = prepare(context)
         rule = fix_rule(context, ready.rows)
-        planned = plan_ahead(context, ready.jobs)
+        planned = plan_ahead(context, ready.jobs, ready.encoders)
         announce(context, planned)
-        floors = answer_with_floors(context, ready.rows)
+        missing = ready.inputs.missing
+        floors = answer_with_floors(context, ready.rows, ready.encoders, missing)
         halved = halve(context, rule, ready.jobs, planned)
         answered = answer_with_candidates(context, ready.jobs, halved)
         asked = add_polarity(context, ready.rows, [*floors, *answered], ready.jobs)
@@ -158,7 +161,8 @@ def plan(
     config = config.model_copy(update={"budget": config.budget.model_copy(update={"probe": True})})
     run = RunDirectory(out)
     with opened(config, run, progress, accept_changed=accept_changed) as context:
-        planned = plan_ahead(context, prepare(context).jobs)
+        ready = prepare(context)
+        planned = plan_ahead(context, ready.jobs, ready.encoders)
         context.engine.ledger.close()
         assert planned is not None
         forecast = planned.forecast
@@ -221,6 +225,7 @@ def check(config_path: Path) -> Config:
             "labels": parts.labels,
             "lexicon": load_lexicon,
             "model": parse_source,
+            "floor": partial(parse_source, encoder=True),
             "train": parts.train,
             "select": parts.select,
             "cross": parts.cross,
@@ -233,6 +238,10 @@ def check(config_path: Path) -> Config:
         list_candidates(config)
     except UserError as error:
         raise ConfigError(str(config_path), [f"models: {error}"], do=MEND) from error
+    try:
+        list_encoders(config)
+    except UserError as error:
+        raise ConfigError(str(config_path), [f"floors: {error}"], do=MEND) from error
     space = load_space(config.labels)
     if faults := [*check_parts(config.data, space), *check_recipes(config, space)]:
         raise ConfigError(str(config_path), faults, do=MEND)
@@ -261,14 +270,14 @@ def check_whole(config_path: Path) -> Checked:
         UserError: as `check`, and of what is found there.
     """
     config = check(config_path)
-    faults = _faults_of_models(config)
+    faults, floors = _faults_of_models(config), told_of_encoders(config)
     try:
         rows = _try_rows(config)
     except UserError as error:
         faults.append(str(error))
     if faults:
         raise ConfigError(str(config_path), faults, do=MEND)
-    return Checked(config, rows.told, (*config.path_warnings, *rows.warnings))
+    return Checked(config, rows.told, (*config.path_warnings, *rows.warnings, *floors))
 
 
 def _try_rows(config: Config) -> SharedRows:
@@ -314,7 +323,10 @@ def open_context(
         refuse_another(run.root, held, facts)
         refuse_identity(run, held, identity)
         inputs = find_inputs(config, lexicon, progress.say)
-        changes = input_changes(run.root, held, inputs.hashes, accept=accept_changed)
+        may_lack = [one.name for one in list_encoders(config)]
+        changes = input_changes(
+            run.root, held, inputs.hashes, accept=accept_changed, may_lack=may_lack
+        )
         facts["inputs"] = inputs.hashes
     if changes:
         run.event(CHANGED, **change_event(changes))
@@ -376,6 +388,7 @@ def write_leaderboard(context: Context, ready: Ready, board: Leaderboard) -> lis
         one.name: BaseModel(one.model.name, ready.inputs.files[one.model.name].weights_sha256)
         for one in all_candidates(config, parameters)
     }
+    bases |= {job.name: BaseModel(job.name, job.model.weights_sha256) for job in ready.encoders}
     who = entry_facts(
         [entry.scored.source for entry in board.entries if not entry.scored.source.trainings], bases
     )

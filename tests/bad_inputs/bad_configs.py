@@ -103,6 +103,31 @@ CASES = (
         "\n  models.0.name: got '../x'; string should match",
         models=[{"source": "random:tiny@1", "name": "../x"}],
     ),
+    fault("floor-unknown", "floors.0.source: No such model; got: 'nope'", floors=["nope"]),
+    fault(
+        "floor-is-a-language-model",
+        "floors.0.source: smollm2-135m is not an encoder of texts",
+        "do: name language models under `models`",
+        floors=["smollm2-135m"],
+    ),
+    fault(
+        "floor-under-models",
+        "models.0.source: minilm-l6 is an encoder of texts, not a language model",
+        "do: name it under `floors`: `floors: [minilm-l6]`",
+        models=["minilm-l6"],
+    ),
+    fault(
+        "floor-of-a-taken-name",
+        "floors: a floor has a name that is taken; got: tf-idf",
+        "do: give it a `name` of its own",
+        floors=[{"source": "minilm-l6", "name": "tf-idf"}],
+    ),
+    fault(
+        "floor-with-code",
+        "floors.0.trust_remote_code: unknown key (allowed: source, name)",
+        floors=[{"source": "minilm-l6", "trust_remote_code": True}],
+    ),
+    fault("floors-no-list", "floors: got 'minilm-l6'; it should be a list", floors="minilm-l6"),
     fault(
         "two-models-of-one-name",
         "\n  models: two models have one name; got: random-tiny-1; do: give each a `name`",

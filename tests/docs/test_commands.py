@@ -12,6 +12,7 @@ import pytest
 
 from doc_commands import CALL, ROOT, SHELL, Block, blocks_of, commands_of, pages
 from doc_session import Session
+from tiny_encoder import write_tiny_bert
 
 PAGES = [page.relative_to(ROOT).as_posix() for page in pages()]
 
@@ -25,6 +26,10 @@ KINDS = {*SHELL, "text", "yaml", "json", "csv", "python", "html"}
 
 MODEL_FOLDER = "my-model"
 """The folder of a model of the reader's own, wherever a page names one."""
+
+
+ENCODER_FOLDER = "my-encoder"
+"""The folder of an encoder of theirs."""
 
 
 def is_run(block: Block) -> bool:
@@ -42,6 +47,8 @@ def test_the_commands_of_a_page_run(
     session.prepare()
     if any(MODEL_FOLDER in block.text for block in blocks):
         session.model_folder(MODEL_FOLDER)
+    if any(ENCODER_FOLDER in block.text for block in blocks):
+        write_tiny_bert(tmp_path / ENCODER_FOLDER)
     for block in blocks:
         if block.title:
             session.write(block)

@@ -279,3 +279,15 @@ def test_too_few_draws_for_so_many_candidates_is_said():
 def test_what_cannot_be_compared_is_refused(entrants, message):
     with pytest.raises(UserError, match=message):
         built(entrants)
+
+
+def test_the_verdict_names_the_floors_that_are_missing():
+    """Whoever reads that a leader beats the floors is told which one it was not compared with."""
+    found = {"minilm": "failed", "mpnet": "not_done"}
+    gone = [entrant(n, None, kind="floor", status=s, reason="x") for n, s in found.items()]
+    one, both = (shown_json([*full_house(), *gone[:n]])["verdict"]["text"] for n in (1, 2))
+    assert "; the floor minilm is missing; " in one
+    assert "; the floors minilm and mpnet are missing; " in both
+    assert "missing" not in shown_json(full_house())["verdict"]["text"]
+    alone = shown_json([entrant("a", None, status="failed", reason="x"), *gone])["verdict"]["text"]
+    assert alone == "No candidate was ranked: 1 failed; the floors minilm and mpnet are missing."

@@ -50,6 +50,8 @@ def test_gemma_and_smollm2_are_scored_and_ranked_together(
         losses = [json.loads(line)["loss"] for line in steps]
         assert len(losses) == 2
         assert losses[1] < losses[0]
+    (floor,) = (entry for entry in board["entries"] if entry["name"] == "minilm-l6")
+    assert (floor["kind"], floor["status"], floor["n"]) == ("floor", "scored", 4)
     assert 1 in {entry["rank"] for entry in entries.values()}
     terms = "Gemma Terms of Use (https://ai.google.dev/gemma/terms)"
     assert capsys.readouterr().err.count(terms) == 1

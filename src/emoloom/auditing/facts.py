@@ -1,7 +1,7 @@
 """What run.json and the manifest say a run is, and was made from."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +45,16 @@ def run_identity(config: Config) -> str:
 def settings_of_results(config: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that affect a result, of a whole config as JSON values.
 
-    Rungs, trials and cross rows that are off are no part of them: runs from before there were any
-    go on.
+    Rungs, trials, cross rows and floors that are off are no part of them: runs from before there
+    were any go on.
     """
     settings = {k: v for k, v in config.items() if k not in SETTINGS_WITHOUT_EFFECT}
     for section, switch, off in (("halving", "rungs", 1), ("trials", "learning_rates", [])):
         given = settings.get(section)
         if isinstance(given, dict) and given.get(switch) == off:
             del settings[section]
+    if settings.get("floors") == []:
+        del settings["floors"]
     data = settings.get("data")
     if isinstance(data, dict):
         settings["data"] = {k: v for k, v in data.items() if k not in (CROSS, TEST) or v}
@@ -134,11 +136,13 @@ class Inputs:
     """Everything that a screen reads."""
 
     files: Mapping[str, ModelFiles]
-    """Models on this disk, by name."""
+    """Models and the encoders of floors on this disk, by name."""
     sources: SourceHashes
     """Of the corpora and the polarity pairs."""
     hashes: Mapping[str, str]
     """sha256 of every input, by a name for people that is the same wherever it lies."""
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """Why an encoder floor cannot be had, by its name: that floor fails, and nothing else does."""
 
 
 def given_config(path: Path) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The inputs of a screen by hash, and whether a run folder that is there is of the same."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,9 +82,21 @@ def refuse_another(folder: Path, record: Mapping[str, Any], facts: Mapping[str, 
 
 
 def input_changes(
-    folder: Path, record: Mapping[str, Any], hashes: Mapping[str, str], *, accept: bool
+    folder: Path,
+    record: Mapping[str, Any],
+    hashes: Mapping[str, str],
+    *,
+    accept: bool,
+    may_lack: Collection[str] = (),
 ) -> Sequence[Change]:
     """Inputs that are others than a run was made from; none where it does not say.
+
+    Args:
+        folder: the run folder, for messages.
+        record: its run.json.
+        hashes: of the inputs now.
+        accept: go on all the same.
+        may_lack: names of encoder floors, which fail where they cannot be had: then, or now.
 
     Raises:
         UserError: there are, and nobody said that they may be.
@@ -93,7 +105,12 @@ def input_changes(
     if not isinstance(stated, dict):
         return ()
     before = {str(name): str(digest) for name, digest in stated.items()}
-    changes = changed_names(before, hashes)
+    lacked = tuple(f" of model {name}" for name in may_lack)
+    changes = [
+        one
+        for one in changed_names(before, hashes)
+        if (one.before and one.now) or not one.name.endswith(lacked)
+    ]
     if changes and not accept:
         raise refuse_inputs(folder, changes)
     return changes

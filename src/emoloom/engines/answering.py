@@ -18,22 +18,81 @@ from emoloom.screening.answers import candidate_work, cross_work, pair_work, tes
 from emoloom.screening.candidate_run import CandidateRun, has_heads
 from emoloom.screening.candidates import all_candidates
 from emoloom.screening.cross_set import cross_scores
+from emoloom.screening.encoder_floor import (
+    CUT,
+    READ,
+    EncoderRun,
+    cut_text,
+    encoder_work,
+    list_encoders,
+)
 from emoloom.screening.extras import Extras
 from emoloom.screening.floor_work import floor_work
 from emoloom.screening.floors import FLOORS
 from emoloom.screening.head_answers import SUFFIX
 from emoloom.screening.outputs import read_answers
-from emoloom.sources.model_files import ModelFiles
+from emoloom.sources.model_files import ModelFiles, ModelSource
 
 
-def answer_with_floors(context: Context, rows: SharedRows) -> list[ScoredCandidate]:
-    """The baselines every candidate must beat, on the same rows in the same contract."""
+def answer_with_floors(
+    context: Context,
+    rows: SharedRows,
+    encoders: Sequence[EncoderRun],
+    missing: Mapping[str, str],
+) -> list[ScoredCandidate]:
+    """The baselines every candidate must beat, on the same rows in the same contract.
+
+    Args:
+        context: the screen.
+        rows: that all share.
+        encoders: floors that run a model; a failure, or a spent budget, stops that one alone.
+        missing: why an encoder cannot be had, by the floor's name.
+    """
     scored = []
     for name in FLOORS:
         context.engine.do(floor_work(context.run, name, rows, context.space, context.lexicon))
         answers, ids = read_answers(context.run, name, context.space)
         scored.append(ScoredCandidate(name, "floor", "-", "floor", "scored", "", answers, ids))
-    return scored
+    return [*scored, *_encoder_floors(context, encoders, missing)]
+
+
+def _encoder_floors(
+    context: Context, encoders: Sequence[EncoderRun], missing: Mapping[str, str]
+) -> list[ScoredCandidate]:
+    """In the order of the config."""
+    jobs = {job.name: job for job in encoders}
+
+    def answer(source: ModelSource) -> ScoredCandidate:
+        name, run = source.name, context.run
+        work = encoder_work(jobs[name]) if name in jobs else None
+        status: Status = "failed"
+        if work is None:
+            reason = missing[name]
+        else:
+            status, reason = do_all(context, [work])
+        shown = source.display_name if work is None else jobs[name].model.display_name
+        if work is None or status != "scored":
+            tell(context, status, name, reason)
+            return ScoredCandidate(name, "floor", shown, "floor", status, reason, None, ())
+        counts = dict((work.stage.done() or {}).get("counts", {}))
+        if counts.get(CUT):
+            told = cut_text(counts[CUT], work.units, counts[READ])
+            context.progress.say(f"{name}: {told}")
+        answers, ids = read_answers(run, name, context.space)
+        return ScoredCandidate(name, "floor", shown, "floor", "scored", "", answers, ids)
+
+    return context.engine.each(answer, list_encoders(context.config))
+
+
+def encoder_runs(
+    context: Context, rows: SharedRows, files: Mapping[str, ModelFiles]
+) -> list[EncoderRun]:
+    """Each encoder floor that is on this disk, with all it is given."""
+    return [
+        EncoderRun(one, files[one.name], context.config, context.run, context.space, rows)
+        for one in list_encoders(context.config)
+        if one.name in files
+    ]
 
 
 def candidate_runs(

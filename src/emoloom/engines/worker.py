@@ -8,7 +8,7 @@ to be told to go on: a budget is never exceeded by more than one unit of each wo
 import os
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -23,10 +23,11 @@ from emoloom.engines.ledger import peak_memory_mb
 from emoloom.engines.wire import GO, QUIT, READY, Border, End, Order, Setup
 from emoloom.errors import UserError, system_fault
 from emoloom.models.logits import ModelError
+from emoloom.planning.encoder_probe import encoder_probe_work
 from emoloom.planning.probe import probe_work
 from emoloom.planning.probe_record import PROBE
 from emoloom.row_sets.polarity_set import with_pairs
-from emoloom.row_sets.shared import read_row_sets
+from emoloom.row_sets.shared import SharedRows, read_row_sets
 from emoloom.runs.directory import RunDirectory
 from emoloom.runs.work import Work
 from emoloom.screening.answers import (
@@ -38,6 +39,7 @@ from emoloom.screening.answers import (
 )
 from emoloom.screening.candidate_run import CandidateRun
 from emoloom.screening.candidates import all_candidates
+from emoloom.screening.encoder_floor import EncoderRun, encoder_work, list_encoders
 from emoloom.screening.extras import read_extras
 from emoloom.screening.head_answers import SUFFIX
 from emoloom.screening.precision_record import PRECISION_STAGE
@@ -81,12 +83,26 @@ class _Bench:
     setup: Setup
 
     @cached_property
-    def jobs(self) -> dict[str, CandidateRun]:
+    def rows(self) -> SharedRows:
         config, run = self.setup.config, RunDirectory(self.setup.root)
-        space, lexicon = load_space(config.labels), load_lexicon(config.lexicon)
+        space = load_space(config.labels)
         rows = read_row_sets(run.root / "data", space)
-        if config.polarity.pairs:
-            rows = with_pairs(rows, run, space)
+        return with_pairs(rows, run, space) if config.polarity.pairs else rows
+
+    @cached_property
+    def encoders(self) -> dict[str, EncoderRun]:
+        config, run, files = self.setup.config, RunDirectory(self.setup.root), self.setup.files
+        space = load_space(config.labels)
+        return {
+            one.name: EncoderRun(one, files[one.name], config, run, space, self.rows)
+            for one in list_encoders(config)
+            if one.name in files
+        }
+
+    @cached_property
+    def jobs(self) -> dict[str, CandidateRun]:
+        config, run, rows = self.setup.config, RunDirectory(self.setup.root), self.rows
+        space, lexicon = load_space(config.labels), load_lexicon(config.lexicon)
         extras, files = read_extras(run, config, space), self.setup.files
         parameters = {name: model.parameters for name, model in files.items()}
         return {
@@ -122,8 +138,7 @@ class _Meter:
 
 def _make(bench: _Bench, order: Order, meter: _Meter) -> End:
     try:
-        job = bench.jobs[order.candidate.removesuffix(SUFFIX)]
-        made = find_work(job, order).make(meter)
+        made = _ordered(bench, order).make(meter)
         held = {"peak_memory_mb": round(peak_memory_mb(), 1)}
         outcome = replace(made, counts=dict(made.counts), costs={**made.costs, **held})
     except _Stopped:
@@ -141,9 +156,21 @@ def _make(bench: _Bench, order: Order, meter: _Meter) -> End:
     return End("done", outcome, tokens=meter.tokens)
 
 
+def _ordered(bench: _Bench, order: Order) -> Work:
+    floor = bench.encoders.get(order.candidate)
+    if floor is not None:
+        return find_unit([encoder_probe_work(floor), encoder_work(floor)], order)
+    return find_work(bench.jobs[order.candidate.removesuffix(SUFFIX)], order)
+
+
 def find_work(job: CandidateRun, order: Order) -> Work:
+    """The unit of that name of a candidate."""
+    return find_unit(_works(job, order.stage), order)
+
+
+def find_unit(units: Iterable[Work], order: Order) -> Work:
     """The unit of that name, of the inputs that the parent has in mind."""
-    for unit in _works(job, order.stage):
+    for unit in units:
         if (unit.stage.name, unit.candidate) == (order.stage, order.candidate):
             assert unit.stage.inputs == order.inputs, f"{order} has other inputs here"
             return unit

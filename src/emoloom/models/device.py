@@ -3,9 +3,10 @@
 import torch
 
 from emoloom.models.causal_lm import CausalLM
+from emoloom.models.encoder import Encoder
 
 
-def device_facts(lm: CausalLM) -> dict[str, str]:
+def device_facts(lm: CausalLM | Encoder) -> dict[str, str]:
     """Kind of device, its instruction set or card, and the CPU threads in force."""
     if lm.device.type == "cuda":
         kind = torch.cuda.get_device_name(lm.device)

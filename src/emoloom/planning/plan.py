@@ -3,8 +3,8 @@
 Stages stand in the order in which they are done, which is the declared order of what a spent
 budget leaves undone, the last first: test rows, which only the best set answers; the rows of
 corpora never trained on and the polarity pairs, which rank nothing; zero-shot, which is only shown;
-then candidates, in the order of the config. Row sets, floors, scores and the report are made
-whatever is spent.
+then candidates, in the order of the config; then encoder floors. Row sets, the other floors, scores
+and the report are made whatever is spent.
 """
 
 import math
@@ -34,7 +34,7 @@ from emoloom.screening.recipe_settings import (
 )
 from emoloom.screening.training_work import trial_rows
 
-Kind = Literal["certificate", "training", "heads", "precision", "answers", "shown"]
+Kind = Literal["certificate", "training", "heads", "precision", "answers", "shown", "vectors"]
 """What a stage does, where that decides what it costs."""
 
 
@@ -47,7 +47,7 @@ class PlannedStage:
     candidate: str
     """Whose it is."""
     units: int
-    """Rows, steps, or one certificate."""
+    """Rows, steps, texts, or one certificate."""
     kind: Kind
     """What it does."""
     model: str
@@ -184,6 +184,11 @@ class _Counting:
             yield PlannedStage(SELECT, name, asked, "heads", model, once_promoted=promoted)
 
 
+def encoder_stage(name: str, rows: SharedRows, texts: int) -> PlannedStage:
+    """The one stage of an encoder floor, which reads so many distinct texts of train and asked."""
+    return PlannedStage(SELECT, name, texts, "vectors", name, train_rows=len(rows.train))
+
+
 def planned_stages(
     config: Config, chosen: Sequence[Candidate], rows: SharedRows, flips: tuple[Row, ...]
 ) -> tuple[PlannedStage, ...]:
@@ -225,11 +230,23 @@ def _stages(counting: _Counting, chosen: Sequence[Candidate]) -> Iterator[Planne
 
 
 def make_plan(
-    config: Config, chosen: Sequence[Candidate], rows: SharedRows, flips: tuple[Row, ...]
+    config: Config,
+    chosen: Sequence[Candidate],
+    rows: SharedRows,
+    flips: tuple[Row, ...],
+    floors: Sequence[PlannedStage] = (),
 ) -> dict[str, Any]:
-    """The JSON object of plan.json: counts alone, no time but the limits that the user gave."""
+    """The JSON object of plan.json: counts alone, no time but the limits that the user gave.
+
+    Args:
+        config: the screen.
+        chosen: candidates, in the order in which they are done.
+        rows: that all share.
+        flips: rows that Valence Flip adds where a recipe has it.
+        floors: stages of the encoder floors, which come first.
+    """
     trials, training = config.trials, config.training
-    stages = planned_stages(config, chosen, rows, flips)
+    stages = (*floors, *planned_stages(config, chosen, rows, flips))
     rate = f"fixed: {training.learning_rate:g} for every candidate"
     if trials.learning_rates:
         tried = ", ".join(f"{rate:g}" for rate in trials.learning_rates)

@@ -67,7 +67,7 @@ def measure(job: CandidateRun, meter: Meter) -> Probe:
     Raises:
         ModelError: it cannot be loaded, run or trained.
     """
-    load_seconds, lm = _timed(lambda: job.load(meter))
+    load_seconds, lm = timed(lambda: job.load(meter))
     label = commonest_label(job.rows.train, job.space)  # its tokens alone are clocked
     examples = Examples(
         lm.prompter,
@@ -75,14 +75,14 @@ def measure(job: CandidateRun, meter: Meter) -> Probe:
         {row.id: label for row in job.rows.train if row.answer.labels is None},
         untrained_vad(job.rows.train),
     )
-    sample = [examples[i] for i in _spaced(len(examples), SAMPLE)]
-    chosen = [sample[i] for i in _spaced(len(sample), MOST_ROWS)]
+    sample = [examples[i] for i in spaced(len(examples), SAMPLE)]
+    chosen = [sample[i] for i in spaced(len(sample), MOST_ROWS)]
     row = [*lm.prompter.head_ids, *chosen[0].ids]
     reset_peak()
-    seconds = _steady(lambda: full_forward(lm, row, [len(row) - 1]))
+    seconds = steady(lambda: full_forward(lm, row, [len(row) - 1]))
     fits = max(1, min(len(chosen), int(PART_SECONDS / max(seconds, 1e-9))))
     packed = _pack_seconds(lm, chosen[:fits])
-    compared = _steady(lambda: _compare(lm, chosen[0].ids))
+    compared = steady(lambda: _compare(lm, chosen[0].ids))
     lengths = {**_lengths(job, lm, sample), "shown_tokens": _shown_tokens(job, lm, seconds)}
     loaded = resident_mb(lm.device)
     forward = max(0.0, peak_mb(lm.device) - loaded)
@@ -117,7 +117,8 @@ def _lengths(job: CandidateRun, lm: CausalLM, sample: Sequence[Example]) -> dict
 _Made = TypeVar("_Made")
 
 
-def _timed(do: Callable[[], _Made]) -> tuple[float, _Made]:
+def timed(do: Callable[[], _Made]) -> tuple[float, _Made]:
+    """Seconds that it takes, and what it makes; a GPU is waited for."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     start = time.perf_counter()
@@ -127,10 +128,10 @@ def _timed(do: Callable[[], _Made]) -> tuple[float, _Made]:
     return time.perf_counter() - start, made
 
 
-def _steady(do: Callable[[], object]) -> float:
+def steady(do: Callable[[], object]) -> float:
     """Seconds once kernels and memory are prepared: the less of two, where the first is short."""
-    first, _ = _timed(do)
-    return first if first > PART_SECONDS / 2 else min(first, _timed(do)[0])
+    first, _ = timed(do)
+    return first if first > PART_SECONDS / 2 else min(first, timed(do)[0])
 
 
 @torch.no_grad()
@@ -148,7 +149,7 @@ def _pack_seconds(lm: CausalLM, chosen: Sequence[Example]) -> float | None:
             pass
 
     try:
-        seconds = _steady(forward)
+        seconds = steady(forward)
     except (TypeError, ValueError, RuntimeError):
         return None  # as `preflight`: no positions, or no mask of four dimensions
     return seconds / pack.ids_1T.numel()
@@ -188,13 +189,13 @@ def _step_seconds(
     training = Training(lm, chosen, LONGEST if packs else 0, settings, sampler=sampler)
     parameters = sum(p.numel() for p in trained_parameters(lm, training.reader).values())
     training.step()
-    seconds, _ = _timed(training.step)
+    seconds, _ = timed(training.step)
     heads = 1 if packs else len(chosen)
     tokens = heads * len(lm.prompter.head_ids) + sum(len(e.ids) for e in chosen)
     return seconds, tokens, parameters
 
 
-def _spaced(count: int, most: int) -> list[int]:
+def spaced(count: int, most: int) -> list[int]:
     """Up to `most` indices, evenly spaced."""
     take = min(count, most)
     return [index * count // take for index in range(take)]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from emoloom.config import Config
+from emoloom.models.encoder import BATCH, MOST_TOKENS
 from emoloom.planning.plan import PlannedStage
 from emoloom.planning.probe_record import Probe
 from emoloom.sizes import MIN_POSITIONS, OTHER_ROWS, PACK_ROWS, PACK_TOKENS
@@ -181,6 +182,11 @@ def _shown(config: Config, stage: PlannedStage, probe: Probe) -> Parts:
     return [decoded, *(_margin(config, probe, _own_sizes(config)) if other else [])]
 
 
+def _vectors(_config: Config, stage: PlannedStage, probe: Probe) -> Parts:
+    """An encoder's forwards; the fit on the vectors takes little beside them."""
+    return [(stage.units * probe.prompt_tokens, probe.pack_seconds)]
+
+
 _PARTS: Mapping[str, Callable[[Config, PlannedStage, Probe], Parts]] = {
     "training": _training,
     "certificate": _certificate,
@@ -188,6 +194,7 @@ _PARTS: Mapping[str, Callable[[Config, PlannedStage, Probe], Parts]] = {
     "precision": _precision,
     "answers": _answers,
     "shown": _shown,
+    "vectors": _vectors,
 }
 
 
@@ -210,6 +217,9 @@ def _longest(config: Config) -> int:
 
 def _memory(config: Config, stage: PlannedStage, probe: Probe) -> float:
     """The model, and a step or a forward whose activations grow with its largest pack's tokens."""
+    if stage.kind == "vectors":
+        longest = float(BATCH * MOST_TOKENS)
+        return probe.loaded_mb + probe.forward_mb * _times(longest, probe.forward_probe_tokens)
     if stage.kind == "training":
         rows = config.training.batch_rows * probe.train_tokens
         largest = min(float(config.training.pack_tokens), probe.head_tokens + rows)

@@ -22,7 +22,8 @@ def verdict_text(
     """Who leads, who is not separable, how the floors stand, and how far it can be trusted.
 
     Args:
-        entries: All entries; those that failed or are not done are counted when none was ranked.
+        entries: All entries; candidates that failed or are not done are counted when none was
+            ranked, and floors that did are named.
         standing: The ranked candidates.
         floors: The leader against each floor.
         rule: The rule in force.
@@ -32,8 +33,9 @@ def verdict_text(
         One sentence. With fewer than 3 seeds it speaks of rows alone, and of this seed only, unless
         the spread between trainings was measured on one candidate.
     """
+    missing = _missing_floors(entries)
     if standing.leader is None:
-        return f"No candidate was ranked{_why_none(entries)}."
+        return "; ".join([f"No candidate was ranked{_why_none(entries)}", *missing]) + "."
     where = _where(n_rows, standing)
     leader = _name(standing.leader)
     if standing.tied:
@@ -47,6 +49,7 @@ def verdict_text(
     else:
         clauses = [f"{leader} is the only candidate that was ranked, {where}"]
     clauses += _against_floors(leader, floors)
+    clauses += missing
     if rule.indicative:
         clauses.append("the ranking is only indicative")
     return "; ".join(clauses) + "."
@@ -120,6 +123,16 @@ def _against_floors(leader: str, floors: Sequence[Comparison]) -> list[str]:
             floor = "floor" if len(names) == 1 else "floors"
             said.append(f"is below the {floor} {_join(names)} ({sure})")
     return [f"{leader} {', and '.join(said)}"] if said else []
+
+
+def _missing_floors(entries: Sequence[ScoredEntry]) -> list[str]:
+    """The clause on floors that nobody was compared with."""
+    floors = [e.source for e in entries if e.source.kind == "floor" and not e.source.pooled]
+    missing = [_name(floor.name) for floor in floors if floor.status != "scored"]
+    if not missing:
+        return []
+    one = len(missing) == 1
+    return [f"the floor{'' if one else 's'} {_join(missing)} {'is' if one else 'are'} missing"]
 
 
 def _needed(equal: Sequence[Comparison]) -> str:

@@ -9,7 +9,7 @@ from emoloom.report.inputs import Record, listed, mapping
 
 _GROUPS = (
     ("candidate", "Candidates", ""),
-    ("floor", "Floors", "what a method without a language model reaches on the same rows"),
+    ("floor", "Floors", "what a method that generates nothing reaches on the same rows"),
     ("shown", "Shown", "not ranked"),
     ("training", "Single trainings", "a candidate above is their mean; they do not rank"),
 )

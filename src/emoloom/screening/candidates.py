@@ -142,6 +142,14 @@ def _trainings(config: Config, model: ModelSource, recipe: Recipe) -> Iterator[C
         yield Candidate(f"{name}.seed{seed}", model, recipe, seed, pooled=name)
 
 
+def deterministic(config: Config) -> None:
+    """This run's threads, and the algorithms that give the same bytes each time."""
+    torch.set_num_threads(config.threads)
+    # cuBLAS reads it when it starts; without it deterministic algorithms refuse to run on a GPU.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+
+
 def load(
     files: ModelFiles, config: Config, space: LabelSpace, spend: Spend = lambda _: None
 ) -> CausalLM:
@@ -149,10 +157,7 @@ def load(
 
     Its forwards tell `spend` how many positions they compute.
     """
-    torch.set_num_threads(config.threads)
-    # cuBLAS reads it when it starts; without it deterministic algorithms refuse to run on a GPU.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True)
+    deterministic(config)
     lm = load_causal_lm(
         files.folder,
         space,

@@ -1,4 +1,4 @@
-"""Floors: baselines without a language model that answer the same rows in the same contract.
+"""Floors: baselines that generate nothing and answer the same rows in the same contract.
 
 A candidate that does not beat them is not worth its cost. Source: ours.
 
@@ -9,46 +9,31 @@ A candidate that does not beat them is not worth its cost. Source: ours.
   label is the one whose lexicon prior is nearest (Euclidean) to the weak VAD before scaling, or
   `neutral`, if the space has it, where the lexicon has no word of the text.
 - `tf-idf`: TF-IDF of 1- and 2-grams (sublinear tf) of words, emoji, emoticons, `!` and `?`
-  (`supervision/tf_idf.py`), one class-balanced logistic regression for each label with a positive,
-  on rows with labels; ridge regression for each of v, a and d, on the rows that people rated in it.
-  Labels are those with p >= 0.5, else the likeliest. A label positive everywhere is always
-  predicted, one without a positive never. Where a part cannot be fitted (no such row, or no word in
-  them) the constant's part stands in; so it does for the labels of a row that shares no word with
-  the training rows.
+  (`supervision/tf_idf.py`) under linear models (`floor_fit.py`). Where the training rows of a part
+  hold no word the constant's part stands in; so it does for the labels of a row that shares no word
+  with the training rows.
+- a frozen encoder of texts under the same linear models, where a config names one
+  (`encoder_floor.py`).
 """
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from sklearn.linear_model import Ridge
-
 from emoloom.contract.schema import write_answer
 from emoloom.errors import UserError
-from emoloom.records import (
-    VAD,
-    LabelSpace,
-    Output,
-    Prediction,
-    RatedVAD,
-    Row,
-    fill_vad,
-    make_vad,
-)
+from emoloom.records import VAD, LabelSpace, Output, Prediction, Row
+from emoloom.screening.floor_fit import Strengths, constant_prediction, linear_predictions
 from emoloom.supervision.affine import AffineMap
 from emoloom.supervision.lexicon import Lexicon
-from emoloom.supervision.mean_vad import MIDPOINT, mean_vad
-from emoloom.supervision.tf_idf import label_probabilities, tf_idf_features
+from emoloom.supervision.tf_idf import LOGISTIC_C, tf_idf_features
 from emoloom.supervision.weak_vad import label_prior, rationale, weak_vad
 
 FLOORS: tuple[str, ...] = ("constant", "lexicon", "tf-idf")
-"""Every floor, in the order in which tables show them."""
+"""The floors of every screen, in the order in which tables show them."""
 
-_NO_CUES = "cues: none"
-_RIDGE_ALPHA = 1.0
-"""Fixed where the strength of the logistic regressions was (`supervision/tf_idf.py`)."""
+STRENGTHS = Strengths(logistic_c=LOGISTIC_C, ridge_alpha=1.0)
+"""Of the regressions of `tf-idf`, fixed on the same dev rows (`supervision/tf_idf.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +66,14 @@ def floor_outputs(name: str, made_from: FloorInputs, rows: Sequence[Row]) -> lis
     """
     train, space = made_from.train, made_from.space
     if name == "constant":
-        predictions = [_constant(train, space)] * len(rows)
+        predictions = [constant_prediction(train, space)] * len(rows)
     elif name == "lexicon":
         lexicon = made_from.lexicon
         priors = {label: label_prior((label,), lexicon) for label in space.labels}
         predictions = [_from_lexicon(row.text, lexicon, made_from.scale, priors) for row in rows]
     elif name == "tf-idf":
-        predictions = _from_tf_idf(train, [row.text for row in rows], space)
+        texts = [row.text for row in rows]
+        predictions = linear_predictions(train, texts, space, tf_idf_features, STRENGTHS)
     else:
         raise UserError(
             "unknown floor", got=name, allowed=", ".join(FLOORS), do="choose one of these"
@@ -96,15 +82,6 @@ def floor_outputs(name: str, made_from: FloorInputs, rows: Sequence[Row]) -> lis
         Output(row.id, write_answer(prediction))
         for row, prediction in zip(rows, predictions, strict=True)
     ]
-
-
-def _constant(train: Sequence[Row], space: LabelSpace) -> Prediction:
-    """The one answer for every text that `train` suggests."""
-    counts = Counter(label for _, labels in _labelled(train, space) for label in labels)
-    label = max(space.labels, key=lambda name: counts[name])
-    weak = fill_vad(mean_vad(row.answer.vad for row in train), MIDPOINT)
-    vad = fill_vad(mean_vad(row.human_vad for row in train), weak)
-    return Prediction((label,), vad, _NO_CUES)
 
 
 def _from_lexicon(
@@ -118,70 +95,3 @@ def _from_lexicon(
             priors, key=lambda name: math.dist(priors[name].as_tuple(), weak.vad.as_tuple())
         )
     return Prediction((label,), scale.apply(weak.vad), rationale(weak.cues))
-
-
-def _from_tf_idf(train: Sequence[Row], texts: Sequence[str], space: LabelSpace) -> list[Prediction]:
-    constant = _constant(train, space)
-    all_labels = _tf_idf_labels(_labelled(train, space), texts, space)
-    all_vad = _tf_idf_vad(train, texts)
-    return [
-        Prediction(labels or constant.labels, fill_vad(vad, constant.vad), _NO_CUES)
-        for labels, vad in zip(all_labels, all_vad, strict=True)
-    ]
-
-
-def _tf_idf_labels(
-    known: Sequence[tuple[str, tuple[str, ...]]],
-    texts: Sequence[str],
-    space: LabelSpace,
-) -> list[tuple[str, ...]]:
-    """Labels of each text; none where the constant must stand in."""
-    found = label_probabilities(known, texts, space)
-    if found is None:
-        return [()] * len(texts)
-    probability, shares_a_word = found
-    chosen = probability >= 0.5
-    chosen[np.arange(len(texts)), probability.argmax(axis=1)] = True
-    chosen[~shares_a_word] = False
-    return [
-        tuple(label for label, is_chosen in zip(space.labels, line, strict=True) if is_chosen)
-        for line in chosen
-    ]
-
-
-def _tf_idf_vad(train: Sequence[Row], texts: Sequence[str]) -> list[RatedVAD | None]:
-    """VAD of each text; None, or without a dimension, where the constant must stand in."""
-    rated = [(row.text, vad.as_tuple()) for row in train if (vad := row.human_vad) is not None]
-    predicted_N3 = np.full((len(texts), 3), np.nan)
-    by_rows: dict[tuple[int, ...], list[int]] = {}
-    for axis in range(3):
-        rows = tuple(at for at, (_, vad) in enumerate(rated) if vad[axis] is not None)
-        by_rows.setdefault(rows, []).append(axis)
-    for rows, axes in by_rows.items():
-        features = tf_idf_features([rated[at][0] for at in rows], texts)
-        if features is not None:
-            seen, unseen = features
-            given = [[rated[at][1][axis] for axis in axes] for at in rows]
-            # Its solver draws nothing: all seeds agree.
-            model = Ridge(alpha=_RIDGE_ALPHA, solver="sparse_cg").fit(seen, given)
-            predicted = np.clip(model.predict(unseen), 0.0, 1.0)
-            predicted_N3[:, axes] = np.reshape(predicted, (len(texts), len(axes)))
-    return [make_vad(*(_known(value) for value in line)) for line in predicted_N3.tolist()]
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else value
-
-
-def _labelled(train: Sequence[Row], space: LabelSpace) -> list[tuple[str, tuple[str, ...]]]:
-    """(text, labels) of the rows that have labels."""
-    known = [(row.text, row.answer.labels) for row in train if row.answer.labels is not None]
-    strange = sorted({label for _, labels in known for label in labels} - set(space.labels))
-    if strange:
-        raise UserError(
-            "a floor cannot be fitted: training labels stand outside the label space",
-            got=", ".join(strange[:5]),
-            allowed=f"the labels of {space.name}",
-            do="map the corpus to the label space first",
-        )
-    return known

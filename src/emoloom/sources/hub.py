@@ -85,6 +85,17 @@ def pin_commit(origin: HubRepo, say: Say = lambda _: None) -> HubRepo:
     return replace(origin, revision=commit)
 
 
+def seen_commit(origin: HubRepo) -> str | None:
+    """The commit that a source names, or that the hub library's cache has for its revision."""
+    revision = origin.revision or "main"
+    if COMMIT.fullmatch(revision):
+        return revision
+    try:
+        return _cached_commit(origin.repo, revision)
+    except Exception:  # no such library, or nothing of that name in its cache
+        return None
+
+
 def ask_hub(origin: HubRepo) -> HubFacts:
     """Licence and size as the hub states them; nothing where it does not answer."""
     try:
@@ -122,7 +133,7 @@ def fetch_repo(origin: HubRepo, target: Path, *, own_code: bool = False) -> None
             hub.snapshot_download(origin.repo, revision=origin.revision, allow_patterns=patterns)
         )
     names = sorted(path.relative_to(snapshot).as_posix() for path in snapshot.rglob("*.*"))
-    wanted = [name for name in names if any(_matches(name, one) for one in patterns)]
+    wanted = [name for name in names if any(matches(name, one) for one in patterns)]
     if not any(name.endswith(".safetensors") for name in wanted):
         raise UserError(
             f"{origin.repo} has no safetensors weights at this commit",
@@ -135,8 +146,8 @@ def fetch_repo(origin: HubRepo, target: Path, *, own_code: bool = False) -> None
         _adopt(snapshot / name, target / name)
 
 
-def _matches(name: str, pattern: str) -> bool:
-    """As the hub does, but a `*` does not reach into folders."""
+def matches(name: str, pattern: str) -> bool:
+    """Whether a name is of a pattern of `SAFE_FILES`; a `*` does not reach into folders."""
     return name.count("/") == pattern.count("/") and fnmatchcase(name, pattern)
 
 

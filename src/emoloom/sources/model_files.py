@@ -14,7 +14,15 @@ from emoloom.sources.catalog import list_models
 from emoloom.sources.convert import Say, make_model
 from emoloom.sources.folder import Fingerprint, check_folder, fingerprint, sha256_file
 from emoloom.sources.folder_notes import folder_notes
-from emoloom.sources.origins import GgufFile, HubRepo, LocalFolder, ModelSource, RandomLlama
+from emoloom.sources.origins import (
+    GgufFile,
+    HubRepo,
+    LocalFolder,
+    ModelSource,
+    RandomLlama,
+    WheelMember,
+    WheelParts,
+)
 from emoloom.sources.qwen1 import is_qwen1, qwen1_hashes
 from emoloom.sources.size import check_size, count_parameters
 from emoloom.sources.source_strings import name_as_stored, parse_source
@@ -108,6 +116,25 @@ def get_model(
     )
 
 
+def is_fetched(source: ModelSource, cache: Path | None = None) -> bool:
+    """Whether `get_model` would fetch nothing: it is in the cache, or needs no fetching.
+
+    Of a hub's repository it is known only where the source names a commit, or where the hub's own
+    library has seen the revision. Nothing is asked of any network; the files are not hashed.
+    """
+    if isinstance(source.origin, HubRepo):
+        from emoloom.sources.hub import seen_commit
+
+        commit = seen_commit(source.origin)
+        if commit is None:
+            return False
+        source = replace(source, origin=replace(source.origin, revision=commit))
+    elif not isinstance(source.origin, WheelMember | WheelParts):
+        return True
+    identity = hashlib.sha256(_identity(source).encode("utf-8")).hexdigest()
+    return ((cache or default_cache()) / "models" / identity / _RECORD).is_file()
+
+
 def _told(files: ModelFiles, say: Say) -> ModelFiles:
     for note in files.notes:
         say(f"{files.display_name}: {note}")
@@ -131,7 +158,7 @@ def _pinned(source: ModelSource, say: Say) -> ModelSource:
 
 def _in_place(source: ModelSource, folder: Path) -> ModelFiles:
     try:
-        check_folder(folder, own_code=source.trust_remote_code)
+        check_folder(folder, own_code=source.trust_remote_code, encoder=source.encoder)
         check_size(source.display_name, count_parameters(folder), allow_large=source.allow_large)
         hashes = fingerprint(folder, own_code=source.trust_remote_code)
         return _files(source, folder.resolve(), {}, hashes)
@@ -181,6 +208,8 @@ def _identity(source: ModelSource) -> str:
         facts["draws"] = SCHEME
     if source.trust_remote_code:
         facts["own_code"] = True
+    if source.encoder:
+        facts["encoder"] = True  # it is checked as one
     return json.dumps(facts, sort_keys=True)
 
 

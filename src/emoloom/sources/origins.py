@@ -3,10 +3,16 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+ZIPPED = ".zip"
+"""How the name of a zipped model folder ends."""
+
 
 @dataclass(frozen=True, slots=True)
 class WheelMember:
-    """One file inside a wheel of a Python package index: a GGUF file, or a part of one."""
+    """One file inside a wheel of a Python package index.
+
+    A GGUF file, or a part of one, or a zip with the files of a model folder.
+    """
 
     package: str
     """Name on the index, normalised as in PEP 503."""
@@ -21,6 +27,11 @@ class WheelMember:
     def file(self) -> str:
         """The file's path, for messages."""
         return self.member
+
+    @property
+    def zipped(self) -> bool:
+        """Whether it is a zip with a model folder."""
+        return self.member.endswith(ZIPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +111,12 @@ class ModelSource:
     """The user allows more than `size.MOST_PARAMETERS` parameters."""
     trust_remote_code: bool = False
     """The user allows the model's own Python code to be fetched and run."""
+    encoder: bool = False
+    """It makes a vector of a text, and stands under `floors`; it is no language model to screen."""
 
     @property
     def note(self) -> str:
-        """What a list of models has to add: what was not tried."""
+        """What a list of models has to add: what was not tried, and what is no candidate."""
+        if self.encoder:
+            return "an encoder, for `floors`"
         return "" if self.checked else "not run here on real weights"

