@@ -93,3 +93,14 @@ def test_whole_answers_are_proved_and_only_what_is_trained_is_counted(prompter):
     assert proof.trained_tokens == sum(sum(one.trained) for one in shown)
     assert proof.cut == sum(end is not None for end in ends) > len(TEMPLATES) * len(SPACE.labels)
     assert proof.trained_tokens + proof.masked_tokens == sum(len(e.trained) for e in examples)
+
+
+def test_a_row_without_labels_trains_no_token_of_theirs(prompter):
+    """Else every rated row would teach: one label, then close the list."""
+    bare = row(9, "a text", None, VAD(0.5, 0.5, 0.5))
+    made = make_example(prompter, bare, label="joy", vad=VAD(0, 0, 0))
+    assert made.trained_in("labels") == 0
+    assert made.trained_in("digits") > 0
+    whole = make_example(prompter, row(8, "a text", ("joy",), None), label="", vad=VAD(0, 0, 0))
+    assert whole.trained_in("labels") > 0
+    assert whole.trained_in("digits") == 0

@@ -8,10 +8,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from emoloom.contract.prompt import Prompter
+from emoloom.contract.prompt import EncodedAnswer, Prompter
 from emoloom.contract.schema import write_answer
 from emoloom.records import (
     VAD,
+    Answer,
     Appraisal,
     Prediction,
     Row,
@@ -128,7 +129,7 @@ def make_example(
         ids=(*prompt.ids, *answer.ids, prompter.end_id),
         answer_start=start,
         trained=(*trained, True),
-        fields=(*answer_fields(target, answer.spans), "rationale"),
+        fields=(*_fields(given, target, answer), "rationale"),
         soft=()
         if soft is None
         else tuple(soft_targets(target, answer, soft.numerals, soft.of(row))),
@@ -136,6 +137,14 @@ def make_example(
         if charts is None
         else find_targets(charts, given, target, answer, prompter.space.labels, start),
     )
+
+
+def _fields(given: Answer, target: str, answer: EncodedAnswer) -> tuple[Field, ...]:
+    """The field of each token; without labels, the list's closing decides nothing about them."""
+    fields = answer_fields(target, answer.spans)
+    if given.labels is not None:
+        return fields
+    return tuple("skeleton" if field == "labels" else field for field in fields)
 
 
 @dataclass(frozen=True, slots=True)
