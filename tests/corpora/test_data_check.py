@@ -10,7 +10,9 @@ import yaml
 from emoloom.config_sections import RowsConfig
 from emoloom.corpora.check import check_data
 from emoloom.corpora.check_text import describe
+from emoloom.corpora.labels import load_space
 from emoloom.errors import UserError
+from emoloom.row_sets.checks import count_rows
 from official_files import BROKEN, emobank_file, goemotions_folder
 from tiny_screen import assert_user_error, call
 
@@ -156,3 +158,27 @@ def test_the_official_valid_csv_of_empathetic_dialogues():
     assert "2,770 records = 2,770 rows + 0 rejected" in called.out
     assert "by split: dev 2,770" in called.out
     assert "CC BY-NC 4.0" in called.out
+
+
+def test_a_reason_is_cut_at_no_apostrophe(tmp_path):
+    """The values are left out of it, quoted or cut; its own words stay."""
+    path = tmp_path / "mine.jsonl"
+    good = '{"text": "a fine day, isn\'t it", "label": "joy"}'
+    twice = '{"text": "The neighbour found two tickets near it", "label": "fear"}'
+    path.write_text(f"{good}\n{good}{twice}\n{good}{good}\n", encoding="utf-8")
+    (reason,) = check_data(path).reasons
+    assert reason.count == 2
+    assert reason.text == "got … behind the line's object; allowed: one JSON object a line"
+
+
+@pytest.mark.parametrize("rows", [None, 3])
+def test_a_file_of_which_nothing_can_be_read_is_not_called_too_short(tmp_path, rows):
+    """`check` says of it what `data check` says: nobody can ask for fewer rows of none."""
+    path = tmp_path / "mine.csv"
+    path.write_text("text,label\na,sdness\nb,jy\n", encoding="utf-8")
+    part = RowsConfig(file=path, rows=rows)
+    with pytest.raises(UserError) as told:
+        count_rows(part, "train", load_space("ekman7"))
+    assert "none of its 2 records can be read" in str(told.value)
+    assert "line 2: " in str(told.value)
+    assert "fewer rows" not in str(told.value)

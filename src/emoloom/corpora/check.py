@@ -23,7 +23,9 @@ MAX_NAMES = 200
 
 OTHERS = "(others)"
 
-_VALUE = re.compile(r"""'(?:[^'\\]|\\.)*['…]|"(?:[^"\\]|\\.)*["…]|-?\d+(?:[.,]\d+)*""")
+# A quotation; an apostrophe within a word neither begins nor ends one. Where cut, `…` ends it.
+_QUOTED = r"""(?<!\w)'(?:(?:[^'\\]|\\.|'(?=\w))*'(?!\w)|[^…]*…)|"(?:[^"\\]|\\.)*["…]"""
+_VALUE = re.compile(rf"{_QUOTED}|-?\d+(?:[.,]\d+)*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,11 @@ def count_rows(part: RowsConfig, split: str, space: LabelSpace | None = None) ->
     name = part_name(part)
     if not found[split] and found:
         raise _no_such_split(name, split, found, part.mapping or opened.guessed, unread)
+    if rejected and not found:
+        many = "its 1 record" if rejected == 1 else f"its {rejected} records"
+        raise UserError(
+            f"{name}: none of {many} can be read", got=first, do="mend the file, or its `mapping`"
+        )
     raise UserError(
         f"{name} has too few rows in its {split} split",
         got=f"rows: {part.rows}" if part.rows else "none",
