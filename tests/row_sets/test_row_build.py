@@ -219,7 +219,7 @@ def test_labels_of_a_file_are_held_against_the_space_in_force(tmp_path):
     data = {"train": [item], "select": [{"corpus": "emobank-sample"}]}
     config = write_config(tmp_path / "c.yaml", data=data, labels="empathetic32")
     assert_user_error(
-        call("check", config), "mine has too few rows", "line 2: got the label 'sadness'"
+        call("check", config), "records can be read", "line 2: got the label 'sadness'"
     )
 
 
