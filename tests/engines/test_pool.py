@@ -1,15 +1,17 @@
 """Workers that do well, fail, hang, grow and die; and a budget over all of them."""
 
 import json
+import multiprocessing
 import time
 
 import pytest
 
 import fake_workers
 from emoloom.config import parse_config
-from emoloom.engines import pool
+from emoloom.engines import pool, worker
 from emoloom.engines.local import BudgetStop
 from emoloom.engines.pool import PoolEngine
+from emoloom.engines.wire import READY, STOP, Setup
 from emoloom.errors import UserError
 from emoloom.models.logits import ModelError
 from emoloom.runs.directory import RunDirectory, Stage
@@ -166,3 +168,25 @@ def test_an_error_of_one_stops_the_others_at_their_borders(bench):
     done = [name for name in "abcd" if (bench.run.candidate(name) / "done").exists()]
     assert "b" not in done
     assert len(done) < 4
+
+
+def test_a_worker_told_to_stop_when_its_unit_has_just_ended_leaves_in_silence(tmp_path, capfd):
+    """An interrupt and the end of a unit may cross on the wire."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    setup = Setup(parse_config(SETTINGS, source="test"), tmp_path, {})
+    process = context.Process(target=worker.serve, args=(theirs, setup), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        assert ours.recv() == READY
+        ours.send(STOP)
+        process.join(60)
+        assert process.exitcode == 0
+        with pytest.raises(EOFError):
+            ours.recv()
+    finally:
+        process.kill()
+        process.join()
+        ours.close()
+    assert "Traceback" not in capfd.readouterr().err

@@ -204,9 +204,9 @@ def _dismiss(worker: _Worker) -> None:
 
 def _send_home(worker: _Worker) -> None:
     """Let an idle worker end by itself: it then cleans up what its libraries hold."""
-    with suppress(OSError):
+    with suppress(OSError):  # it may have gone already
         worker.wire.send(QUIT)
-        worker.process.join(GRACE_SECONDS)
+    worker.process.join(GRACE_SECONDS)
 
 
 def _send(worker: _Worker, message: object) -> None:

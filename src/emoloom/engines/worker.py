@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from emoloom.corpora.labels import load_space
 from emoloom.engines.ledger import peak_memory_mb
-from emoloom.engines.wire import GO, QUIT, READY, Border, End, Order, Setup
+from emoloom.engines.wire import GO, QUIT, READY, STOP, Border, End, Order, Setup
 from emoloom.errors import UserError, system_fault
 from emoloom.models.logits import ModelError
 from emoloom.planning.encoder_probe import encoder_probe_work
@@ -64,7 +64,7 @@ def serve(wire: "connection.Connection", setup: Setup) -> None:
             order = wire.recv()
         except EOFError:
             return
-        if order == QUIT:
+        if order in {QUIT, STOP}:  # told to stop at the moment at which its unit ended
             return
         wire.send(_make(bench, order, _Meter(wire)))
 
