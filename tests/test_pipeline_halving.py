@@ -185,10 +185,14 @@ def test_trials_choose_a_rate_for_each_candidate_and_are_charged(tmp_path, finis
     costs = json.loads((folder / "costs.json").read_text(encoding="utf-8"))
     charged = {e["stage"]: e for e in costs["stages"]}
     assert all(charged[f"rate-{n}"]["seconds"] > 0 for n in (1, 2, 3))
-    # Under 60 steps in all: each trial takes as many as the 16 rows that are left make.
-    assert all(charged[f"rate-{n}"]["units"] == 4 for n in (1, 2, 3))
+    assert all(charged[f"rate-{n}"]["units"] == 5 for n in (1, 2, 3)), "all of a short training"
+    tried_at = lines_of(folder / "candidates/one.sft/rates/3/steps.jsonl")
+    assert max(step["learning_rate"] for step in tried_at) == rates[2]
     plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
-    assert plan["learning_rate"].startswith("the best of 0.003, 0.0001, 0.01 for each candidate")
+    assert plan["learning_rate"] == (
+        "the best of 0.003, 0.0001, 0.01 for each candidate, by the loss of labels and digits "
+        "after trials of 5 steps each, as many as the whole training has"
+    )
     shown = (folder / "report.html").read_text(encoding="utf-8")
     assert "Learning rates tried" in shown
     assert shown.count(">taken<") == 1

@@ -47,10 +47,16 @@ class TrialsConfig(Settings):
         (), description="Peak rates tried for each candidate; none: `training.learning_rate` holds."
     )
     share: float = Field(
-        0.2, gt=0, le=1, description="Share of a training's steps that all trials take together."
+        0.2,
+        gt=0,
+        le=1,
+        description="Share of a training's steps that all trials take together, where "
+        "each then has 60; else each takes 60, or all steps of a shorter training.",
     )
     rows: int = Field(
-        32, ge=1, description="Rows of train held out of the trials; their loss decides."
+        32,
+        ge=1,
+        description="Rows of train held out of the trials; their labels and digits decide.",
     )
 
 

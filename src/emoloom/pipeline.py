@@ -75,6 +75,7 @@ from emoloom.runs.record import (
 from emoloom.screening.candidates import all_candidates, list_candidates
 from emoloom.screening.encoder_floor import list_encoders, told_of_encoders
 from emoloom.screening.extras import check_recipes, try_extras
+from emoloom.screening.recipe_settings import rate_said
 from emoloom.sources.model_files import get_model, parse_source
 from emoloom.sources.origins import GgufFile, LocalFolder
 from emoloom.supervision.lexicon import load_lexicon
@@ -277,7 +278,9 @@ def check_whole(config_path: Path) -> Checked:
         faults.append(str(error))
     if faults:
         raise ConfigError(str(config_path), faults, do=MEND)
-    return Checked(config, rows.told, (*config.path_warnings, *rows.warnings, *floors))
+    rate = f"learning rate: {rate_said(config, len(rows.train))}"
+    told = (*rows.told, rate) if config.trials.learning_rates else rows.told
+    return Checked(config, told, (*config.path_warnings, *rows.warnings, *floors))
 
 
 def _try_rows(config: Config) -> SharedRows:

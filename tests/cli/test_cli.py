@@ -324,6 +324,15 @@ def test_check_says_what_would_be_compared(finished_run):
     assert Path(finished_run.config).is_file()
 
 
+def test_check_says_how_long_trials_are(tmp_path):
+    config = write_config(tmp_path / "c.yaml", trials={"learning_rates": [1e-3, 1e-2]})
+    lines = call("check", config).out.splitlines()
+    assert lines[3] == (
+        "learning rate: the best of 0.001, 0.01 for each candidate, by the loss of labels and "
+        "digits after trials of 5 steps each, as many as the whole training has"
+    )
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_an_interrupt_in_a_destructor_is_not_lost(number, code):

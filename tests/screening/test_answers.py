@@ -24,8 +24,10 @@ from emoloom.screening.candidates import list_candidates
 from emoloom.screening.extras import Extras
 from emoloom.screening.head_answers import SUFFIX, PackLimits, prompt_packs
 from emoloom.screening.recipe_settings import fit_settings
+from emoloom.screening.training_steps import TrainJob
 from emoloom.screening.training_work import train_work, trial_works
 from emoloom.sources.model_files import ModelFiles
+from emoloom.training.schedule import EpochSampler, batches
 from tiny_screen import SETTINGS
 
 GOOD = '{"labels":["joy"],"vad":{"v":0.80,"a":0.50,"d":0.60},"rationale":"cues: none"}'
@@ -295,11 +297,13 @@ def test_a_setting_of_a_recipe_redoes_its_training_and_no_other(job, recipe, set
 
 @pytest.mark.parametrize(
     ("recipe", "trained", "steps"),
-    [("sft", 4, 1), ("sft", 5, 1), ("sft", 6, 2), ("sft+flip", 4, 2), ("sft+flip", 5, 2)],
+    [("sft", 4, 1), ("sft", 5, 2), ("sft", 6, 2), ("sft+flip", 4, 2), ("sft+flip", 5, 3)],
 )
-def test_the_plan_and_the_run_take_the_same_steps_for_a_trial(job, rows, recipe, trained, steps):
-    """Some rows decide, so a trial of the whole length may have too few to train on: 5 need 2 steps
-    and leave 4 for one; with their flips, held out together, 10 need 3 and leave 8.
+def test_the_plan_and_the_run_take_the_same_steps_for_a_trial(
+    job, rows, recipe, trained, steps, monkeypatch
+):
+    """Some rows decide, so a trial of the whole length has fewer rows to train on, and goes on with
+    them: 5 need 2 steps and leave 4 for one.
     """
     rows = replace(rows, train=tuple(row(n) for n in range(trained)))
     flips = tuple(replace(one, id=f"{one.id}-flip") for one in rows.train)
@@ -312,6 +316,14 @@ def test_the_plan_and_the_run_take_the_same_steps_for_a_trial(job, rows, recipe,
     one = replace(job, candidate=candidate, config=seeded, rows=rows, extras=extras)
     write_certificate(one)
     (work,) = trial_works(one)
+    given: list[TrainJob] = []
+    monkeypatch.setattr(CandidateRun, "load", lambda *_: None)
+    monkeypatch.setattr(training_work, "try_rate", lambda _, task, *__: given.append(task))
+    work.make(Told([]))
+    (task,) = given
+    sampler = EpochSampler(tuple(batches(len(task.rows), task.settings)))
+    assert task.end == steps <= sampler.steps
+    assert {r.group for r in task.rows}.isdisjoint(r.group for r in task.held_out)
     (planned,) = [s for s in stages if s["stage"] == "rate-1"]
     assert planned["units"] == work.units == steps
 

@@ -1,16 +1,25 @@
 """Rungs of one training: any of them can be gone on with, to the bytes of the whole training."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
+from emoloom.config import parse_config
 from emoloom.models.logits import ModelError
+from emoloom.records import VAD
 from emoloom.runs.directory import read_complete_lines
-from emoloom.screening.training_steps import TRUNK, TrainJob, train, try_rate
+from emoloom.screening.recipe_settings import rate_said, trial_steps
+from emoloom.screening.training_steps import TRUNK, TrainJob, deciding, train, try_rate
 from emoloom.screening.training_work import best_rate, hold_out
+from emoloom.training.adapters import add_adapter
+from emoloom.training.examples import Examples
+from emoloom.training.fit import Training
 from emoloom.training.schedule import FitSettings
-from tiny_lm import make_tiny, reload, varied_rows
+from tiny_lm import make_examples, make_tiny, reload, row, varied_rows
+from tiny_screen import SETTINGS as SCREEN
 from train_jobs import train_job
 
 SETTINGS = FitSettings(seed=2, epochs=2, batch_rows=3, learning_rate=1e-2, lora_rank=4)
@@ -126,6 +135,105 @@ def test_a_trial_says_the_loss_on_rows_it_was_not_trained_on(model, job, tmp_pat
     assert 0 < found["loss"] < higher["loss"], "a rate that learns nothing loses"
     assert len(read_complete_lines(tmp_path / "a/steps.jsonl")) == 4
     assert not (tmp_path / "a/checkpoint").exists()
+
+
+def test_a_trial_reaches_the_rate_that_it_tries(model, job, tmp_path):
+    """The whole training's warm-up would be longer than the trial."""
+    settings = replace(job.settings, epochs=20, warmup_share=0.2)
+    trial(model, replace(job, settings=settings), tmp_path, 1e-2)
+    rates = [line["learning_rate"] for line in read_complete_lines(tmp_path / "steps.jsonl")]
+    assert rates == [0.01, 0.01, 0.01, 0.005]
+
+
+def by_fields(lm, rows) -> dict[str, float]:
+    """Mean cross-entropy of labels and digits, one row at a time, by plain forwards."""
+    found = {"labels": [], "digits": []}
+    for example in make_examples(lm, rows):
+        ids = [*lm.prompter.head_ids, *example.ids]
+        with torch.no_grad():
+            logp = lm.model(input_ids=torch.tensor([ids])).logits[0].log_softmax(dim=1)
+        begin = len(ids) - len(example.trained)
+        for at, (field, on) in enumerate(zip(example.fields, example.trained, strict=True)):
+            if on and field in found and (field == "digits" or example.id != "r1"):
+                found[field].append(-float(logp[begin + at - 1, ids[begin + at]]))
+    return {field: sum(each) / len(each) for field, each in found.items() if each}
+
+
+def test_what_decides_is_the_mean_of_label_tokens_plus_that_of_digits(model, job):
+    rows = (
+        *varied_rows(3),
+        row(1, "I cry", None, VAD(0.2, 0.3, 0.4)),
+        row(2, "I miss him", ("joy",), None),
+    )
+    lm = reload(model)
+    add_adapter(lm, job.settings)
+    task = replace(job, fill_labels={"r1": "neutral"})
+    examples = Examples(lm.prompter, rows, task.fill_labels, task.fill_vad)
+    losses = Training(lm, examples, 10_000, job.settings).losses_on(examples)
+    expected = by_fields(lm, list(rows))
+    assert deciding(losses) == pytest.approx(expected | {"loss": sum(expected.values())}, rel=1e-5)
+    lone = [row(1, "I cry", None, VAD(0.2, 0.3, 0.4))]
+    one = Examples(lm.prompter, lone, task.fill_labels, task.fill_vad)
+    alone = Training(lm, one, 10_000, job.settings).losses_on(one)
+    assert deciding(alone).keys() == {"loss", "digits"}, "the list's closing behind a filled label"
+
+
+def test_the_skeleton_cannot_decide(model, job):
+    """Two models: one has learnt all but labels and digits, the other nothing else."""
+
+    def learnt(*fields: str) -> dict[str, float]:
+        lm = reload(model)
+        add_adapter(lm, job.settings)
+        examples = make_examples(lm, job.rows)
+        masked = [replace(e, trained=tuple(f in fields for f in e.fields)) for e in examples]
+        training = Training(lm, masked, 10_000, replace(job.settings, epochs=5))
+        while not training.finished:
+            training.step()
+        found = training.losses_on(examples)
+        counts = {f: sum(e.fields.count(f) for e in examples) for f in found}
+        of_all = sum(found[f] * counts[f] for f in found) / sum(counts.values())
+        return deciding(found) | {"of all": of_all}
+
+    skeleton, scored = learnt("skeleton", "rationale"), learnt("labels", "digits")
+    assert skeleton["of all"] < scored["of all"], "the mean of all tokens would take the first"
+    assert scored["loss"] < skeleton["loss"]
+
+
+@pytest.mark.parametrize(
+    "losses",
+    [
+        {},
+        {"skeleton": 1.0, "rationale": 2.0},
+        {"labels": math.nan},
+        {"labels": 1, "digits": math.inf},
+    ],
+)
+def test_a_trial_without_a_loss_that_decides_is_said(losses):
+    with pytest.raises(ModelError, match=r"no row held out trains|the loss is not finite"):
+        deciding(losses)
+
+
+@pytest.mark.parametrize(
+    ("steps", "rates", "share", "expected"),
+    [
+        (2000, 3, 0.2, 133),
+        (2000, 3, 0.05, 60),
+        (300, 3, 0.2, 60),
+        (60, 3, 0.2, 60),
+        (30, 3, 0.2, 30),
+        (1, 2, 1.0, 1),
+        (90, 1, 1.0, 90),
+        (500, 0, 0.2, 0),
+    ],
+)
+def test_a_trial_takes_60_steps_or_all_of_a_shorter_training(steps, rates, share, expected):
+    trials = {"learning_rates": [10.0**-k for k in range(2, 2 + rates)], "share": share}
+    settings = SCREEN | {"trials": trials, "training": {"batch_rows": 1}}
+    config = parse_config(settings, source="test")
+    assert trial_steps(config, steps) == expected
+    said = rate_said(config, steps)
+    assert (f" {expected} steps each" in said) == bool(rates)
+    assert ("as many as the whole training has" in said) == (expected == steps)
 
 
 def test_a_trial_that_breaks_is_no_failure(model, job, tmp_path, monkeypatch):

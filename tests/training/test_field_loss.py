@@ -83,15 +83,3 @@ def test_a_field_of_weight_nought_is_not_computed(lm):
     step = Training(lm, shown(lm, soft=True), 10_000, settings, reader=reader).step()
     assert set(step.terms) == {"lm_labels"}
     assert step.loss == pytest.approx(step.terms["lm_labels"])
-
-
-def test_the_loss_of_a_trial_knows_labels_and_digits_alone(lm):
-    """What decides a learning rate is what is scored, not the JSON around it."""
-    whole = Examples(lm.prompter, ROWS, FILLING, VAD(0.5, 0.5, 0.5))
-    every = [one for example in whole for one in costs(lm, example)]
-    expected = 0.0
-    for field in ("labels", "digits"):
-        found = [cost for name, cost in every if name == field]
-        expected += math.fsum(found) / len(found)
-    training = Training(lm, whole, 10_000, FitSettings(seed=1))
-    assert training.loss_on(whole) == pytest.approx(expected, rel=1e-4)

@@ -28,11 +28,12 @@ from emoloom.screening.precision import PROBED_ROWS
 from emoloom.screening.precision_record import PRECISION_STAGE
 from emoloom.screening.recipe_settings import (
     made_rows,
+    rate_said,
     rung_ends,
     train_steps,
     trains_heads,
+    trial_steps,
 )
-from emoloom.screening.training_work import trial_rows
 
 Kind = Literal["certificate", "training", "heads", "precision", "answers", "shown", "vectors"]
 """What a stage does, where that decides what it costs."""
@@ -123,8 +124,7 @@ class _Counting:
         if not self.config.trials.learning_rates:
             return
         steps, rows = self.steps(candidate)
-        seeded = self.config.model_copy(update={"seed": candidate.seed})
-        *_, units = trial_rows(seeded, self.trained_on(candidate))
+        units = trial_steps(self.config, steps)
         for number, _ in enumerate(self.config.trials.learning_rates, start=1):
             yield PlannedStage(
                 f"rate-{number}",
@@ -245,12 +245,7 @@ def make_plan(
         flips: rows that Valence Flip adds where a recipe has it.
         floors: stages of the encoder floors, which come first.
     """
-    trials, training = config.trials, config.training
     stages = (*floors, *planned_stages(config, chosen, rows, flips))
-    rate = f"fixed: {training.learning_rate:g} for every candidate"
-    if trials.learning_rates:
-        tried = ", ".join(f"{rate:g}" for rate in trials.learning_rates)
-        rate = f"the best of {tried} for each candidate, in {trials.share:g} of a training's steps"
     return {
         "train_rows": len(rows.train),
         "flipped_rows": len(flips),
@@ -260,7 +255,7 @@ def make_plan(
         **({"test_rows": len(rows.test)} if rows.test else {}),
         "stages": [stage.to_dict() for stage in stages],
         "rungs": _rungs(config, chosen, rows),
-        "learning_rate": rate,
+        "learning_rate": rate_said(config, len(rows.train)),
         "budget": config.budget.model_dump(mode="json"),
     }
 

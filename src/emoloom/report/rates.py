@@ -14,7 +14,11 @@ class Trial:
     rate: float | None
     """Its learning rate."""
     loss: float | None
-    """On the rows held out; None where training broke."""
+    """On the rows held out: that of labels plus that of digits; None where training broke."""
+    labels: float | None
+    """Cross-entropy of the labels' tokens, in nats; None where it is not known."""
+    digits: float | None
+    """The same of the digits."""
     said: str
     """What became of it."""
 
@@ -39,6 +43,12 @@ def _trials(records: Sequence[Record]) -> tuple[Trial, ...]:
         return "" if pair[0] is not None else str(record.get("reason") or "no loss")
 
     return tuple(
-        Trial(pair[1], pair[0], said(pair, record))
+        Trial(
+            pair[1],
+            pair[0],
+            finite(record.get("labels")),
+            finite(record.get("digits")),
+            said(pair, record),
+        )
         for pair, record in zip(pairs, records, strict=True)
     )

@@ -120,10 +120,36 @@ def rung_ends(config: Config, steps: int) -> tuple[int, ...]:
 def trial_steps(config: Config, steps: int) -> int:
     """Steps of one trial of a learning rate; 0 where the one rate of the config is taken.
 
-    Its share of the training, but no fewer than `LEAST_TRIAL_STEPS` where the training has so many.
+    Its part of the trials' share, `LEAST_TRIAL_STEPS` at least; as many as the whole training has,
+    where that has fewer.
+
+    Args:
+        config: the screen.
+        steps: of the whole training.
     """
     trials = config.trials
     if not trials.learning_rates:
         return 0
-    share = math.floor(trials.share * steps / len(trials.learning_rates))
-    return min(steps, max(LEAST_TRIAL_STEPS, share))
+    part = math.floor(trials.share * steps / len(trials.learning_rates))
+    return min(steps, max(LEAST_TRIAL_STEPS, part))
+
+
+def rate_said(config: Config, rows: int) -> str:
+    """How the learning rate comes about, for people.
+
+    Args:
+        config: the screen.
+        rows: of the train set; recipes that add rows to it may take more steps in a trial.
+    """
+    rates = config.trials.learning_rates
+    if not rates:
+        return f"fixed: {config.training.learning_rate:g} for every candidate"
+    whole = train_steps(config, rows)
+    steps = trial_steps(config, whole)
+    tried = ", ".join(f"{rate:g}" for rate in rates)
+    said = f"the best of {tried} for each candidate, by the loss of labels and digits after trials "
+    if steps == whole:
+        return said + f"of {steps} steps each, as many as the whole training has"
+    if steps == LEAST_TRIAL_STEPS:
+        return said + f"of {steps} steps each, the fewest that a trial takes"
+    return said + f"of {steps} steps each, {config.trials.share:g} of a training's for all together"

@@ -3,7 +3,7 @@
 import math
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from emoloom.supervision.lexicon import Lexicon
 from emoloom.supervision.mean_vad import MIDPOINT, mean_vad
 from emoloom.supervision.verbalisers import VERBALISER
 from emoloom.training.adapters import add_adapter, save_adapter
+from emoloom.training.answer_fields import Field
 from emoloom.training.charts import Charts, make_charts
 from emoloom.training.checkpoints import restore_checkpoint, save_checkpoint
 from emoloom.training.cut_rows import CutExamples, row_ends
@@ -38,6 +39,9 @@ Event = Callable[..., None]
 
 TRUNK = "trunk"
 """Folder of the state before the decay, from which later rungs go on."""
+
+DECIDING: tuple[Field, ...] = ("labels", "digits")
+"""Whose losses decide between learning rates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,29 +129,38 @@ def try_rate(
     digits, on the rows held out. In a short training the JSON around them would decide it.
 
     Returns:
-        the learning rate, the loss on the rows held out (None where training broke, and why).
+        the learning rate, the loss on the rows held out and its parts (None where training broke,
+        and why).
     """
     found: dict[str, Any] = {"learning_rate": job.settings.learning_rate, "loss": None}
     try:
-        training = _begin(lm, replace(job, settings=_own_warmup(job)), event).training
+        training = _begin(lm, job, event, apart=True).training
         _take_steps(training, job, folder, folder / TRUNK, advance)
-        held_out = Examples(lm.prompter, job.held_out, job.fill_labels, job.fill_vad)
-        found["loss"] = training.loss_on(held_out)
         _write_log(training, folder)
+        held_out = Examples(lm.prompter, job.held_out, job.fill_labels, job.fill_vad)
+        found |= deciding(training.losses_on(held_out))
     except ModelError as error:
         found["reason"] = str(error)
-    if found["loss"] is not None and not math.isfinite(found["loss"]):
-        found |= {"loss": None, "reason": "the loss is not finite"}
     write_json_atomic(folder / "loss.json", found)
     shutil.rmtree(folder / "training", ignore_errors=True)
     return found
 
 
-def _own_warmup(job: TrainJob) -> FitSettings:
-    """The warm-up of a trial is a share of its own steps: else its rate is never reached."""
-    whole = _sampler(job).steps
-    share = job.settings.warmup_share * (job.end or whole) / whole
-    return replace(job.settings, warmup_share=share)
+def deciding(losses: Mapping[Field, float]) -> dict[str, float]:
+    """The loss that decides between learning rates, and its parts.
+
+    Args:
+        losses: mean cross-entropy of each field's tokens on the rows held out, in nats.
+
+    Raises:
+        ModelError: the rows train neither labels nor digits, or a loss is not finite.
+    """
+    parts: dict[str, float] = {field: losses[field] for field in DECIDING if field in losses}
+    if not parts:
+        raise ModelError("no row held out trains a token of a label or a digit")
+    if not all(map(math.isfinite, parts.values())):
+        raise ModelError("the loss is not finite")
+    return {"loss": math.fsum(parts.values()), **parts}
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +174,7 @@ class _Begun:
     proof: TargetProof
 
 
-def _begin(lm: CausalLM, job: TrainJob, event: Event) -> _Begun:
+def _begin(lm: CausalLM, job: TrainJob, event: Event, *, apart: bool = False) -> _Begun:
     weights = job.settings.weights
     appraisals = None if job.atoms is None else [job.atoms.get(row.id) for row in job.rows]
     charts = _charts(lm, job) if weights.charts or job.mixture else None
@@ -187,6 +200,7 @@ def _begin(lm: CausalLM, job: TrainJob, event: Event) -> _Begun:
         reader=Reader(weights, charts, heads, watch_entropy=job.mixture is not None),
         on_shrink=lambda tokens: event("pack_shrunk", pack_tokens=tokens),
         end=job.end,
+        apart=apart,
     )
     return _Begun(training, wrapper, heads, proof)
 

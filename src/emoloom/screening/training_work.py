@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from emoloom.config import Config
 from emoloom.draws import generator
 from emoloom.models.device import device_facts
 from emoloom.models.logits import ModelError
@@ -103,33 +102,23 @@ def best_rate(trials: list[dict[str, Any]]) -> float:
 def _trial_work(job: CandidateRun, number: int) -> Work:
     rate = job.config.trials.learning_rates[number]
     asked = _asked(job, rate)
-    kept, held_out, steps = trial_rows(job.config, asked.rows)
+    kept, held_out = hold_out(asked.rows, job.config.trials.rows, job.config.seed)
+    steps = trial_steps(job.config, train_steps(job.config, len(asked.rows)))
     held = [row.id for row in held_out]
     stage = job.stage(f"rate-{number + 1}", *asked.inputs, steps, held)
     out = _loss_file(job, number)
 
     def make(meter: Meter) -> Outcome:
         task = _train_job(job, asked, stage.inputs)
-        task = replace(task, rows=kept, held_out=held_out, end=steps)
+        # Fewer rows than the whole training has: what it lacks in steps is another epoch of them.
+        epochs = -(-steps // -(-len(kept) // asked.settings.batch_rows))
+        settings = replace(asked.settings, epochs=epochs)
+        task = replace(task, rows=kept, held_out=held_out, settings=settings, end=steps)
         event = partial(job.run.event, candidate=job.candidate.name)
         try_rate(job.load(meter), task, out.parent, meter, event)
         return Outcome((out,), {"rows": len(kept), "held_out": len(held_out)})
 
     return Work(stage, job.candidate.name, steps, "steps", make)
-
-
-def trial_rows(
-    config: Config, rows: tuple[Row, ...]
-) -> tuple[tuple[Row, ...], tuple[Row, ...], int]:
-    """What a trial trains on, the rows that decide, and its steps: no more than the first make.
-
-    Args:
-        config: the screen, with the seed of the candidate.
-        rows: of the whole training.
-    """
-    kept, held_out = hold_out(rows, config.trials.rows, config.seed)
-    steps = trial_steps(config, train_steps(config, len(rows)))
-    return kept, held_out, min(steps, train_steps(config, len(kept)))
 
 
 def hold_out(

@@ -66,6 +66,15 @@ class Example:
             on and name == field for on, name in zip(self.trained, self.fields, strict=False)
         )
 
+    @property
+    def labelled(self) -> bool:
+        """Whether its labels are the row's own.
+
+        The list's closing is trained behind a filled one too, and says nothing of labels there.
+        """
+        pairs = zip(self.fields, self.trained, strict=False)
+        return all(on for field, on in pairs if field == "labels")
+
 
 @dataclass(frozen=True, slots=True)
 class SoftDigits:

@@ -17,8 +17,9 @@ from emoloom.models.causal_lm import CausalLM, pack_rows, packed_forward, run
 from emoloom.models.logits import Logits, ModelError
 from emoloom.models.memory import out_of_memory
 from emoloom.models.packing import fill_packs
+from emoloom.training.answer_fields import Field
 from emoloom.training.examples import Example
-from emoloom.training.readings import Group, make_group
+from emoloom.training.readings import Group, log_probabilities, make_group
 from emoloom.training.schedule import (
     Draw,
     EpochSampler,
@@ -29,7 +30,6 @@ from emoloom.training.schedule import (
     learning_rate_at,
 )
 from emoloom.training.terms import (
-    FieldWeights,
     Reader,
     Weights,
     label_entropies,
@@ -65,6 +65,7 @@ class Training:
         reader: Reader | None = None,
         on_shrink: Shrunk = lambda _: None,
         end: int | None = None,
+        apart: bool = False,
     ) -> None:
         """Take up a model whose adapter is in place.
 
@@ -77,6 +78,8 @@ class Training:
             reader: of the terms; `lm` alone when left out.
             on_shrink: told when packs shrink because memory ran out.
             end: last step, where it is to end before the sampler does.
+            apart: whether it then is a training of its own, warm-up included, as a trial is; a
+                rung has the warm-up of the whole training, to be gone on with.
         """
         self.lm, self.examples, self.settings = lm, examples, settings
         self.packed_up_to, self.pack_tokens = packed_up_to, settings.pack_tokens
@@ -86,6 +89,7 @@ class Training:
         self.whole = True
         """Whether the parameters are those of the last step in the log: not amid an update."""
         self.end = min(end or self.sampler.steps, self.sampler.steps)
+        self._of_steps = self.end if apart else self.sampler.steps
         self._on_shrink = on_shrink
         self._named = trained_parameters(lm, self.reader)
         self._optimizer = torch.optim.AdamW(
@@ -108,7 +112,7 @@ class Training:
         """
         number = len(self.log) + 1
         draw = self.sampler.draw(self.log)
-        rate = learning_rate_at(number, self.sampler.steps, self.settings, self.end)
+        rate = learning_rate_at(number, self._of_steps, self.settings, self.end)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         chosen = [self.examples[index] for index in draw.indices]
@@ -180,20 +184,24 @@ class Training:
         return _Measured(loss, terms, math.fsum(entropies) / len(entropies) if entropies else None)
 
     @torch.no_grad()
-    def loss_on(self, examples: Sequence[Example]) -> float:
-        """What these examples' labels and digits cost, in nats; nothing is learnt.
+    def losses_on(self, examples: Sequence[Example]) -> dict[Field, float]:
+        """Mean cross-entropy of the trained tokens of each field, in nats; nothing is learnt.
 
-        The mean cross-entropy of the label tokens plus that of the digits; of all answer tokens
-        where neither is known.
+        A field of which these examples train no token is absent; `labels` is of labelled rows.
         """
-        by_field = Reader(Weights(fields=FieldWeights(1.0, 1.0, 0.0, 0.0)), None, None)
-        reader = by_field if term_counts(by_field, examples) else Reader(Weights(), None, None)
-        counts = term_counts(reader, examples)
-        sums = dict.fromkeys(counts, 0.0)
+        found: dict[Field, list[float]] = {}
         for group, forward in self._forwards(examples):
-            for part, value in term_sums(reader, forward(), group).items():
-                sums[part] += float(value)
-        return math.fsum(sums[part] / count for part, count in counts.items())
+            logits, wanted = forward(), torch.tensor(group.targets, device=self.lm.device)
+            logp_K1 = log_probabilities(logits, range(len(wanted)), wanted[:, None])
+            for (row, place), logp in zip(group.places, logp_K1[:, 0].tolist(), strict=True):
+                example = group.examples[row]
+                at = place - example.answer_start
+                if at < 0 or not example.trained[at]:
+                    continue
+                field = example.fields[at]
+                if field != "labels" or example.labelled:
+                    found.setdefault(field, []).append(-logp)
+        return {field: math.fsum(each) / len(each) for field, each in found.items()}
 
     def _forwards(self, chosen: Sequence[Example]) -> Iterator[tuple[Group, Callable[[], Logits]]]:
         """Packs of the rows that may be packed, then the others one by one."""

@@ -120,11 +120,12 @@ def learning_rate_at(step: int, steps: int, settings: FitSettings, end: int | No
     """Warm-up, constant, linear decay (trapezoid; Hägele et al. 2024, arXiv 2405.18392).
 
     A training that ends early has the warm-up of the whole one and a decay of its own, so up to
-    `trunk_end` its steps are those of the whole one, and it can be continued from there.
+    `trunk_end` its steps are those of the whole one, and it can be continued from there. A trial is
+    not continued: its own steps are `steps`, so that it reaches the rate that it tries.
 
     Args:
         step: from 1 to `end`.
-        steps: of the whole training.
+        steps: of the whole training; of a trial its own.
         settings: peak rate and shares.
         end: last step, where the training ends before `steps`.
     """
