@@ -34,7 +34,7 @@ _PARTS = {
     "vad_preserving": "distance of the VAD that the generated text implies",
     "appraisal": "appraisal atoms of the labels against a verifier's",
     "flip": "Valence Flip: training rows turned to the other polarity",
-    "mixture": "A/B mixture with a temperature driven by the model's entropy",
+    "mixture": "A/B mixture with a temperature that follows the loss of held-out labels",
 }
 
 Schema = Mapping[str, Any]

@@ -307,3 +307,9 @@ def test_two_models_of_one_name(tmp_path):
     models = [{"source": "random:tiny@1", "name": "m"}, {"source": "random:tiny@2", "name": "m"}]
     config = write_config(tmp_path / "c.yaml", models=models)
     assert_user_error(call("check", config), "models: two models have one name", "got: m")
+
+
+def test_the_draw_cools_as_the_excess_falls():
+    mixture = {"excess_low": 0.2, "excess_high": 0.2}
+    with pytest.raises(ConfigError, match="excess_low must be below excess_high"):
+        parse_config({**SETTINGS, "training": {"mixture": mixture}}, source="c.yaml")

@@ -241,24 +241,39 @@ class AppraisalConfig(Settings):
 
 
 class MixtureConfig(Settings):
-    """A/B mixture with an entropy-aware temperature, where a recipe has it."""
+    """A/B mixture with a temperature that follows what is learnt, where a recipe has it."""
 
     pool_a: tuple[str, ...] = Field(
         (), description="Corpora of pool A; the first of `data.train` when left out."
     )
-    tau0: float = Field(5.0, ge=1, le=100, description="Temperature while the model is unsure.")
-    entropy_low: float = Field(
-        0.3, ge=0, lt=1, description="Share of the largest entropy at which the draw is natural."
+    tau0: float = Field(
+        5.0, ge=1, le=100, description="Temperature before anything is learnt; 1: the natural draw."
     )
-    entropy_high: float = Field(
-        0.8, gt=0, le=1, description="Share of the largest entropy at which it is the flattest."
+    excess_low: float = Field(
+        -0.5,
+        ge=-100,
+        le=100,
+        description="Held-out loss of first labels less that of base rates, in nats, at which the "
+        "draw is natural.",
+    )
+    excess_high: float = Field(
+        0.0, ge=-100, le=100, description="The same at which the draw is the flattest."
+    )
+    held_out: int = Field(
+        32,
+        ge=1,
+        le=100_000,
+        description="Labelled train rows that are not drawn, but measured; a tenth at most.",
+    )
+    measure_steps: int = Field(
+        10, ge=1, le=100_000, description="Steps from one measurement to the next."
     )
     most_draws: int = Field(4, ge=1, le=100, description="Draws of one row in an epoch, at most.")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if self.entropy_low >= self.entropy_high:
-            raise PydanticCustomError(OURS, "entropy_low must be below entropy_high")
+        if self.excess_low >= self.excess_high:
+            raise PydanticCustomError(OURS, "excess_low must be below excess_high")
         return self
 
 

@@ -56,6 +56,13 @@ def test_training_is_rows_and_the_heads_of_their_packs():
     assert found.seconds == pytest.approx(2 + 3000 * 0.01)
 
 
+def test_rows_that_are_measured_besides_cost_their_forwards():
+    (plain,) = forecast(stage(train_rows=40)).stages
+    (found,) = forecast(stage(train_rows=40, measured=16)).stages
+    assert found.tokens == plain.tokens + 16 * 75
+    assert found.seconds == pytest.approx(plain.seconds + 16 * 75 * 0.001)
+
+
 def test_a_model_that_cannot_pack_computes_its_head_for_each_row():
     (found,) = forecast(stage(train_rows=40), probe=replace(PROBE, pack_seconds=-1)).stages
     assert found.tokens == 40 * 150

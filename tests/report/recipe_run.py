@@ -41,7 +41,7 @@ def steps_of(count: int, *, mixture: bool) -> list[dict[str, Any]]:
         if mixture:
             record["terms"] |= {"vad_digits": 1 / step}
             share = math.exp(-step / count)
-            record |= {"entropy": share, "tau": 1 + 4 * share, "share_a": share / 2}
+            record |= {"excess": share - 0.5, "tau": 1 + 4 * share, "share_a": share / 2}
             record |= {"strata": {"A:joy": 2, "A:fear": 1, "B:(no labels)": 5}}
         made.append(record)
     return made

@@ -29,7 +29,7 @@ frame.onload = async () => {{
       other: count("plot-terms", ".others path"), own: count("plot-terms", ".front path"),
       aria: at("plot-terms").firstElementChild.getAttribute("aria-label") }};
   }};
-  const names = ["terms", "entropy", "tau", "share_a", "strata"];
+  const names = ["terms", "excess", "tau", "share_a", "strata"];
   const hosts = names.map((name) => at(`plot-${{name}}`));
   const sizes = () => hosts.map((host) => {{
     const {{ width, height }} = host.getBoundingClientRect();
@@ -62,7 +62,7 @@ frame.onload = async () => {{
 FOLLOW = """
   look("start");
   seen.tip = hoverEnd("plot-terms");
-  seen.mixture = ["entropy", "tau", "share_a"].map((key) => count(`plot-${key}`, ".front path"));
+  seen.mixture = ["excess", "tau", "share_a"].map((key) => count(`plot-${key}`, ".front path"));
   seen.strata = count("plot-strata", ".bars rect");
   const texts = [...at("plot-strata").querySelectorAll(".about text")];
   seen.rows = texts.map((text) => text.textContent);

@@ -81,7 +81,7 @@ def test_curves_are_those_of_the_steps(tmp_path: Path) -> None:
     assert leader["steps"] == list(range(1, 12))
     assert leader["terms"][1] == [step["terms"]["lm"] for step in steps]
     assert leader["terms"][2] == pytest.approx([1 / s["step"] for s in steps], rel=1e-3)
-    for key in ("entropy", "tau", "share_a"):
+    for key in ("excess", "tau", "share_a"):
         assert leader["mixture"][key] == pytest.approx([s[key] for s in steps], rel=1e-3)
     assert found["strata"] == ["A:joy", "A:fear", "B:(no labels)"]
     assert leader["strata"] == [22, 11, 55]
@@ -115,7 +115,7 @@ def test_means_are_over_what_is_there() -> None:
 
 def test_what_is_damaged_in_the_steps_is_left_out() -> None:
     records = [
-        {"step": 3, "terms": {"lm": 3.0, "huge": 1e300}, "entropy": "x", "strata": {"A:a": -1}},
+        {"step": 3, "terms": {"lm": 3.0, "huge": 1e300}, "excess": "x", "strata": {"A:a": -1}},
         {"step": 1, "terms": {"lm": float("nan")}, "strata": [1]},
         {"step": "two", "terms": {"lm": 2.0}},
         {"terms": 7, "strata": {"A:a": True, "A:b": 2}},

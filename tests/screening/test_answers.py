@@ -267,6 +267,20 @@ def test_the_plan_of_every_recipe_counts_what_the_work_counts(job, rows):
     assert ("select", "one.full-recipe.head", 4) in counted
 
 
+def test_the_plan_counts_what_is_measured_besides(job, rows):
+    """Of 60 labelled rows 6 are held out and measured after step 10 of 15; 5 decide a trial."""
+    rows = replace(rows, train=tuple(row(n) for n in range(60)))
+    trials = {"learning_rates": [1e-3], "rows": 5}
+    training = {**SETTINGS["training"], "batch_rows": 4}
+    config = config_with(recipes=["sft", "sft+mixture"], trials=trials, training=training)
+    stages = make_plan(config, list_candidates(config), rows, ())["stages"]
+    measured = {(s["candidate"], s["stage"]): s.get("measured_rows", 0) for s in stages}
+    assert measured["one.sft", "train"] == 0
+    assert measured["one.sft+mixture", "train"] == 6
+    assert measured["one.sft", "rate-1"] == 5
+    assert measured["one.sft+mixture", "rate-1"] == 5 + 6
+
+
 @pytest.mark.parametrize(
     ("recipe", "setting"),
     [

@@ -38,7 +38,7 @@ def model(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def job() -> TrainJob:
-    return train_job(SETTINGS, mixture=Mixture(("made-up",), MixtureSettings()))
+    return train_job(SETTINGS, mixture=Mixture(("made-up",), MixtureSettings(measure_steps=2)))
 
 
 def run(model: Path, job: TrainJob, folder: Path, advance=lambda _: None) -> dict[str, int]:
@@ -56,7 +56,8 @@ def made(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def undisturbed(model, job, tmp_path_factory) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("undisturbed")
-    assert run(model, job, folder)["rows"] == 12
+    counts = run(model, job, folder)
+    assert (counts["rows"], counts["held_out"]) == (12, 1)
     return made(folder)
 
 
@@ -197,4 +198,4 @@ def test_without_heads_no_file_of_heads(model, job, tmp_path):
     run(model, replace(job, settings=settings, mixture=None), tmp_path)
     assert not (tmp_path / "checkpoint" / HEADS).exists()
     line = json.loads((tmp_path / "steps.jsonl").read_text().splitlines()[0])
-    assert {"entropy", "tau", "share_a", "strata"}.isdisjoint(line)
+    assert {"excess", "tau", "share_a", "strata"}.isdisjoint(line)

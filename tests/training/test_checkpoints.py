@@ -13,7 +13,10 @@ import pytest
 from emoloom.training.adapters import add_adapter
 from emoloom.training.checkpoints import restore_checkpoint, save_checkpoint
 from emoloom.training.fit import Training
-from emoloom.training.mixture import MixtureSampler, MixtureSettings, make_pools
+from emoloom.training.label_tree import label_tree
+from emoloom.training.label_watch import make_watch
+from emoloom.training.mixture import MixtureSampler, MixtureSettings
+from emoloom.training.pools import make_pools
 from emoloom.training.schedule import FitSettings
 from term_setup import ALL, set_up
 from tiny_lm import make_tiny, reload, varied_rows
@@ -33,9 +36,15 @@ def model(tmp_path_factory) -> Path:
 def begin(model: Path) -> Training:
     lm = reload(model)
     add_adapter(lm, SETTINGS)
-    sampler = MixtureSampler(make_pools(ROWS, ["made-up"]), 3, 6, 4, MixtureSettings())
-    setup = set_up(lm, ROWS, ALL, watch_entropy=True)
-    return setup.training(SETTINGS, sampler=sampler)
+    held_out, tree = frozenset({2, 7}), label_tree(lm.prompter)
+    mixture = MixtureSettings(excess_low=0.0, excess_high=5.5, memory=0.0)
+    pools = make_pools(ROWS, ["made-up"], held_out)
+    setup = set_up(lm, ROWS, ALL, tree=tree)
+    return setup.training(
+        SETTINGS,
+        sampler=MixtureSampler(pools, 3, 6, 4, mixture),
+        watch=make_watch(setup.examples, ROWS, held_out, tree, every=2),
+    )
 
 
 def bytes_of(training: Training) -> dict[str, bytes]:
@@ -63,6 +72,8 @@ def test_twenty_stops_and_starts_change_no_byte(model, undisturbed, tmp_path):
     while not training.finished:
         training.step()
     assert training.log == undisturbed.log
+    assert [step.excess is not None for step in training.log] == [False, True] * 12
+    assert len({step.tau for step in training.log}) > 5, "draws follow what was measured"
     assert bytes_of(training) == bytes_of(undisturbed)
 
 
@@ -154,6 +165,4 @@ def test_packs_shrink_where_memory_runs_out(model, monkeypatch):
     found = training.step()
     assert told and told[-1] == training.pack_tokens < SETTINGS.pack_tokens
     assert found.loss == pytest.approx(expected.loss, rel=1e-5)
-    assert replace(found, loss=0, terms={}, entropy=0) == replace(
-        expected, loss=0, terms={}, entropy=0
-    )
+    assert replace(found, loss=0, terms={}) == replace(expected, loss=0, terms={})

@@ -209,15 +209,13 @@ def test_the_mass_of_a_shared_token_is_divided():
     assert found[0].tolist() == pytest.approx([0.3, 0.1, 0.6])
 
 
-def test_entropy_shares():
-    """0 where the model is sure, 1 where all tokens are alike, as scipy has it in between."""
-    from scipy.stats import entropy
-
-    p = [0.7, 0.2, 0.1]
-    logp = torch.tensor([[0.0, -90.0, -90.0], [1.0, 1.0, 1.0], [math.log(x) for x in p]])
-    found = losses.entropy_share(logp).tolist()
-    assert found == pytest.approx([0.0, 1.0, entropy(p) / math.log(3)], abs=1e-6)
-    assert losses.entropy_share(torch.zeros(2, 1)).tolist() == [0.0, 0.0]
+def test_a_shifted_normaliser_by_hand():
+    logits = torch.tensor([[1.0, 2.0, 0.5], [0.0, 3.0, 0.0]])
+    ids, shifts = torch.tensor([[0, 2], [1, 1]]), torch.tensor([[0.7, -torch.inf], [-1.0, -1.0]])
+    before = [math.log(sum(map(math.exp, line))) for line in logits.tolist()]
+    after = [math.log(math.exp(1.7) + math.exp(2.0)), math.log(2 + math.exp(2.0))]
+    found = losses.shifted_normaliser(logits, ids, shifts).tolist()
+    assert found == pytest.approx([a - b for a, b in zip(after, before, strict=True)], abs=1e-6)
 
 
 def test_sums_do_not_depend_on_the_parts():

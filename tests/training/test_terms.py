@@ -14,7 +14,7 @@ from emoloom.training.adapters import add_adapter, save_adapter
 from emoloom.training.fit import fit, packed_logits, single_logits, weighted_loss
 from emoloom.training.readings import make_group
 from emoloom.training.schedule import FitSettings
-from emoloom.training.terms import Weights, label_entropies, term_counts, term_sums
+from emoloom.training.terms import Weights, term_counts, term_sums
 from term_setup import ALL, set_up
 from tiny_lm import SPACE, make_examples, make_tiny, reload, row, train_rows, varied_rows
 
@@ -157,10 +157,10 @@ def test_weight_nought_is_the_term_absent(folder, tmp_path):
 def test_each_term_is_logged_apart_and_the_loss_is_their_weighted_sum(folder):
     lm = reload(folder)
     add_adapter(lm, SETTINGS)
-    step = set_up(lm, train_rows(), ALL, watch_entropy=True).training(SETTINGS).step()
+    step = set_up(lm, train_rows(), ALL).training(SETTINGS).step()
     weighted = sum(ALL.of(part) * value for part, value in step.terms.items())
     assert step.loss == pytest.approx(weighted, rel=1e-5)
-    assert 0 < step.entropy <= 1
+    assert step.excess is None
 
 
 def test_the_first_losses_of_the_heads_are_those_of_the_base_rates(folder):
@@ -202,11 +202,3 @@ def test_a_term_alone_falls(folder, term):
     first, last = training.log[0], training.log[-1]
     assert "lm" not in first.terms
     assert last.loss < 0.9 * first.loss
-
-
-def test_entropies_are_of_the_rows(by_rows):
-    setup, _, _ = by_rows
-    group = make_group(list(setup.examples))
-    found = label_entropies(setup.reader, packed_logits(setup.lm, group), group)
-    assert len(found) == len(ROWS)
-    assert all(0 < value <= 1 for value in found)

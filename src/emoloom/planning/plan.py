@@ -16,6 +16,7 @@ from emoloom.config import Config
 from emoloom.corpora.labels import load_space
 from emoloom.decoding.audit import rows_to_audit
 from emoloom.ranking.halving import promoted_counts
+from emoloom.recipes import RECIPES
 from emoloom.records import Row
 from emoloom.row_sets.cross_spaces import CROSS
 from emoloom.row_sets.held_out import TEST
@@ -34,6 +35,8 @@ from emoloom.screening.recipe_settings import (
     trains_heads,
     trial_steps,
 )
+from emoloom.screening.training_work import hold_out
+from emoloom.training.pools import held_out_rows
 
 Kind = Literal["certificate", "training", "heads", "precision", "answers", "shown", "vectors"]
 """What a stage does, where that decides what it costs."""
@@ -57,6 +60,8 @@ class PlannedStage:
     """From 1; 0 where it is not of a rung."""
     train_rows: int = 0
     """Rows seen in training."""
+    measured: int = 0
+    """Rows whose loss is measured besides, or that decide a trial."""
     audited: int = 0
     """Rows decoded again canonically."""
     trained: bool = True
@@ -76,6 +81,7 @@ class PlannedStage:
             "units": self.units,
         }
         found |= {"train_rows": self.train_rows} if self.train_rows else {}
+        found |= {"measured_rows": self.measured} if self.measured else {}
         found |= {"once_promoted": True} if self.once_promoted else {}
         return found | {"once_best": True} if self.once_best else found
 
@@ -117,6 +123,7 @@ class _Counting:
             candidate.model.name,
             rung,
             round(rows * (end - begun) / steps),
+            self.measured(candidate, begun, end),
             once_promoted=rung > 1 or (rung == 0 and self.promoted(candidate, rung)),
         )
 
@@ -125,6 +132,8 @@ class _Counting:
             return
         steps, rows = self.steps(candidate)
         units = trial_steps(self.config, steps)
+        trained = self.trained_on(candidate)
+        deciding = len(hold_out(trained, self.config.trials.rows, candidate.seed)[1])
         for number, _ in enumerate(self.config.trials.learning_rates, start=1):
             yield PlannedStage(
                 f"rate-{number}",
@@ -133,7 +142,16 @@ class _Counting:
                 "training",
                 candidate.model.name,
                 train_rows=round(rows * units / steps),
+                measured=deciding + self.measured(candidate, 0, units),
             )
+
+    def measured(self, candidate: Candidate, begun: int, end: int) -> int:
+        """Rows that a mixture is driven by, as often as they are measured in some steps."""
+        if "mixture" not in RECIPES[candidate.recipe]:
+            return 0
+        mixture = self.config.training.mixture
+        rows = held_out_rows(self.trained_on(candidate), mixture.held_out, candidate.seed)
+        return len(rows) * (end // mixture.measure_steps - begun // mixture.measure_steps)
 
     def asked(self, candidate: Candidate, row_set: str, rung: int) -> int:
         """Rows that are answered: fewer for a rung, and for what is shown only."""

@@ -93,7 +93,11 @@ def _training(config: Config, stage: PlannedStage, probe: Probe) -> Parts:
     if probe.packs:
         heads = packs_of(rows, probe.train_tokens, probe.head_tokens, config.training.pack_tokens)
     a_row = probe.train_tokens + probe.head_tokens * heads / rows
-    return [(stage.train_rows * a_row, probe.step_seconds)]
+    trained = (stage.train_rows * a_row, probe.step_seconds)
+    if not stage.measured:
+        return [trained]
+    rate = probe.pack_seconds if probe.packs else probe.single_seconds
+    return [trained, (stage.measured * a_row, rate)]
 
 
 def _certificate(config: Config, _stage: PlannedStage, probe: Probe) -> Parts:

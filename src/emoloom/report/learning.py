@@ -40,7 +40,7 @@ TERMS: Mapping[str, str] = MappingProxyType(
 
 MIXTURE: Mapping[str, str] = MappingProxyType(
     {
-        "entropy": "Entropy at the labels",
+        "excess": "Held-out label loss less base rates'",
         "tau": "Temperature τ",
         "share_a": "Share of pool A",
     }

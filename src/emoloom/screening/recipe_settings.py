@@ -83,9 +83,11 @@ def mixture_of(config: Config, recipe: Recipe) -> Mixture | None:
         pool_a_of(config),
         MixtureSettings(
             tau0=given.tau0,
-            entropy_low=given.entropy_low,
-            entropy_high=given.entropy_high,
+            excess_low=given.excess_low,
+            excess_high=given.excess_high,
             most_draws=given.most_draws,
+            held_out=given.held_out,
+            measure_steps=given.measure_steps,
         ),
     )
 

@@ -3,7 +3,7 @@
 import math
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,11 @@ from emoloom.training.examples import Examples, SoftDigits
 from emoloom.training.fit import Training
 from emoloom.training.heads import Heads, save_heads
 from emoloom.training.label_chart import log_odds
-from emoloom.training.mixture import MixtureSampler, make_pools
-from emoloom.training.schedule import EpochSampler, FitSettings, batches, trunk_end
+from emoloom.training.label_tree import LabelTree, label_tree
+from emoloom.training.label_watch import Watch, make_watch
+from emoloom.training.mixture import MixtureSampler
+from emoloom.training.pools import held_out_rows, make_pools
+from emoloom.training.schedule import EpochSampler, FitSettings, Sampler, batches, trunk_end
 from emoloom.training.soft_numbers import numeral_tokens
 from emoloom.training.target_proof import TargetProof, prove_targets
 from emoloom.training.terms import Reader
@@ -117,7 +120,7 @@ def train(
     _write_log(begun.training, folder)
     write_folder_atomic(folder / "checkpoint", fill)
     shutil.rmtree(folder / "training", ignore_errors=True)
-    return {"rows": len(job.rows), **asdict(begun.proof)}
+    return {"rows": len(job.rows), **asdict(begun.proof), **begun.counts}
 
 
 def try_rate(
@@ -172,12 +175,14 @@ class _Begun:
     """Of peft, around the model."""
     heads: Heads | None
     proof: TargetProof
+    counts: Mapping[str, int]
+    """Of rows that are measured and not trained on; empty without any."""
 
 
 def _begin(lm: CausalLM, job: TrainJob, event: Event, *, apart: bool = False) -> _Begun:
     weights = job.settings.weights
     appraisals = None if job.atoms is None else [job.atoms.get(row.id) for row in job.rows]
-    charts = _charts(lm, job) if weights.charts or job.mixture else None
+    charts = _charts(lm, job) if weights.charts else None
     examples = Examples(
         lm.prompter,
         job.rows,
@@ -191,18 +196,20 @@ def _begin(lm: CausalLM, job: TrainJob, event: Event, *, apart: bool = False) ->
     proof = prove_targets(lm.prompter, job.rows, examples, ends)
     wrapper = add_adapter(lm, job.settings)
     heads = _heads(lm, job) if weights.heads else None
+    drawing = _drawing(lm, job, examples)
     training = Training(
         lm,
         CutExamples(examples, ends),
         job.packed_up_to,
         job.settings,
-        sampler=_sampler(job),
-        reader=Reader(weights, charts, heads, watch_entropy=job.mixture is not None),
+        sampler=drawing.sampler,
+        reader=Reader(weights, charts, heads, drawing.tree),
+        watch=drawing.watch,
         on_shrink=lambda tokens: event("pack_shrunk", pack_tokens=tokens),
         end=job.end,
         apart=apart,
     )
-    return _Begun(training, wrapper, heads, proof)
+    return _Begun(training, wrapper, heads, proof, drawing.counts)
 
 
 def _soft_digits(lm: CausalLM, settings: FitSettings) -> SoftDigits | None:
@@ -270,13 +277,28 @@ def _heads(lm: CausalLM, job: TrainJob) -> Heads:
     return heads.to(lm.device)
 
 
-def _sampler(job: TrainJob) -> MixtureSampler | EpochSampler:
-    if job.mixture is None:
-        return EpochSampler(tuple(batches(len(job.rows), job.settings)))
-    pools = make_pools(job.rows, (*job.mixture.pool_a, VERBALISER))
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    """How rows are drawn, and what that takes."""
+
+    sampler: Sampler
+    tree: LabelTree | None = None
+    watch: Watch | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+def _drawing(lm: CausalLM, job: TrainJob, examples: Examples) -> _Drawing:
     settings = job.settings
-    return MixtureSampler(
-        pools, settings.seed, settings.epochs, settings.batch_rows, job.mixture.settings
+    if job.mixture is None:
+        return _Drawing(EpochSampler(tuple(batches(len(job.rows), settings))))
+    mixture, tree = job.mixture.settings, label_tree(lm.prompter)
+    held_out = held_out_rows(job.rows, mixture.held_out, settings.seed)
+    pools = make_pools(job.rows, (*job.mixture.pool_a, VERBALISER), held_out)
+    return _Drawing(
+        MixtureSampler(pools, settings.seed, settings.epochs, settings.batch_rows, mixture),
+        tree,
+        make_watch(examples, job.rows, held_out, tree, mixture.measure_steps),
+        {"held_out": len(held_out)},
     )
 
 

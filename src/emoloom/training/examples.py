@@ -20,6 +20,7 @@ from emoloom.records import (
 )
 from emoloom.training.answer_fields import Field, answer_fields
 from emoloom.training.charts import Charts, Targets, find_targets
+from emoloom.training.label_tree import Priors
 from emoloom.training.soft_numbers import NumeralTokens, SoftTarget, Spreads, soft_targets
 
 _LABELS = re.compile(r'(?<=\{"labels":\[")[^\]]*(?="\])')
@@ -44,6 +45,8 @@ class Example:
     """Tokens of values of which several are right; `at` counts from `answer_start`."""
     targets: Targets | None = None
     """What the terms beside `lm` want; None where none is on."""
+    priors: Priors | None = None
+    """What the draw of this step did to the base rates of labels; see `label_tree`."""
 
     @property
     def trained_positions(self) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ are each normalised by what the step has of theirs.
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,7 @@ from emoloom.models.memory import out_of_memory
 from emoloom.models.packing import fill_packs
 from emoloom.training.answer_fields import Field
 from emoloom.training.examples import Example
+from emoloom.training.label_watch import Watch
 from emoloom.training.readings import Group, log_probabilities, make_group
 from emoloom.training.schedule import (
     Draw,
@@ -29,13 +30,7 @@ from emoloom.training.schedule import (
     batches,
     learning_rate_at,
 )
-from emoloom.training.terms import (
-    Reader,
-    Weights,
-    label_entropies,
-    term_counts,
-    term_sums,
-)
+from emoloom.training.terms import Reader, Weights, term_counts, term_sums
 
 Shrunk = Callable[[int], None]
 """Told the new limit in tokens when memory runs out and packs shrink."""
@@ -47,8 +42,6 @@ class _Measured:
     """Weighted sum of the terms' means."""
     terms: dict[str, float]
     """Mean of each."""
-    entropy: float | None
-    """Mean of what was watched."""
 
 
 class Training:
@@ -63,6 +56,7 @@ class Training:
         *,
         sampler: Sampler | None = None,
         reader: Reader | None = None,
+        watch: Watch | None = None,
         on_shrink: Shrunk = lambda _: None,
         end: int | None = None,
         apart: bool = False,
@@ -76,6 +70,7 @@ class Training:
             settings: the recipe.
             sampler: chooses the rows of each step; every row once an epoch when left out.
             reader: of the terms; `lm` alone when left out.
+            watch: what is measured besides, for a sampler that follows it.
             on_shrink: told when packs shrink because memory ran out.
             end: last step, where it is to end before the sampler does.
             apart: whether it then is a training of its own, warm-up included, as a trial is; a
@@ -85,6 +80,7 @@ class Training:
         self.packed_up_to, self.pack_tokens = packed_up_to, settings.pack_tokens
         self.sampler = sampler or EpochSampler(tuple(batches(len(examples), settings)))
         self.reader = reader or Reader(Weights(), None, None)
+        self.watch = watch
         self.log: list[StepLog] = []
         self.whole = True
         """Whether the parameters are those of the last step in the log: not amid an update."""
@@ -116,6 +112,9 @@ class Training:
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         chosen = [self.examples[index] for index in draw.indices]
+        if draw.priors:
+            pairs = zip(chosen, draw.priors, strict=True)
+            chosen = [replace(example, priors=priors) for example, priors in pairs]
         measured = self._accumulated(chosen)
         norm = float(torch.nn.utils.clip_grad_norm_(self._named.values(), self.settings.clip_norm))
         for what, value in (("loss", measured.loss), ("the gradient's norm", norm)):
@@ -135,7 +134,7 @@ class Training:
                 rows=len(chosen),
                 answer_tokens=sum(sum(example.trained) for example in chosen),
                 terms=measured.terms,
-                entropy=measured.entropy,
+                excess=self._excess(number),
                 tau=draw.tau,
                 share_a=draw.share_a,
                 strata=_counted(draw),
@@ -167,12 +166,9 @@ class Training:
     def _backward(self, chosen: Sequence[Example]) -> "_Measured":
         counts = term_counts(self.reader, chosen)
         sums = dict.fromkeys(counts, 0.0)
-        entropies: list[float] = []
         loss = 0.0
         for group, forward in self._forwards(chosen):
             logits = forward()
-            if self.reader.watch_entropy:
-                entropies += label_entropies(self.reader, logits, group)
             parts = term_sums(self.reader, logits, group)
             weighted = weighted_loss(parts, counts, self.reader.weights)
             if weighted is not None:
@@ -181,7 +177,7 @@ class Training:
             for part, value in parts.items():
                 sums[part] += float(value.detach())
         terms = {part: sums[part] / count for part, count in counts.items()}
-        return _Measured(loss, terms, math.fsum(entropies) / len(entropies) if entropies else None)
+        return _Measured(loss, terms)
 
     @torch.no_grad()
     def losses_on(self, examples: Sequence[Example]) -> dict[Field, float]:
@@ -190,18 +186,30 @@ class Training:
         A field of which these examples train no token is absent; `labels` is of labelled rows.
         """
         found: dict[Field, list[float]] = {}
+        for example, at, loss in self._token_losses(examples):
+            field = example.fields[at]
+            if field != "labels" or example.labelled:
+                found.setdefault(field, []).append(loss)
+        return {field: math.fsum(each) / len(each) for field, each in found.items()}
+
+    @torch.no_grad()
+    def _excess(self, step: int) -> float | None:
+        """Loss of the rows watched less that of base rates, after the steps where it is due."""
+        if self.watch is None or not self.watch.due(step):
+            return None
+        losses = [loss for *_, loss in self._token_losses(self.watch.examples)]
+        return math.fsum(losses) / len(losses) - self.watch.base_loss
+
+    def _token_losses(self, examples: Sequence[Example]) -> Iterator[tuple[Example, int, float]]:
+        """(example, index in its answer, cross-entropy) of each trained token."""
         for group, forward in self._forwards(examples):
             logits, wanted = forward(), torch.tensor(group.targets, device=self.lm.device)
             logp_K1 = log_probabilities(logits, range(len(wanted)), wanted[:, None])
             for (row, place), logp in zip(group.places, logp_K1[:, 0].tolist(), strict=True):
                 example = group.examples[row]
                 at = place - example.answer_start
-                if at < 0 or not example.trained[at]:
-                    continue
-                field = example.fields[at]
-                if field != "labels" or example.labelled:
-                    found.setdefault(field, []).append(-logp)
-        return {field: math.fsum(each) / len(each) for field, each in found.items()}
+                if at >= 0 and example.trained[at]:
+                    yield example, at, -logp
 
     def _forwards(self, chosen: Sequence[Example]) -> Iterator[tuple[Group, Callable[[], Logits]]]:
         """Packs of the rows that may be packed, then the others one by one."""

@@ -46,17 +46,8 @@ def label_chart(prompter: Prompter, counts: Mapping[str, int]) -> LabelChart:
     Raises:
         UserError: the tokenizer writes two labels with the same tokens.
     """
-    labels = prompter.space.labels
-    ids = [_answer_ids(prompter, label) for label in labels]
-    for label, one in zip(labels, ids, strict=True):
-        same = labels[ids.index(one)]
-        if same != label:
-            raise UserError(
-                "two labels are the same tokens for this model",
-                got=f"{same} and {label}",
-                do="rename one of them, or leave this model out",
-            )
-    place = _common_length(ids)
+    labels, ids = prompter.space.labels, distinct_ids(prompter)
+    place = common_length(ids)
     tokens = sorted({one[place] for one in ids})
     shares = np.zeros((len(tokens), len(labels)), dtype=np.float32)
     for column, (label, one) in enumerate(zip(labels, ids, strict=True)):
@@ -78,12 +69,31 @@ def log_odds(rows: Sequence[Row], space: LabelSpace) -> tuple[float, ...]:
     return tuple(float(np.log(with_it / without)) for with_it, without in pairs)
 
 
-def _answer_ids(prompter: Prompter, label: str) -> tuple[int, ...]:
-    answer = prompter.answer(write_answer(Prediction((label,), _ANY_VAD, "cues: none")))
-    return (*answer.ids, prompter.end_id)
+def answer_with(label: str) -> str:
+    """A contract line that differs from that of another label in the label alone."""
+    return write_answer(Prediction((label,), _ANY_VAD, "cues: none"))
 
 
-def _common_length(ids: Sequence[Sequence[int]]) -> int:
+def distinct_ids(prompter: Prompter) -> list[tuple[int, ...]]:
+    """Ids of an answer with each label alone, the end token's among them.
+
+    Raises:
+        UserError: the tokenizer writes two labels with the same tokens.
+    """
+    labels = prompter.space.labels
+    ids = [(*prompter.answer(answer_with(label)).ids, prompter.end_id) for label in labels]
+    for label, one in zip(labels, ids, strict=True):
+        same = labels[ids.index(one)]
+        if same != label:
+            raise UserError(
+                "two labels are the same tokens for this model",
+                got=f"{same} and {label}",
+                do="rename one of them, or leave this model out",
+            )
+    return ids
+
+
+def common_length(ids: Sequence[Sequence[int]]) -> int:
     """Length of the longest common beginning, cut so that each has a token after it."""
     if len(ids) == 1:
         return max(0, len(ids[0]) - 1)

@@ -3,11 +3,10 @@
 Sums, not means: the caller divides by what the whole optimiser step has of a thing, so that no
 gradient depends on how rows were packed. Every function keeps the dtype that it is given.
 
-Shape legend: K trained positions, V vocabulary, R rows, L labels, T first tokens of labels, M
-written values, J tokens of a value, N tokens that may go on with it, A appraisal atoms.
+Shape legend: K positions, C tokens that are shifted, V vocabulary, R rows, L labels, T first tokens
+of labels, M written values, J tokens of a value, N tokens that may go on with it, A appraisal
+atoms.
 """
-
-import math
 
 import torch
 from torch.nn import functional
@@ -40,6 +39,23 @@ def soft_cross_entropy(logp_KN: torch.Tensor, shares_KN: torch.Tensor) -> torch.
         A scalar >= 0, at its least the entropy of the shares.
     """
     return -(shares_KN * logp_KN).sum()
+
+
+def shifted_normaliser(
+    logits_KV: torch.Tensor, ids_KC: torch.Tensor, shift_KC: torch.Tensor
+) -> torch.Tensor:
+    """How much larger the logsumexp of logits is once some tokens' are shifted, [K].
+
+    Less the target's own shift it is what logit adjustment adds to the cross-entropy (Menon et al.
+    2020, arXiv 2007.07314).
+
+    Args:
+        logits_KV: fp32 logits.
+        ids_KC: tokens that are shifted; one that stands twice has the same shift twice.
+        shift_KC: what is added to each; minus infinity forbids it.
+    """
+    shifted_KV = logits_KV + torch.zeros_like(logits_KV).scatter(1, ids_KC, shift_KC)
+    return shifted_KV.logsumexp(dim=1) - logits_KV.logsumexp(dim=1)
 
 
 def label_bce(logits_RL: torch.Tensor, targets_RL: torch.Tensor) -> torch.Tensor:
@@ -157,18 +173,6 @@ def appraisal_bce(
     implied_RA = (labels_RL @ profile_LA.to(labels_RL.dtype)).clamp(1e-6, 1 - 1e-6)
     each_RA = functional.binary_cross_entropy(implied_RA, atoms_RA, reduction="none")
     return each_RA.mean(dim=1).sum()
-
-
-def entropy_share(logp_RT: torch.Tensor) -> torch.Tensor:
-    """Entropy of the labels' first token as a share of its largest, ln T; [R] in [0, 1].
-
-    0 where there is one token.
-    """
-    tokens = logp_RT.shape[1]
-    if tokens < 2:
-        return logp_RT.new_zeros(len(logp_RT))
-    logp_RT = functional.log_softmax(logp_RT, dim=1)
-    return -(logp_RT.exp() * logp_RT).sum(dim=1) / math.log(tokens)
 
 
 def _length(difference_R3: torch.Tensor) -> torch.Tensor:

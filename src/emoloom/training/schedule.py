@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 from emoloom.draws import generator
 from emoloom.sizes import TRAIN_PACK_TOKENS
 from emoloom.training.cut_rows import CutShares
+from emoloom.training.label_tree import Priors
 from emoloom.training.soft_numbers import Spreads
 from emoloom.training.terms import Weights
 
@@ -62,8 +63,9 @@ class StepLog:
     """Trained tokens of this step."""
     terms: dict[str, float] = field(default_factory=dict)
     """Mean of every term that is on, unweighted."""
-    entropy: float | None = None
-    """Mean entropy at the labels' first token as a share of its largest; None if not watched."""
+    excess: float | None = None
+    """Loss at the first label of rows held out less that of base rates, after this step, in nats;
+    None where it was not measured."""
     tau: float | None = None
     """Temperature of the mixture; None without one."""
     share_a: float | None = None
@@ -86,6 +88,8 @@ class Draw:
     """Share of pool A that was aimed at, where there are pools."""
     strata: tuple[str, ...] = ()
     """Stratum of each row, where there are strata."""
+    priors: tuple[Priors, ...] = ()
+    """Of each row, where labels are drawn otherwise than they occur; empty for one without any."""
 
 
 class Sampler(Protocol):

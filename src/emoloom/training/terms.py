@@ -19,11 +19,12 @@ from emoloom.training.answer_fields import FIELDS, Field
 from emoloom.training.charts import Charts
 from emoloom.training.examples import Example
 from emoloom.training.heads import Heads
+from emoloom.training.label_tree import LabelTree
 from emoloom.training.number_chart import NumberToken, target_index
+from emoloom.training.prior_shift import prior_shift
 from emoloom.training.readings import (
     Group,
     at,
-    first_tokens,
     in_pieces,
     label_distributions,
     log_probabilities,
@@ -99,8 +100,8 @@ class Reader:
     """None where only `lm` is on."""
     heads: Heads | None
     """None where no head is trained."""
-    watch_entropy: bool = False
-    """Whether the entropy at the labels' first token is read (it costs no gradient)."""
+    tree: LabelTree | None = None
+    """Where labels part; None where they are drawn as they occur."""
 
 
 def term_counts(reader: Reader, examples: Sequence[Example]) -> dict[str, int]:
@@ -139,19 +140,12 @@ def term_sums(reader: Reader, logits: Logits, group: Group) -> dict[str, torch.T
     }
     wanted = term_counts(reader, group.examples)
     sums = {part: parts[part]() for part in parts if part in wanted}
+    if reader.tree is not None:
+        for part in sums.keys() & {"lm", "lm_labels"}:  # one of them at most
+            sums[part] = sums[part] + prior_shift(reader.tree, logits, group)
     if reader.heads is not None:
         sums |= _of_heads(reader.heads, logits, group, wanted)
     return sums
-
-
-@torch.no_grad()
-def label_entropies(reader: Reader, logits: Logits, group: Group) -> list[float]:
-    """Entropy at the labels' first token, each row's share of the largest, in [0, 1]."""
-    assert reader.charts is not None
-    rows = [r for r, e in enumerate(group.examples) if e.targets and e.targets.first_label]
-    if not rows:
-        return []
-    return losses.entropy_share(first_tokens(reader.charts, logits, group, rows)).tolist()
 
 
 def _lm(logits: Logits, group: Group, field: Field | None) -> torch.Tensor:

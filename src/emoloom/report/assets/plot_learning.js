@@ -7,7 +7,7 @@
   const { terms, strata, curves } = kit.data.learning;
   const mixed = curves.filter((curve) => curve.mixed);
   const MIXTURE = [
-    ["entropy", "entropy, share of the largest"],
+    ["excess", "held-out label loss less base rates', in nats"],
     ["tau", "temperature τ"],
     ["share_a", "share of pool A"],
   ];
@@ -56,11 +56,12 @@
 
   function mixtureCurve(width, height, curve, [key, label]) {
     const values = mixed.flatMap((one) => one.mixture[key] || []).filter((value) => value !== null);
-    const y = key === "tau" ? [1, Math.max(2, ...values)] : [0, 1];
-    const points = pairs(curve, curve.mixture[key]);
+    const domains = { tau: [1, Math.max(2, ...values)], excess: [Math.min(0, ...values), Math.max(0.1, ...values)] };
+    const y = domains[key] || [0, 1];
+    const points = known(pairs(curve, curve.mixture[key])); // the loss is not measured at every step
     return lines(width, height, {
       points, chosen: curve.name, x: [0, last(mixed)], y, label,
-      aria: `${label} over the steps of ${curve.name}: ${ends(known(points))}.`,
+      aria: `${label} over the steps of ${curve.name}: ${ends(points)}.`,
     });
   }
 
