@@ -304,6 +304,13 @@ class TrainingConfig(Settings):
     checkpoint_steps: int = Field(
         25, ge=1, description="Steps between two checkpoints, from which a killed run goes on."
     )
+    level: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="How far a recipe that balances labels levels their base rates in answers: 0 "
+        "not at all, 1 until all are alike.",
+    )
     mirror_pairs: Path | None = Field(
         None, description="Mirror pairs of labels of your own, for Valence Flip."
     )

@@ -9,6 +9,7 @@ Part = Literal[
     "soft_digits",
     "cut",
     "verbalisers",
+    "balance",
     "heads",
     "vad_preserving",
     "appraisal",
@@ -17,7 +18,7 @@ Part = Literal[
 ]
 """What a recipe may have beside plain fine-tuning."""
 
-FOCUS: frozenset[Part] = frozenset({"fields", "soft_digits", "cut", "verbalisers"})
+FOCUS: frozenset[Part] = frozenset({"fields", "soft_digits", "cut", "verbalisers", "balance"})
 """What turns the loss to what is scored: labels and VAD (docs/decisions/0025-focus.md)."""
 
 RECIPES: Mapping[str, frozenset[Part]] = MappingProxyType(

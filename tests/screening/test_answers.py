@@ -151,7 +151,7 @@ def test_every_training_setting_is_in_the_fingerprint():
     assert set(training) - set(settings) == apart | {"fields"}
     assert settings["weights"]["fields"] == training["fields"]
     plain = fit_settings(config_with(), "sft")
-    assert (plain.weights.fields, plain.spreads, plain.cut) == (None, None, None)
+    assert (plain.weights.fields, plain.spreads, plain.cut, plain.level) == (None, None, None, 0)
     whole = asdict(fit_settings(config_with(), "full-recipe"))["weights"]
     assert whole == {"lm": 1.0, "fields": None, **training["weights"]}
     assert {f.name for f in fields(DecodeSettings)} == {
@@ -291,6 +291,7 @@ def test_the_plan_counts_what_is_measured_besides(job, rows):
         ("sft+focus", {"fields": {"labels": 0.7}}),
         ("sft+focus", {"spreads": {"human": 0.07}}),
         ("sft+focus", {"cut": {"labels": 0.1}}),
+        ("sft+focus", {"level": 0.25}),
         ("sft", {"dtype": "bfloat16"}),
     ],
 )

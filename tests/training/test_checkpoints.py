@@ -43,7 +43,7 @@ def begin(model: Path) -> Training:
     return setup.training(
         SETTINGS,
         sampler=MixtureSampler(pools, 3, 6, 4, mixture),
-        watch=make_watch(setup.examples, ROWS, held_out, tree, every=2),
+        watch=make_watch(dict(enumerate(setup.examples)), ROWS, held_out, tree, every=2),
     )
 
 

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from emoloom.contract.schema import write_answer
 from emoloom.models.causal_lm import CausalLM
 from emoloom.records import VAD, LabelSpace, Prediction
-from emoloom.training import losses
 from emoloom.training.adapters import add_adapter
 from emoloom.training.fit import Training, packed_logits
 from emoloom.training.label_tree import Branch, LabelTree, label_tree
@@ -23,24 +22,11 @@ from emoloom.training.readings import make_group
 from emoloom.training.schedule import FitSettings
 from emoloom.training.terms import Reader, Weights, term_sums
 from example_rows import KINDS, prompter_of
+from label_loss import corrected_loss, distribution
 from losses_of import packed_loss
 from tiny_lm import make_examples, make_tiny, reload, row, varied_rows
 
 chances = st.floats(0.01, 1.0)
-
-
-def distribution(values: list[float]) -> np.ndarray:
-    return np.array(values) / np.sum(values)
-
-
-def corrected_loss(logits_XL: torch.Tensor, joint_XL: torch.Tensor, branch: Branch, priors):
-    """Expected corrected cross-entropy of labels with a token each, drawn by a joint chance."""
-    shifts = branch.shifts(priors)
-    ids = torch.tensor([list(shifts)] * len(logits_XL))
-    shift_XL = torch.tensor([list(shifts.values())] * len(logits_XL), dtype=logits_XL.dtype)
-    normaliser_X = losses.shifted_normaliser(logits_XL, ids, shift_XL)
-    plain_XL = -logits_XL.log_softmax(dim=1)
-    return (joint_XL * (plain_XL + normaliser_X[:, None] - shift_XL)).sum()
 
 
 @given(
@@ -186,7 +172,7 @@ def test_rows_watched_are_measured_against_base_rates(lm, folder):
     """Plain forwards, and base rates of the rows that are drawn, each label counted once more."""
     rows, held_out = varied_rows(20), frozenset({1, 4, 9})
     examples, tree = make_examples(lm, rows), label_tree(lm.prompter)
-    watch = make_watch(examples, rows, held_out, tree, every=3)
+    watch = make_watch(dict(enumerate(examples)), rows, held_out, tree, every=3)
     assert [watch.due(step) for step in range(1, 7)] == [False, False, True] * 2
     counts = Counter(r.answer.labels[0] for k, r in enumerate(rows) if k not in held_out)
     first = [rows[k].answer.labels[0] for k in sorted(held_out)]
@@ -213,5 +199,5 @@ def test_with_one_label_there_is_nothing_to_watch(tmp_path):
     rows = [row(k, f"text {k}", ("joy",), None) for k in range(4)]
     tree = label_tree(alone.prompter)
     assert not tree.branches
-    watch = make_watch([], rows, frozenset({1}), tree, every=1)
+    watch = make_watch({}, rows, frozenset({1}), tree, every=1)
     assert not watch.due(1)

@@ -2,8 +2,8 @@
 
 import math
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,15 @@ from emoloom.supervision.mean_vad import MIDPOINT, mean_vad
 from emoloom.supervision.verbalisers import VERBALISER
 from emoloom.training.adapters import add_adapter, save_adapter
 from emoloom.training.answer_fields import Field
+from emoloom.training.balance import LevellingSampler, levelled, natural_priors
 from emoloom.training.charts import Charts, make_charts
 from emoloom.training.checkpoints import restore_checkpoint, save_checkpoint
 from emoloom.training.cut_rows import CutExamples, row_ends
-from emoloom.training.examples import Examples, SoftDigits
+from emoloom.training.examples import Example, Examples, SoftDigits
 from emoloom.training.fit import Training
 from emoloom.training.heads import Heads, save_heads
 from emoloom.training.label_chart import log_odds
-from emoloom.training.label_tree import LabelTree, label_tree
+from emoloom.training.label_tree import LabelTree, Priors, label_tree
 from emoloom.training.label_watch import Watch, make_watch
 from emoloom.training.mixture import MixtureSampler
 from emoloom.training.pools import held_out_rows, make_pools
@@ -141,7 +142,8 @@ def try_rate(
         _take_steps(training, job, folder, folder / TRUNK, advance)
         _write_log(training, folder)
         held_out = Examples(lm.prompter, job.held_out, job.fill_labels, job.fill_vad)
-        found |= deciding(training.losses_on(held_out))
+        priors = _answered(job)  # what is decided is told by natural base rates
+        found |= deciding(training.losses_on([replace(e, priors=priors) for e in held_out]))
     except ModelError as error:
         found["reason"] = str(error)
     write_json_atomic(folder / "loss.json", found)
@@ -290,16 +292,33 @@ class _Drawing:
 def _drawing(lm: CausalLM, job: TrainJob, examples: Examples) -> _Drawing:
     settings = job.settings
     if job.mixture is None:
-        return _Drawing(EpochSampler(tuple(batches(len(job.rows), settings))))
-    mixture, tree = job.mixture.settings, label_tree(lm.prompter)
+        drawing = _Drawing(EpochSampler(tuple(batches(len(job.rows), settings))))
+    else:
+        drawing = _mixing(lm, job, job.mixture, examples)
+    if not settings.level:
+        return drawing
+    sampler = LevellingSampler(drawing.sampler, natural_priors(job.rows), settings.level)
+    return replace(drawing, sampler=sampler, tree=drawing.tree or label_tree(lm.prompter))
+
+
+def _mixing(lm: CausalLM, job: TrainJob, given: Mixture, examples: Sequence[Example]) -> _Drawing:
+    settings, mixture, tree = job.settings, given.settings, label_tree(lm.prompter)
     held_out = held_out_rows(job.rows, mixture.held_out, settings.seed)
-    pools = make_pools(job.rows, (*job.mixture.pool_a, VERBALISER), held_out)
+    pools = make_pools(job.rows, (*given.pool_a, VERBALISER), held_out)
+    priors = _answered(job)
+    watched = {index: replace(examples[index], priors=priors) for index in held_out}
     return _Drawing(
         MixtureSampler(pools, settings.seed, settings.epochs, settings.batch_rows, mixture),
         tree,
-        make_watch(examples, job.rows, held_out, tree, mixture.measure_steps),
+        make_watch(watched, job.rows, held_out, tree, mixture.measure_steps),
         {"held_out": len(held_out)},
     )
+
+
+def _answered(job: TrainJob) -> Priors | None:
+    """Natural base rates beside those that answers shall follow; None where they are the same."""
+    level = job.settings.level
+    return levelled(natural_priors(job.rows), level) if level else None
 
 
 def _line(step: Mapping[str, Any]) -> dict[str, Any]:

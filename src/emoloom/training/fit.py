@@ -20,6 +20,7 @@ from emoloom.models.packing import fill_packs
 from emoloom.training.answer_fields import Field
 from emoloom.training.examples import Example
 from emoloom.training.label_watch import Watch
+from emoloom.training.prior_shift import prior_shifts
 from emoloom.training.readings import Group, log_probabilities, make_group
 from emoloom.training.schedule import (
     Draw,
@@ -187,9 +188,7 @@ class Training:
         """
         found: dict[Field, list[float]] = {}
         for example, at, loss in self._token_losses(examples):
-            field = example.fields[at]
-            if field != "labels" or example.labelled:
-                found.setdefault(field, []).append(loss)
+            found.setdefault(example.fields[at], []).append(loss)
         return {field: math.fsum(each) / len(each) for field, each in found.items()}
 
     @torch.no_grad()
@@ -201,15 +200,22 @@ class Training:
         return math.fsum(losses) / len(losses) - self.watch.base_loss
 
     def _token_losses(self, examples: Sequence[Example]) -> Iterator[tuple[Example, int, float]]:
-        """(example, index in its answer, cross-entropy) of each trained token."""
+        """(example, index in its answer, cross-entropy) of each trained token.
+
+        Of examples with `priors` it is the natural cross-entropy, whatever rates answers follow.
+        """
         for group, forward in self._forwards(examples):
             logits, wanted = forward(), torch.tensor(group.targets, device=self.lm.device)
             logp_K1 = log_probabilities(logits, range(len(wanted)), wanted[:, None])
-            for (row, place), logp in zip(group.places, logp_K1[:, 0].tolist(), strict=True):
+            loss_K = -logp_K1[:, 0]
+            if self.reader.tree is not None:
+                asked, added_k = prior_shifts(self.reader.tree, logits, group)
+                loss_K[asked] += added_k
+            for (row, place), loss in zip(group.places, loss_K.tolist(), strict=True):
                 example = group.examples[row]
                 at = place - example.answer_start
                 if at >= 0 and example.trained[at]:
-                    yield example, at, -logp
+                    yield example, at, loss
 
     def _forwards(self, chosen: Sequence[Example]) -> Iterator[tuple[Group, Callable[[], Logits]]]:
         """Packs of the rows that may be packed, then the others one by one."""

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from emoloom.records import Row
@@ -27,7 +27,7 @@ class Watch:
 
 
 def make_watch(
-    examples: Sequence[Example],
+    examples: Mapping[int, Example],
     rows: Sequence[Row],
     held_out: Collection[int],
     tree: LabelTree,
@@ -40,7 +40,7 @@ def make_watch(
     the label alone would not have.
 
     Args:
-        examples: of all rows.
+        examples: of the rows held out, by index.
         rows: labelled ones and others.
         held_out: indices of labelled rows.
         tree: of the model; where it has one label there is nothing to watch.

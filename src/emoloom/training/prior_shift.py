@@ -16,6 +16,17 @@ from emoloom.training.readings import Group, at, in_pieces
 
 def prior_shift(tree: LabelTree, logits: Logits, group: Group) -> torch.Tensor:
     """Sum over the places of what the correction adds to the cross-entropy, with gradients."""
+    return prior_shifts(tree, logits, group)[1].sum()
+
+
+def prior_shifts(tree: LabelTree, logits: Logits, group: Group) -> tuple[list[int], torch.Tensor]:
+    """What the correction adds at each place, [k], with gradients, and which asked position it is.
+
+    Args:
+        tree: of the model.
+        logits: at the group's asked positions.
+        group: its rows without labels, or whose draw changed nothing, have no places.
+    """
     device = logits.states.device
     places: list[int] = []
     which: list[int] = []
@@ -37,14 +48,14 @@ def prior_shift(tree: LabelTree, logits: Logits, group: Group) -> torch.Tensor:
                 which.append(number)
                 golds.append(gold)
     if not places:
-        return torch.zeros((), device=device)
+        return [], torch.zeros(0, device=device)
     ids_nC, shift_nC = _padded(shifts, device)
 
     def of_piece(logits_kV: torch.Tensor, which_k: torch.Tensor) -> torch.Tensor:
         return losses.shifted_normaliser(logits_kV, ids_nC[which_k], shift_nC[which_k])
 
     which_k, gold_k = torch.tensor(which, device=device), torch.tensor(golds, device=device)
-    return (in_pieces(at(logits, torch.tensor(places)), which_k, of_piece) - gold_k).sum()
+    return places, in_pieces(at(logits, torch.tensor(places)), which_k, of_piece) - gold_k
 
 
 def _padded(

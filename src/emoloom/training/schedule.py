@@ -41,6 +41,8 @@ class FitSettings:
     """How far around a rating other values are wanted; None: each value's own digits alone."""
     cut: CutShares | None = None
     """Which rows end before their answers do; None: no row."""
+    level: float = 0.0
+    """How far the labels' base rates are levelled in answers, in [0, 1]; see `balance`."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Precision of the forward's matrix products; weights, logits and losses are fp32."""
     recompute: bool = False
