@@ -34,7 +34,7 @@ def lm(tmp_path_factory):
 
 
 def shown(lm, soft: bool):
-    spread = SoftDigits(Spreads(0.05, 0.08), numeral_tokens(lm.prompter)) if soft else None
+    spread = SoftDigits(Spreads(0.05, 0.08), numeral_tokens(lm.prompter), 7) if soft else None
     whole = Examples(lm.prompter, ROWS, FILLING, VAD(0.5, 0.5, 0.5), soft=spread)
     return CutExamples(whole, row_ends(ROWS, CutShares(0.3, 0.3), 7))
 

@@ -217,7 +217,7 @@ def _begin(lm: CausalLM, job: TrainJob, event: Event, *, apart: bool = False) ->
 def _soft_digits(lm: CausalLM, settings: FitSettings) -> SoftDigits | None:
     if settings.spreads is None:
         return None
-    return SoftDigits(settings.spreads, numeral_tokens(lm.prompter))
+    return SoftDigits(settings.spreads, numeral_tokens(lm.prompter), settings.seed)
 
 
 def _take_steps(

@@ -7,9 +7,11 @@ loss: no token that holds a filled character is trained.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from zlib import crc32
 
 from emoloom.contract.prompt import EncodedAnswer, Prompter
 from emoloom.contract.schema import write_answer
+from emoloom.draws import generator
 from emoloom.records import (
     VAD,
     Answer,
@@ -21,7 +23,13 @@ from emoloom.records import (
 from emoloom.training.answer_fields import Field, answer_fields
 from emoloom.training.charts import Charts, Targets, find_targets
 from emoloom.training.label_tree import Priors
-from emoloom.training.soft_numbers import NumeralTokens, SoftTarget, Spreads, soft_targets
+from emoloom.training.soft_numbers import (
+    NumeralTokens,
+    SoftTarget,
+    Spreads,
+    drawn_value,
+    soft_targets,
+)
 
 _LABELS = re.compile(r'(?<=\{"labels":\[")[^\]]*(?="\])')
 _NUMBERS = re.compile(r'(?<="[vad]":)[01]\.\d\d')
@@ -45,6 +53,8 @@ class Example:
     """Tokens of values of which several are right; `at` counts from `answer_start`."""
     targets: Targets | None = None
     """What the terms beside `lm` want; None where none is on."""
+    vad: VAD | None = None
+    """What its answer writes, before rounding: near the row's own, where digits are soft."""
     priors: Priors | None = None
     """What the draw of this step did to the base rates of labels; see `label_tree`."""
 
@@ -83,6 +93,17 @@ class SoftDigits:
     """Of human and of weak VAD."""
     numerals: NumeralTokens
     """How the model's tokenizer writes values."""
+    seed: int
+    """Of the values that are written."""
+
+    def written(self, row: Row, filled: VAD) -> VAD:
+        """What the answer writes: values drawn near what is known, and the filling elsewhere."""
+        chances = generator(self.seed, "written-values", crc32(row.id.encode())).random(3).tolist()
+        near = {
+            axis: drawn_value(wanted, spread, chances[axis])
+            for axis, (wanted, spread) in self.of(row).items()
+        }
+        return VAD(*(near.get(axis, value) for axis, value in enumerate(filled.as_tuple())))
 
     def of(self, row: Row) -> dict[int, tuple[float, float]]:
         """Dimension -> (wanted, s) of what is known of a row's VAD."""
@@ -111,20 +132,22 @@ def make_example(
         label: stands where the row has no labels, untrained.
         vad: stands where the row has no VAD, or lacks a dimension, untrained.
         charts: for the targets of the terms beside `lm`; None leaves them out.
-        soft: spreads the digits' targets; None wants each value's own digits alone.
+        soft: spreads the digits' targets, and draws the values that are written; None writes
+            and wants each value's own digits alone.
     """
-    given = row.answer
+    given, filled = row.answer, fill_vad(row.answer.vad, vad)
+    written = filled if soft is None else soft.written(row, filled)
     target = write_answer(
         Prediction(
             labels=given.labels if given.labels is not None else (label,),
-            vad=fill_vad(given.vad, vad),
+            vad=written,
             rationale=given.rationale,
         )
     )
     masked = [] if given.labels is not None else [_LABELS.search(target)]
     known = (None, None, None) if given.vad is None else given.vad.as_tuple()
-    written = zip(_NUMBERS.finditer(target), known, strict=True)
-    masked.extend(match for match, value in written if value is None)
+    numbers = zip(_NUMBERS.finditer(target), known, strict=True)
+    masked.extend(match for match, value in numbers if value is None)
     spans = [match.span() for match in masked if match is not None]
     answer = prompter.answer(target)
     trained = tuple(
@@ -144,6 +167,7 @@ def make_example(
         targets=None
         if charts is None
         else find_targets(charts, given, target, answer, prompter.space.labels, start),
+        vad=written,
     )
 
 

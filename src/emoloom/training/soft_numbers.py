@@ -4,6 +4,10 @@ One-hot digits call 0.49 as wrong as 0.91 where a rating is 0.50, and the second
 is mostly noise. Here a value x is wanted in proportion to exp(-(x - t)^2 / 2 s^2), as number-token
 losses do (Zausinger et al. 2025, arXiv 2411.02083), token by token for any tokenizer.
 
+The value that is written in training is itself drawn so. With the rating written, a second decimal
+is only ever learnt behind its own first one: of texts around 0.50 those above it alone teach what
+follows `0.5`, and a greedy answer is 0.53. Behind drawn values it is the likeliest of all.
+
 Legend of suffixes: N tokens that may stand at a place.
 """
 
@@ -64,6 +68,19 @@ def numeral_tokens(prompter: Prompter) -> NumeralTokens:
     return NumeralTokens(tuple(tuple(ids) for ids in found))
 
 
+def drawn_value(wanted: float, spread: float, chance: float) -> float:
+    """One of the 101 numerals' values, each as likely as it is wanted.
+
+    Args:
+        wanted: the rating, in [0, 1].
+        spread: s, above 0.
+        chance: uniform in [0, 1).
+    """
+    mass = np.exp(-((_VALUES - wanted) ** 2) / (2 * spread**2) + _nearest_gap(wanted, spread))
+    ends = np.cumsum(mass)
+    return float(NUMERALS[int(np.searchsorted(ends, chance * ends[-1], side="right"))])
+
+
 def soft_targets(
     text: str,
     answer: EncodedAnswer,
@@ -95,6 +112,14 @@ def soft_targets(
                 if len(ids) > turn and ids[:turn] == mine[:turn]
             ]
             yield SoftTarget(at, *_shared_out(still_open))
+
+
+_VALUES = np.array([float(numeral) for numeral in NUMERALS])
+
+
+def _nearest_gap(wanted: float, spread: float) -> float:
+    """Brings the nearest value to weight 1, so that no sum is 0."""
+    return float(np.min((_VALUES - wanted) ** 2) / (2 * spread**2))
 
 
 def _shared_out(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from emoloom.contract.parse import parse_output
 from emoloom.contract.prompt import Prompter
 from emoloom.errors import UserError
-from emoloom.records import ParseFailure, Prediction, Row
+from emoloom.records import VAD, ParseFailure, Prediction, Row
 from emoloom.training.cut_rows import End, cut
 from emoloom.training.examples import Example
 
@@ -27,9 +27,12 @@ class TargetProof:
     """Sequences that end before their answers do."""
 
 
-def _agrees(parsed: Prediction | ParseFailure, row: Row) -> bool:
-    """Whether an answer says of labels and VAD what the row says, where it says something."""
-    labels, vad = row.answer.labels, row.answer.vad
+def _agrees(parsed: Prediction | ParseFailure, row: Row, written: VAD | None) -> bool:
+    """Whether an answer says of labels and VAD what the row says, where it says something.
+
+    Of VAD: what the example was to write, which may be drawn near it.
+    """
+    labels, vad = row.answer.labels, row.answer.vad if written is None else written
     return (
         isinstance(parsed, Prediction)
         and (labels is None or set(labels) == set(parsed.labels))
@@ -80,7 +83,9 @@ def prove_targets(
             f"its answer does not parse after tokenising: {text!r}": isinstance(
                 parsed, ParseFailure
             ),
-            f"its answer says something else after tokenising: {text!r}": not _agrees(parsed, row),
+            f"its answer says something else after tokenising: {text!r}": not _agrees(
+                parsed, row, example.vad
+            ),
         }
         for fault, found in faults.items():
             if found:
