@@ -26,6 +26,7 @@ from emoloom.config_sections import (
     DataConfig,
     DecodingConfig,
     FloorConfig,
+    FrozenProbeConfig,
     ModelConfig,
     PolarityConfig,
     RankingConfig,
@@ -102,6 +103,7 @@ class Config(Settings):
     trials: TrialsConfig = TrialsConfig()
     halving: HalvingConfig = HalvingConfig()
     zero_shot: ZeroShotConfig = ZeroShotConfig()
+    frozen_probe: FrozenProbeConfig = FrozenProbeConfig()
     decoding: DecodingConfig = DecodingConfig()
     ranking: RankingConfig = RankingConfig()
     polarity: PolarityConfig = PolarityConfig()

@@ -330,6 +330,17 @@ class ZeroShotConfig(Settings):
     )
 
 
+class FrozenProbeConfig(Settings):
+    """Linear models on each model's frozen states: shown beside the floors, never ranked."""
+
+    rows: int = Field(
+        2000,
+        ge=0,
+        description="Rows of `train` that they are fitted on, at most, taken from its corpora in "
+        "turn; 0: no such row.",
+    )
+
+
 class DecodingConfig(Settings):
     """KV-off greedy decoding."""
 

@@ -49,3 +49,15 @@ Recipe = Literal[
     "full-recipe",
     "zero-shot",
 ]
+
+FrozenProbe = Literal["frozen-probe"]
+"""Stands as the recipe of linear models on a model's frozen states; no config names it."""
+
+FROZEN_PROBE: FrozenProbe = "frozen-probe"
+"""The same."""
+
+PROBE_SUFFIX = ".probe"
+"""Marks the entry of a model's frozen probe."""
+
+Treatment = Recipe | FrozenProbe
+"""What may be done with a model in a screen."""

@@ -38,6 +38,7 @@ SETTINGS = {
         "lora_rank": 4,
     },
     "zero_shot": {"rows": 2},
+    "frozen_probe": {"rows": 0},
     "polarity": {"pairs": 2},
     "decoding": {"max_new_tokens": 12},
     "ranking": {"bootstrap": 100},

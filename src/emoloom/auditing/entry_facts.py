@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from emoloom.errors import UserError
 from emoloom.ranking.entries import ScoredCandidate, Status
-from emoloom.recipes import RECIPES, ZERO_SHOT
+from emoloom.recipes import FROZEN_PROBE, RECIPES, ZERO_SHOT
 
 _TEXTS = ("name", "kind", "model", "recipe", "status", "reason", "pooled", "noise_of", "made_by")
 _STATUSES = get_args(Status)
@@ -74,11 +74,14 @@ def read_entries(value: object) -> list[dict[str, Any]]:
 
 
 def _kind(entry: Mapping[str, str]) -> str:
-    """What trains is ranked, zero-shot and what measures noise is shown, all else is a floor."""
+    """What trains is ranked; zero-shot, frozen probes and what measures noise are shown.
+
+    All else is a floor.
+    """
     recipe, noise = entry["recipe"], entry["noise_of"]
     if recipe in RECIPES:
         return "shown" if noise else "candidate"
-    return "shown" if recipe == ZERO_SHOT else "floor"
+    return "shown" if recipe in (ZERO_SHOT, FROZEN_PROBE) else "floor"
 
 
 def _made_by(name: str, bases: Mapping[str, BaseModel]) -> str:

@@ -28,6 +28,12 @@ from emoloom.supervision.lexicon import Lexicon
 SETTINGS_WITHOUT_EFFECT = ("budget", "cache", "engine", "workers")
 """Top-level settings that change no answer and no score: a run may be continued with others."""
 
+_SWITCHES: tuple[tuple[str, str, object], ...] = (
+    ("halving", "rungs", 1),
+    ("trials", "learning_rates", []),
+    ("frozen_probe", "rows", 0),
+)
+"""Section, setting, and the value with which the section has no effect."""
 
 ANSWERED_BEFORE = "answered_test_before"
 """In a manifest: candidates that answered `test` and are not of the best set any more."""
@@ -45,11 +51,11 @@ def run_identity(config: Config) -> str:
 def settings_of_results(config: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that affect a result, of a whole config as JSON values.
 
-    Rungs, trials, cross rows and floors that are off are no part of them: runs from before there
-    were any go on.
+    Rungs, trials, frozen probes, cross rows and floors that are off are no part of them: runs from
+    before there were any go on.
     """
     settings = {k: v for k, v in config.items() if k not in SETTINGS_WITHOUT_EFFECT}
-    for section, switch, off in (("halving", "rungs", 1), ("trials", "learning_rates", [])):
+    for section, switch, off in _SWITCHES:
         given = settings.get(section)
         if isinstance(given, dict) and given.get(switch) == off:
             del settings[section]

@@ -13,7 +13,7 @@ import torch
 
 from emoloom.contract.prompt import Prompter, make_prompter
 from emoloom.errors import UserError
-from emoloom.models.logits import Logits, Split, find_split
+from emoloom.models.logits import Logits, ModelError, Split, find_split
 from emoloom.models.packed_attention import packed_inputs, try_shared_prefix_attention
 from emoloom.models.packing import Pack, make_pack
 from emoloom.models.whole import check_tokens, loading_fault, stop_ids
@@ -187,6 +187,26 @@ def run(lm: CausalLM, positions: Sequence[int], *, hidden: bool = False, **input
     output = lm.split.body(**inputs, use_cache=False)
     states = output.last_hidden_state[0, keep_K]
     return Logits(states, lm.split.layer, lm.name, states if hidden else None)
+
+
+def layer_states(lm: CausalLM, **inputs: Any) -> tuple[torch.Tensor, ...]:
+    """Hidden states [1, T, D] behind each layer, of one forward without a cache, first layer first.
+
+    Args:
+        lm: the model.
+        inputs: as `run`.
+
+    Raises:
+        ModelError: the model does not hand them out.
+    """
+    lm.spend(inputs["input_ids"].numel())
+    body = lm.model if lm.split is None else lm.split.body
+    few = {"logits_to_keep": torch.tensor([0], device=lm.device)} if lm.split is None else {}
+    output = body(**inputs, use_cache=False, output_hidden_states=True, **few)
+    states = getattr(output, "hidden_states", None)
+    if not states or len(states) < 2:
+        raise ModelError(f"{lm.name} does not hand out the states of its layers")
+    return tuple(states[1:])  # the first is the embedding
 
 
 def pack_rows(lm: CausalLM, rows: Sequence[Sequence[int]]) -> Pack:

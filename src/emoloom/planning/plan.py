@@ -2,9 +2,9 @@
 
 Stages stand in the order in which they are done, which is the declared order of what a spent
 budget leaves undone, the last first: test rows, which only the best set answers; the rows of
-corpora never trained on and the polarity pairs, which rank nothing; zero-shot, which is only shown;
-then candidates, in the order of the config; then encoder floors. Row sets, the other floors, scores
-and the report are made whatever is spent.
+corpora never trained on and the polarity pairs, which rank nothing; zero-shot and frozen probes,
+which are only shown; then candidates, in the order of the config; then encoder floors. Row sets,
+the other floors, scores and the report are made whatever is spent.
 """
 
 import math
@@ -16,13 +16,14 @@ from emoloom.config import Config
 from emoloom.corpora.labels import load_space
 from emoloom.decoding.audit import rows_to_audit
 from emoloom.ranking.halving import promoted_counts
-from emoloom.recipes import RECIPES
+from emoloom.recipes import FROZEN_PROBE, RECIPES
 from emoloom.records import Row
 from emoloom.row_sets.cross_spaces import CROSS
 from emoloom.row_sets.held_out import TEST
 from emoloom.row_sets.polarity_set import POLARITY
 from emoloom.row_sets.shared import SharedRows
 from emoloom.screening.candidates import Candidate
+from emoloom.screening.frozen_probe import probed_rows, probed_texts
 from emoloom.screening.head_answers import SUFFIX
 from emoloom.screening.outputs import SELECT
 from emoloom.screening.precision import PROBED_ROWS
@@ -38,7 +39,9 @@ from emoloom.screening.recipe_settings import (
 from emoloom.screening.training_work import hold_out
 from emoloom.training.pools import held_out_rows
 
-Kind = Literal["certificate", "training", "heads", "precision", "answers", "shown", "vectors"]
+Kind = Literal[
+    "certificate", "training", "heads", "precision", "answers", "shown", "vectors", "states"
+]
 """What a stage does, where that decides what it costs."""
 
 
@@ -194,6 +197,13 @@ class _Counting:
             once_best=row_set == TEST,
         )
 
+    def frozen_probe(self, candidate: Candidate) -> PlannedStage:
+        texts, model = len(probed_texts(self.config, self.rows)), candidate.model.name
+        fitted = len(probed_rows(self.config, self.rows.train))
+        return PlannedStage(
+            SELECT, candidate.name, texts, "states", model, train_rows=fitted, trained=False
+        )
+
     def heads(self, candidate: Candidate) -> Iterator[PlannedStage]:
         if trains_heads(self.config, candidate.recipe):
             asked = len(self.rows.all_asked)
@@ -236,6 +246,9 @@ def _stages(counting: _Counting, chosen: Sequence[Candidate]) -> Iterator[Planne
         afresh = rungs == 1 or candidate not in trained
         if afresh:
             yield counting.certificate(candidate, seen)
+        if candidate.recipe == FROZEN_PROBE:
+            yield counting.frozen_probe(candidate)
+            continue
         if candidate.trained:
             yield from counting.trials(candidate) if afresh else ()
             yield counting.training(candidate)

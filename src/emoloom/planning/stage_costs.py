@@ -199,7 +199,12 @@ _PARTS: Mapping[str, Callable[[Config, PlannedStage, Probe], Parts]] = {
     "answers": _answers,
     "shown": _shown,
     "vectors": _vectors,
+    "states": _heads,
 }
+
+
+_PROMPTS = ("heads", "states")
+"""Stages of one forward a prompt, in fp32."""
 
 
 def _drafted(pack_rows: int, rows: int, forwards: float, probe: Probe) -> tuple[float, float]:
@@ -230,7 +235,7 @@ def _memory(config: Config, stage: PlannedStage, probe: Probe) -> float:
         return probe.loaded_mb + probe.step_mb * _times(largest, probe.step_probe_tokens)
     largest = _largest_forward(config, stage, probe)
     halved = stage.kind == "certificate" or (
-        config.decoding.dtype == "bfloat16" and stage.kind != "heads"
+        config.decoding.dtype == "bfloat16" and stage.kind not in _PROMPTS
     )
     held = probe.loaded_mb * (1.5 if halved else 1.0)  # a copy of the weights in half the bytes
     return held + probe.forward_mb * _times(largest, probe.forward_probe_tokens)
@@ -242,7 +247,7 @@ def _largest_forward(config: Config, stage: PlannedStage, probe: Probe) -> float
     fixed = stage.kind in ("certificate", "precision")
     if not probe.packs or (config.decoding.decoder == "canonical" and not fixed):
         return alone
-    if stage.kind == "heads":
+    if stage.kind in _PROMPTS:
         return float(config.training.pack_tokens)
     sizes = CERTIFIED if fixed else _own_sizes(config)
     return max(alone, _compared_pack(config, probe, sizes))

@@ -144,6 +144,8 @@ class Entry:
     """From 1; None unless ranked."""
     below_floors: tuple[str, ...]
     """Floors whose score, on the same rows, is higher; whether separably is not said here."""
+    below_probe: str = ""
+    """The frozen probe of its own model, where that scores higher; else empty."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, keys in fixed order."""
@@ -157,6 +159,7 @@ class Entry:
             "reason": source.reason,
             "rank": self.rank,
             "below_floors": list(self.below_floors),
+            **({"below_probe": self.below_probe} if self.below_probe else {}),
             "score": self.scored.estimates["score"].to_dict(),
             "n": scores.n,
             "parse_ok": self.scored.estimates["parse_ok"].to_dict(),

@@ -13,6 +13,7 @@ from emoloom.ranking.ablation import Ablation, ablations
 from emoloom.ranking.against_floors import FloorFamily, against_floors
 from emoloom.ranking.entries import UNCUT, Entry, ScoredCandidate, ScoredEntry, score_entries
 from emoloom.ranking.finals import Finals, chosen_clause
+from emoloom.ranking.frozen_probes import below_probes
 from emoloom.ranking.noise import Noise, measure_noise
 from emoloom.ranking.pooling import pool_trainings
 from emoloom.ranking.rule import RankingRule
@@ -126,8 +127,14 @@ def build_leaderboard(
     ranked, names, floors = _comparable(scored, len(rows), noise)
     standing = stand(ranked, names, rule, noise)
     against = against_floors(ranked, names, standing.leader, floors, rule)
+    probes = {one.name: one.probe for one in below_probes(scored)}
     entries = [
-        Entry(e, standing.ranks.get(e.source.name), _floors_above(e, floors, ranked.scores))
+        Entry(
+            e,
+            standing.ranks.get(e.source.name),
+            _floors_above(e, floors, ranked.scores),
+            probes.get(e.source.name, ""),
+        )
         for e in scored
     ]
     return Leaderboard(

@@ -158,6 +158,8 @@ def _test_cell(entry: Entry, board: Leaderboard) -> list[str]:
 def _markdown_cells(entry: Entry, board: Leaderboard) -> list[str]:
     source, estimates = entry.scored.source, entry.scored.estimates
     notes = [f"below {', '.join(entry.below_floors)}"] if entry.below_floors else []
+    if entry.below_probe:
+        notes.append("below its frozen probe")
     if source.status != "scored" and not source.reason.startswith(source.status):
         notes.append(source.status.replace("_", " "))
     if source.reason:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from emoloom.metrics.seeds import LEAST_SEEDS
 from emoloom.ranking.entries import ScoredEntry
+from emoloom.ranking.frozen_probes import BelowProbe, below_probes
 from emoloom.ranking.rule import RankingRule
 from emoloom.ranking.standing import Comparison, Standing
 
@@ -19,7 +20,7 @@ def verdict_text(
     rule: RankingRule,
     n_rows: int,
 ) -> str:
-    """Who leads, who is not separable, how the floors stand, and how far it can be trusted.
+    """Who leads, who is not separable, how floors and probes stand, and how far it can be trusted.
 
     Args:
         entries: All entries; candidates that failed or are not done are counted when none was
@@ -50,6 +51,7 @@ def verdict_text(
         clauses = [f"{leader} is the only candidate that was ranked, {where}"]
     clauses += _against_floors(leader, floors)
     clauses += missing
+    clauses += _below_probes(below_probes(entries))
     if rule.indicative:
         clauses.append("the ranking is only indicative")
     return "; ".join(clauses) + "."
@@ -133,6 +135,16 @@ def _missing_floors(entries: Sequence[ScoredEntry]) -> list[str]:
         return []
     one = len(missing) == 1
     return [f"the floor{'' if one else 's'} {_join(missing)} {'is' if one else 'are'} missing"]
+
+
+def _below_probes(below: Sequence[BelowProbe]) -> list[str]:
+    """The clause on candidates that have not learnt what a linear head reads off their model."""
+    if not below:
+        return []
+    told = [f"{_name(b.name)} ({b.score:.3f} against {b.probe_score:.3f})" for b in below]
+    own = "is below its own" if len(below) == 1 else "are below their own"
+    why = "the training has not yet reached what a linear head reads off the untrained model"
+    return [f"{_join(told)} {own} frozen probe{'s' if len(below) > 1 else ''}: {why}"]
 
 
 def _needed(equal: Sequence[Comparison]) -> str:

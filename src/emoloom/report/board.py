@@ -61,6 +61,8 @@ class Entry:
     """Place among the ranked candidates, from 1."""
     below: tuple[str, ...]
     """Floors that it does not beat."""
+    below_probe: bool
+    """Whether the frozen probe of its own model scores higher."""
     trainings: tuple[str, ...]
     """Names of the trainings that it is the mean of; empty where it is one."""
     score: Measure
@@ -152,6 +154,7 @@ def _entry(raw: Record) -> Entry:
         why=": ".join(t for t in (status.replace("_", " "), str(raw.get("reason") or "")) if t),
         rank=_whole(raw.get("rank")),
         below=tuple(_names(below)),
+        below_probe=bool(raw.get("below_probe")),
         trainings=tuple(_names(raw.get("trainings"))),
         score=measure(raw.get("score")),
         n=_whole(raw.get("n")),

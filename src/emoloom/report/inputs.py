@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from emoloom.recipes import FROZEN_PROBE, ZERO_SHOT
 from emoloom.screening.precision_record import PRECISION
 
 Record = dict[str, Any]
@@ -247,7 +248,7 @@ def _missing_of_candidates(entries: list[Record], found: Mapping[str, Candidate]
 
 def trains(entry: Record) -> bool:
     """Whether the entry's recipe is one that trains, so that a loss curve is to be expected."""
-    return not str(entry.get("recipe") or "zero-shot").startswith("zero")
+    return str(entry.get("recipe") or ZERO_SHOT) not in (ZERO_SHOT, FROZEN_PROBE)
 
 
 def _asked(entries: list[Record], plan: Record) -> dict[str, object]:

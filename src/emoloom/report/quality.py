@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 
+from emoloom.recipes import FROZEN_PROBE
 from emoloom.report.board import Entry
 from emoloom.report.charts import Domain, Measure, domain
 from emoloom.report.formats import finite, visible
@@ -78,6 +79,7 @@ def score_against_cost(entries: Sequence[Entry], costs: Record) -> Quality:
     """Models with a score and a cost, the Pareto fronts among the candidates, floors."""
     decode, memory = mapping(costs.get("decode")), peak_memory(costs)
     models = [e for e in entries if e.scored and e.kind not in {"floor", "training"}]
+    models = [e for e in models if e.recipe != FROZEN_PROBE]  # it decodes nothing
     models = [e for e in models if e.score.value is not None]
     bare = [
         CostedPoint(

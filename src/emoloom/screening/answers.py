@@ -10,6 +10,7 @@ from functools import partial
 
 from emoloom.models.device import device_facts
 from emoloom.models.logits import ModelError
+from emoloom.recipes import FROZEN_PROBE
 from emoloom.row_sets.cross_spaces import CROSS
 from emoloom.row_sets.held_out import TEST
 from emoloom.row_sets.polarity_set import POLARITY
@@ -20,6 +21,7 @@ from emoloom.screening.candidate_run import CandidateRun, has_heads
 from emoloom.screening.candidates import preflight
 from emoloom.screening.decode_inputs import asked_rows, decided_dtype, decode_job
 from emoloom.screening.decoding_steps import decode
+from emoloom.screening.frozen_probe import frozen_probe_work
 from emoloom.screening.head_answers import HEADS, SUFFIX, PackLimits, head_outputs
 from emoloom.screening.outputs import SELECT, write_parts
 from emoloom.screening.precision import PROBED_ROWS, choose_precision, in_precision
@@ -41,6 +43,9 @@ def candidate_work(job: CandidateRun) -> Iterator[Work]:
         ModelError: the certificate refuses the model.
     """
     yield from certificate_work(job)
+    if job.candidate.recipe == FROZEN_PROBE:
+        yield frozen_probe_work(job)
+        return
     if job.candidate.trained:
         yield from trial_works(job)
         yield train_work(job)

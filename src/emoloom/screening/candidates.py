@@ -21,7 +21,7 @@ from emoloom.errors import UserError
 from emoloom.models.causal_lm import CausalLM, load_causal_lm
 from emoloom.models.certificate import Certificate
 from emoloom.models.preflight import certify
-from emoloom.recipes import ZERO_SHOT, Recipe
+from emoloom.recipes import FROZEN_PROBE, PROBE_SUFFIX, RECIPES, ZERO_SHOT, Recipe, Treatment
 from emoloom.records import VAD, LabelSpace, Prediction, Row
 from emoloom.runs.directory import write_json_atomic
 from emoloom.sources.model_files import ModelFiles, ModelSource, parse_source
@@ -42,7 +42,7 @@ class Candidate:
     """`<model>.<recipe>`; also its folder."""
     model: ModelSource
     """The base model."""
-    recipe: Recipe
+    recipe: Treatment
     """What is done with it."""
     seed: int
     """Of its training."""
@@ -56,14 +56,14 @@ class Candidate:
     def kind(self) -> Literal["candidate", "shown"]:
         """Zero-shot stands outside the ranking: it does not predict fine-tuned quality.
 
-        So do trainings that measure noise.
+        So do frozen probes, and trainings that measure noise.
         """
         return "candidate" if self.trained and not self.noise_of else "shown"
 
     @property
     def trained(self) -> bool:
         """Whether the recipe trains the model."""
-        return self.recipe != ZERO_SHOT
+        return self.recipe in RECIPES
 
 
 def list_candidates(config: Config) -> tuple[Candidate, ...]:
@@ -90,17 +90,20 @@ def list_candidates(config: Config) -> tuple[Candidate, ...]:
 
 
 def all_candidates(config: Config, parameters: Mapping[str, int]) -> tuple[Candidate, ...]:
-    """As `list_candidates`, and the trainings that measure how much trainings vary, last.
+    """As `list_candidates`, and what is made beside them for comparison, in the order of the work.
 
-    They are of the cheapest candidate: the model with the fewest parameters, the first of equal
-    ones, with its first recipe that trains.
+    Each model's frozen probe comes behind all that trains, before zero-shot. Last are the trainings
+    that measure how much trainings vary. They are of the cheapest candidate: the model with the
+    fewest parameters, the first of equal ones, with its first recipe that trains.
 
     Args:
         config: the screen.
         parameters: of each model, by its name.
     """
-    found = list_candidates(config)
-    trained = [one for one in found if one.trained]
+    listed = list_candidates(config)
+    trained = [one for one in listed if one.trained]
+    untrained = [one for one in listed if not one.trained]
+    found = (*trained, *_frozen_probes(config, listed), *untrained)
     further = config.seeds_for_noise - max(1, len(config.seeds))
     if further < 1 or not trained:
         return found
@@ -119,6 +122,17 @@ def all_candidates(config: Config, parameters: Mapping[str, int]) -> tuple[Candi
             for number in range(1, further + 1)
         ),
     )
+
+
+def _frozen_probes(config: Config, listed: Sequence[Candidate]) -> list[Candidate]:
+    """One for each model, in their order; none where they are off."""
+    if config.frozen_probe.rows == 0:
+        return []
+    models = {one.model.name: one.model for one in listed}
+    return [
+        Candidate(f"{name}{PROBE_SUFFIX}", model, FROZEN_PROBE, config.seed)
+        for name, model in models.items()
+    ]
 
 
 def _source(model: ModelConfig) -> ModelSource:

@@ -23,7 +23,7 @@ from emoloom.runs.directory import RunDirectory, Stage, fingerprint
 from emoloom.runs.provenance import package_versions
 from emoloom.runs.work import Meter, Outcome, Work
 from emoloom.screening.candidates import deterministic, list_candidates
-from emoloom.screening.floor_fit import Strengths, linear_predictions
+from emoloom.screening.floor_fit import Strengths, linear_predictions, vector_features
 from emoloom.screening.floors import FLOORS
 from emoloom.screening.outputs import SELECT, write_parts
 from emoloom.sources.model_files import (
@@ -143,14 +143,8 @@ def encoder_outputs(
     Raises:
         UserError: a label of `train` is not in the space.
     """
-
-    def features(known: Sequence[str], asked: Sequence[str]) -> tuple[object, object] | None:
-        if not known or not asked:
-            return None
-        return np.stack([vectors[one] for one in known]), np.stack([vectors[o] for o in asked])
-
     texts = [row.text for row in rows]
-    predictions = linear_predictions(train, texts, space, features, STRENGTHS)
+    predictions = linear_predictions(train, texts, space, vector_features(vectors), STRENGTHS)
     return [Output(r.id, write_answer(p)) for r, p in zip(rows, predictions, strict=True)]
 
 

@@ -9,12 +9,14 @@ constant's part stands in. Source: ours; both regressions are scikit-learn's.
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.linear_model import Ridge
+from sklearn.preprocessing import StandardScaler
 
 from emoloom.errors import UserError
 from emoloom.records import LabelSpace, Prediction, RatedVAD, Row, fill_vad, make_vad
@@ -37,6 +39,32 @@ class Strengths:
     """Inverse of the logistic regressions' penalty."""
     ridge_alpha: float
     """Penalty of the ridge."""
+
+
+def vector_features(
+    vectors: Mapping[str, NDArray[np.float64]], *, standardised: bool = False
+) -> Features:
+    """Texts as dense vectors that are known beforehand.
+
+    Args:
+        vectors: of every text, of one size.
+        standardised: bring each feature to mean 0 and standard deviation 1 over the texts that are
+            fitted on, and their vectors to a mean squared length of 1.
+    """
+
+    def features(
+        known: Sequence[str], asked: Sequence[str]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        if not known or not asked:
+            return None
+        seen, unseen = (np.stack([vectors[one] for one in texts]) for texts in (known, asked))
+        if not standardised:
+            return seen, unseen
+        scaler = StandardScaler().fit(seen)
+        length = math.sqrt(seen.shape[1])
+        return scaler.transform(seen) / length, scaler.transform(unseen) / length
+
+    return features
 
 
 def constant_prediction(train: Sequence[Row], space: LabelSpace) -> Prediction:

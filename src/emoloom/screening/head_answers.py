@@ -1,6 +1,6 @@
 """What the heads say alone, without a line being written: a floor, and drafts for the decoder."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,10 @@ SUFFIX = ".head"
 
 LIKELY = 0.5
 """A label is answered from this probability on; the likeliest one always."""
+
+
+Read = Callable[[CausalLM, Sequence[Sequence[int]]], torch.Tensor]
+"""From R prompts, ids after the head, to a vector for each, [R, D], in one forward."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ def head_outputs(
     prompts = [lm.prompter.prompt(row.text).ids for row in rows]
     answers: dict[int, Prediction] = {}
     for pack in prompt_packs(prompts, len(lm.prompter.head_ids), limits):
-        hidden_RD = _last_states(lm, [prompts[index] for index in pack])
+        hidden_RD = read_pack(lm, [prompts[index] for index in pack], _states)
         for index, labels_vad in zip(pack, _read(heads, hidden_RD), strict=True):
             answers[index] = _answer(lm, rows[index], labels_vad, lexicon)
         advance(len(pack))
@@ -80,10 +84,14 @@ def prompt_packs(
     return [tuple(short[k] for k in pack) for pack in packs] + alone
 
 
-def _last_states(lm: CausalLM, prompts: Sequence[Sequence[int]]) -> torch.Tensor:
-    """Hidden states [R, D] at the last position of each prompt; halves where memory runs out."""
+def read_pack(lm: CausalLM, prompts: Sequence[Sequence[int]], read: Read) -> torch.Tensor:
+    """What `read` makes of prompts that share a forward, [R, D]; halves where memory runs out.
+
+    Raises:
+        ModelError: memory does not suffice for one prompt.
+    """
     try:
-        return _states(lm, prompts)
+        return read(lm, prompts)
     except (RuntimeError, MemoryError) as fault:
         if not out_of_memory(fault):
             raise
@@ -92,10 +100,11 @@ def _last_states(lm: CausalLM, prompts: Sequence[Sequence[int]]) -> torch.Tensor
                 raise
     release()
     half = len(prompts) // 2
-    return torch.cat([_last_states(lm, part) for part in (prompts[:half], prompts[half:])])
+    return torch.cat([read_pack(lm, part, read) for part in (prompts[:half], prompts[half:])])
 
 
 def _states(lm: CausalLM, prompts: Sequence[Sequence[int]]) -> torch.Tensor:
+    """Hidden states [R, D] at the last position of each prompt."""
     if len(prompts) == 1:
         ids_1T = torch.tensor([[*lm.prompter.head_ids, *prompts[0]]], device=lm.device)
         logits = run(lm, [ids_1T.shape[1] - 1], hidden=True, input_ids=ids_1T)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from emoloom.config import Config
 from emoloom.config_sections import FieldsConfig
-from emoloom.recipes import RECIPES, Recipe
+from emoloom.recipes import RECIPES, Treatment
 from emoloom.records import LabelSpace, Row
 from emoloom.screening.extras import pool_a_of
 from emoloom.supervision.verbalisers import verbaliser_rows
@@ -29,7 +29,7 @@ class Mixture:
     """Heating and cooling."""
 
 
-def fit_settings(config: Config, recipe: Recipe) -> FitSettings:
+def fit_settings(config: Config, recipe: Treatment) -> FitSettings:
     """A recipe in the trainer's terms."""
     training, parts = config.training, RECIPES[recipe]
     given = training.weights
@@ -70,12 +70,12 @@ def _field_weights(given: FieldsConfig) -> FieldWeights:
     )
 
 
-def trains_heads(config: Config, recipe: Recipe) -> bool:
+def trains_heads(config: Config, recipe: Treatment) -> bool:
     """Whether a recipe trains heads, which then are a floor of their own."""
     return recipe in RECIPES and fit_settings(config, recipe).weights.heads
 
 
-def mixture_of(config: Config, recipe: Recipe) -> Mixture | None:
+def mixture_of(config: Config, recipe: Treatment) -> Mixture | None:
     """The mixture of a recipe, or None."""
     if "mixture" not in RECIPES[recipe]:
         return None
@@ -93,7 +93,7 @@ def mixture_of(config: Config, recipe: Recipe) -> Mixture | None:
     )
 
 
-def made_rows(recipe: Recipe, flips: tuple[Row, ...], space: LabelSpace) -> tuple[Row, ...]:
+def made_rows(recipe: Treatment, flips: tuple[Row, ...], space: LabelSpace) -> tuple[Row, ...]:
     """What a recipe trains on beside the train set.
 
     Args:
