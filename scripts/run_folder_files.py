@@ -22,6 +22,7 @@ _TRAINED = "a trained candidate"
 _FLIP = "a recipe with `flip`"
 _APPRAISAL = "a recipe with `appraisal`"
 _HEADS = "a recipe with `heads`"
+_PROBED = "a frozen probe"
 _UNFINISHED = "training was cut short"
 _RUNGS = "`halving.rungs` is above 1"
 _TRIALS = "`trials.learning_rates` has rates"
@@ -64,6 +65,7 @@ RUN_FILES = (
     RunFile("candidates/<name>/scores.json", "Its scores, parsed and strict."),
     RunFile("candidates/<name>/done/<stage>.json", "Marker of a finished stage, written last."),
     RunFile("candidates/<name>/preflight.json", "The certificate of the model.", "no floor"),
+    RunFile("candidates/<name>/frozen_probe.json", "Its scores on train rows held out.", _PROBED),
     RunFile("candidates/<name>/precision.json", "In which precision it answers, why.", _HALF),
     RunFile("candidates/<name>/steps.jsonl", "Losses and rate of every training step.", _TRAINED),
     RunFile(

@@ -170,11 +170,11 @@ def test_heads_read_smaller_packs(tiny):
     lm = candidate(tiny, CONFIGS["llama"]())
     prompts = [tiny.prompt(f"{text} {k}").ids for k in range(9) for text in TEXTS]
     with torch.no_grad():
-        whole = head_answers._last_states(lm, prompts)
+        whole = head_answers.read_pack(lm, prompts, head_answers._states)
         small = limited(lm, 2 * len(tiny.head_ids) + 100)
-        found = head_answers._last_states(small, prompts)
+        found = head_answers.read_pack(small, prompts, head_answers._states)
     assert max(small.model.sizes) > small.model.room
     assert found.shape == whole.shape
     assert torch.allclose(found, whole, atol=1e-4)
     with pytest.raises(ModelError, match="memory does not suffice for a prompt of"):
-        head_answers._last_states(limited(lm, 10), prompts)
+        head_answers.read_pack(limited(lm, 10), prompts, head_answers._states)

@@ -103,6 +103,7 @@ def test_every_file_of_a_run_with_every_part_is_described(tmp_path: Path) -> Non
         recipes=["full-recipe"],
         halving={"rungs": 2, "keep": 0.25, "cap": 0.25, "rows": 4},
         trials={"learning_rates": [1e-3, 3e-3]},
+        frozen_probe={"rows": 12},
         decoding={"max_new_tokens": 12, "dtype": "bfloat16"},
     )
     folder = tmp_path / "run"

@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from architectures import CONFIGS, OTHER_CONFIGS
 from asked_rows import CERTIFICATE, SPACE, row
+from certified import candidate
 from emoloom.config import parse_config
-from emoloom.models.causal_lm import CausalLM, layer_states
+from emoloom.contract.prompt import make_prompter
+from emoloom.metrics.resampling import Bootstrap
+from emoloom.models.causal_lm import CausalLM, layer_states, load_causal_lm
 from emoloom.models.logits import ModelError
 from emoloom.runs.directory import RunDirectory, write_json_atomic
 from emoloom.screening.candidate_run import CandidateRun
@@ -23,6 +27,7 @@ from emoloom.screening.frozen_probe import (
 from emoloom.screening.head_answers import PackLimits
 from emoloom.screening.text_states import text_states
 from emoloom.sources.model_files import get_model, parse_source
+from small_tokenizers import CHATML, byte_level, fast
 from tiny_screen import SETTINGS
 
 TEXTS = ("I am glad", "so very sad", "a table", "I am glad and I say it at some length, twice", "x")
@@ -37,8 +42,6 @@ def lm(tmp_path_factory) -> CausalLM:
 
 
 def _load() -> CausalLM:
-    from emoloom.models.causal_lm import load_causal_lm
-
     files = get_model(parse_source("random:tiny@1"))
     return load_causal_lm(files.folder, SPACE, name="tiny")
 
@@ -173,11 +176,32 @@ def test_its_answers_follow_the_vectors_and_held_out_rows_are_not_their_own_teac
     vectors = {one.text: np.eye(13)[at] for at, one in enumerate([*train, row(99)])}
     known = probe_answers(train, SPACE, vectors, train)
     assert [one.labels[0] for one in known] == [one.answer.labels[0] for one in train]
-    from emoloom.metrics.resampling import Bootstrap
-
     record = held_out(train, job, vectors, Bootstrap(draws=100, seed=1))
     seen, unseen = 1.0, record["out_of_fold"]["strict"]["micro_f1"]["value"]
     assert unseen < 0.5 < seen
     assert record["out_of_fold"]["n"] == 12
     few = held_out(train[:4], job, vectors, Bootstrap(draws=100, seed=1))
     assert few == {"folds": 5, "out_of_fold": None}
+
+
+ARCHITECTURES = {**CONFIGS, **OTHER_CONFIGS}
+
+
+@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
+def test_every_architecture_that_loads_has_vectors(architecture):
+    """Packed where packing is exact; the others alone, as their certificate has it."""
+    prompter = make_prompter(fast(byte_level(), template=CHATML), SPACE)
+    config = ARCHITECTURES[architecture]()
+    size = len(prompter.head_ids) + 100
+    lm = candidate(prompter, config, **_roomy(config, size))
+    found = states(lm, PackLimits(10_000, 0))
+    assert np.isfinite(found).all()
+    assert len({tuple(line) for line in found.round(6)}) == len(set(TEXTS))
+    if architecture in CONFIGS:
+        packed = states(lm, PackLimits(10_000, 5000))
+        np.testing.assert_allclose(packed, found, atol=1e-3)
+
+
+def _roomy(config, size: int) -> dict[str, int]:
+    names = ("max_position_embeddings", "n_positions")
+    return {n: max(size, getattr(config, n)) for n in names if hasattr(config, n)}
