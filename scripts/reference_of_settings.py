@@ -17,7 +17,7 @@ from emoloom.contract.schema import (
 )
 from emoloom.corpora.labels import known_spaces, load_space
 from emoloom.corpora.registry import get_corpus, list_corpora
-from emoloom.recipes import FOCUS, RECIPES, ZERO_SHOT
+from emoloom.recipes import RECIPES, ZERO_SHOT
 from emoloom.records import VAD, Prediction
 from emoloom.sources.model_files import list_models
 from markdown_text import as_json, code, fenced, join, table
@@ -30,6 +30,8 @@ _PARTS = {
     "soft_digits": "digits near a rating are right in part",
     "cut": "some rows end behind their labels or digits",
     "verbalisers": "two rows for each label that say its name alone",
+    "balance": "base rates of labels are levelled in answers",
+    "distil": "digits follow a linear probe of the untrained model",
     "heads": "light heads for labels and VAD on the last prompt position",
     "vad_preserving": "distance of the VAD that the generated text implies",
     "appraisal": "appraisal atoms of the labels against a verifier's",
@@ -187,8 +189,8 @@ def recipes_page() -> str:
 
 
 def _parts(parts: frozenset[str]) -> str:
-    if parts == _PARTS.keys() - FOCUS:
-        return "all of these but those of `sft+focus`"
+    if parts == RECIPES["full-recipe"]:
+        return "all of these but those of `sft+probe`"
     return "; ".join(_PARTS[part] for part in sorted(parts)) or "plain fine-tuning"
 
 

@@ -202,7 +202,9 @@ class SpreadsConfig(Settings):
     """How far around a value other digits are wanted too: s of exp(-(x - t)^2 / 2 s^2)."""
 
     human: float = Field(0.05, gt=0, le=1, description="Around what people rated.")
-    weak: float = Field(0.08, gt=0, le=1, description="Around weak VAD.")
+    weak: float = Field(
+        0.03, gt=0, le=1, description="Around weak VAD, and around what a probe reads off a text."
+    )
 
 
 class CutConfig(Settings):
@@ -303,6 +305,13 @@ class TrainingConfig(Settings):
     )
     checkpoint_steps: int = Field(
         25, ge=1, description="Steps between two checkpoints, from which a killed run goes on."
+    )
+    distil: float = Field(
+        0.7,
+        ge=0,
+        le=1,
+        description="Where a recipe distils the frozen probe: weight of the VAD that is read off a "
+        "text against the row's own.",
     )
     level: float = Field(
         0.5,

@@ -10,6 +10,7 @@ Part = Literal[
     "cut",
     "verbalisers",
     "balance",
+    "distil",
     "heads",
     "vad_preserving",
     "appraisal",
@@ -25,12 +26,13 @@ RECIPES: Mapping[str, frozenset[Part]] = MappingProxyType(
     {
         "sft": frozenset(),
         "sft+focus": FOCUS,
+        "sft+probe": FOCUS | {"distil"},
         "sft+heads": frozenset({"heads"}),
         "sft+vad": frozenset({"vad_preserving"}),
         "sft+appraisal": frozenset({"appraisal"}),
         "sft+flip": frozenset({"flip"}),
         "sft+mixture": frozenset({"mixture"}),
-        "full-recipe": frozenset(get_args(Part)) - FOCUS,
+        "full-recipe": frozenset(get_args(Part)) - FOCUS - {"distil"},
     }
 )
 """Recipes that train, and the parts of each."""
@@ -41,6 +43,7 @@ ZERO_SHOT = "zero-shot"
 Recipe = Literal[
     "sft",
     "sft+focus",
+    "sft+probe",
     "sft+heads",
     "sft+vad",
     "sft+appraisal",

@@ -142,7 +142,7 @@ def test_another_adapter_or_certificate_redoes_the_answers(job):
 
 def test_every_training_setting_is_in_the_fingerprint():
     """A new field of the trainer must not be forgotten between config and fingerprint."""
-    settings = asdict(fit_settings(config_with(), "sft+focus"))
+    settings = asdict(fit_settings(config_with(), "sft+probe"))
     training = config_with().training.model_dump()
     given = {name: training[name] for name in settings if name in training and name != "weights"}
     assert {name: settings[name] for name in given} == given
@@ -151,7 +151,8 @@ def test_every_training_setting_is_in_the_fingerprint():
     assert set(training) - set(settings) == apart | {"fields"}
     assert settings["weights"]["fields"] == training["fields"]
     plain = fit_settings(config_with(), "sft")
-    assert (plain.weights.fields, plain.spreads, plain.cut, plain.level) == (None, None, None, 0)
+    assert (plain.weights.fields, plain.spreads, plain.cut) == (None, None, None)
+    assert (plain.level, plain.distil) == (0, 0)
     whole = asdict(fit_settings(config_with(), "full-recipe"))["weights"]
     assert whole == {"lm": 1.0, "fields": None, **training["weights"]}
     assert {f.name for f in fields(DecodeSettings)} == {
@@ -292,6 +293,7 @@ def test_the_plan_counts_what_is_measured_besides(job, rows):
         ("sft+focus", {"spreads": {"human": 0.07}}),
         ("sft+focus", {"cut": {"labels": 0.1}}),
         ("sft+focus", {"level": 0.25}),
+        ("sft+probe", {"distil": 0.25}),
         ("sft", {"dtype": "bfloat16"}),
     ],
 )

@@ -101,7 +101,7 @@ def linear_predictions(
     """
     constant = constant_prediction(train, space)
     all_labels = _labels(_labelled(train, space), texts, space, features, strengths)
-    all_vad = _vad(train, texts, features, strengths)
+    all_vad = rated_vad(train, texts, features, strengths)
     return [
         Prediction(labels or constant.labels, fill_vad(vad, constant.vad), NO_CUES)
         for labels, vad in zip(all_labels, all_vad, strict=True)
@@ -131,10 +131,13 @@ def _labels(
     ]
 
 
-def _vad(
+def rated_vad(
     train: Sequence[Row], texts: Sequence[str], features: Features, strengths: Strengths
 ) -> list[RatedVAD | None]:
-    """VAD of each text; None, or without a dimension, where the constant must stand in."""
+    """VAD of each text by ridge regression on what people rated.
+
+    None, or without a dimension, where nothing can be fitted: the constant must stand in.
+    """
     rated = [(row.text, vad.as_tuple()) for row in train if (vad := row.human_vad) is not None]
     predicted_N3 = np.full((len(texts), 3), np.nan)
     by_rows: dict[tuple[int, ...], list[int]] = {}

@@ -10,10 +10,11 @@ from typing import Any
 from emoloom.errors import UserError
 from emoloom.models.causal_lm import CausalLM
 from emoloom.models.logits import ModelError
-from emoloom.records import VAD, Appraisal, Row, fill_vad
+from emoloom.records import VAD, Appraisal, RatedVAD, Row, fill_vad
 from emoloom.runs.directory import write_folder_atomic, write_json_atomic, write_jsonl_atomic
 from emoloom.runs.work import Advance
-from emoloom.screening.head_answers import HEADS
+from emoloom.screening.head_answers import HEADS, PackLimits
+from emoloom.screening.probe_targets import probe_targets
 from emoloom.screening.recipe_settings import Mixture
 from emoloom.supervision.affine import AffineMap
 from emoloom.supervision.lexicon import Lexicon
@@ -110,7 +111,7 @@ def train(
         ModelError: a loss is not finite, or memory does not suffice.
         UserError: a row cannot be trained on, or the disk is too full for a checkpoint.
     """
-    begun = _begin(lm, job, event)
+    begun = _begin(lm, job, event, advance)
     _take_steps(begun.training, job, folder, trunk or folder / TRUNK, advance)
 
     def fill(checkpoint: Path) -> None:
@@ -138,7 +139,7 @@ def try_rate(
     """
     found: dict[str, Any] = {"learning_rate": job.settings.learning_rate, "loss": None}
     try:
-        training = _begin(lm, job, event, apart=True).training
+        training = _begin(lm, job, event, advance, apart=True).training
         _take_steps(training, job, folder, folder / TRUNK, advance)
         _write_log(training, folder)
         held_out = Examples(lm.prompter, job.held_out, job.fill_labels, job.fill_vad)
@@ -181,10 +182,13 @@ class _Begun:
     """Of rows that are measured and not trained on; empty without any."""
 
 
-def _begin(lm: CausalLM, job: TrainJob, event: Event, *, apart: bool = False) -> _Begun:
+def _begin(
+    lm: CausalLM, job: TrainJob, event: Event, advance: Advance, *, apart: bool = False
+) -> _Begun:
     weights = job.settings.weights
     appraisals = None if job.atoms is None else [job.atoms.get(row.id) for row in job.rows]
     charts = _charts(lm, job) if weights.charts else None
+    soft = _soft_digits(lm, job, advance)
     examples = Examples(
         lm.prompter,
         job.rows,
@@ -192,7 +196,7 @@ def _begin(lm: CausalLM, job: TrainJob, event: Event, *, apart: bool = False) ->
         job.fill_vad,
         charts,
         appraisals,
-        _soft_digits(lm, job.settings),
+        soft,
     )
     ends = row_ends(job.rows, job.settings.cut, job.settings.seed)
     proof = prove_targets(lm.prompter, job.rows, examples, ends)
@@ -214,10 +218,17 @@ def _begin(lm: CausalLM, job: TrainJob, event: Event, *, apart: bool = False) ->
     return _Begun(training, wrapper, heads, proof, drawing.counts)
 
 
-def _soft_digits(lm: CausalLM, settings: FitSettings) -> SoftDigits | None:
+def _soft_digits(lm: CausalLM, job: TrainJob, advance: Advance) -> SoftDigits | None:
+    settings = job.settings
     if settings.spreads is None:
         return None
-    return SoftDigits(settings.spreads, numeral_tokens(lm.prompter), settings.seed)
+    told: Mapping[str, RatedVAD] = {}
+    if settings.distil:
+        limits = PackLimits(settings.pack_tokens, job.packed_up_to)
+        told = probe_targets(lm, job.rows, limits, lambda _: advance(0))  # a border, and no step
+    return SoftDigits(
+        settings.spreads, numeral_tokens(lm.prompter), settings.seed, told, settings.distil
+    )
 
 
 def _take_steps(

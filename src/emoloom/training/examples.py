@@ -6,7 +6,7 @@ loss: no token that holds a filled character is trained.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from zlib import crc32
 
 from emoloom.contract.prompt import EncodedAnswer, Prompter
@@ -17,6 +17,7 @@ from emoloom.records import (
     Answer,
     Appraisal,
     Prediction,
+    RatedVAD,
     Row,
     fill_vad,
 )
@@ -95,6 +96,10 @@ class SoftDigits:
     """How the model's tokenizer writes values."""
     seed: int
     """Of the values that are written."""
+    told: Mapping[str, RatedVAD] = field(default_factory=dict)
+    """Id of a row -> VAD that was read off the untrained model; see `probe_targets`."""
+    told_share: float = 0.0
+    """Its weight in what is wanted, in [0, 1]; the row's own VAD has the rest."""
 
     def written(self, row: Row, filled: VAD) -> VAD:
         """What the answer writes: values drawn near what is known, and the filling elsewhere."""
@@ -106,13 +111,22 @@ class SoftDigits:
         return VAD(*(near.get(axis, value) for axis, value in enumerate(filled.as_tuple())))
 
     def of(self, row: Row) -> dict[int, tuple[float, float]]:
-        """Dimension -> (wanted, s) of what is known of a row's VAD."""
-        vad = (None, None, None) if row.answer.vad is None else row.answer.vad.as_tuple()
-        return {
-            axis: (value, self.spreads.human if source == "human" else self.spreads.weak)
-            for axis, (value, source) in enumerate(zip(vad, row.sources, strict=True))
-            if value is not None
-        }
+        """Dimension -> (wanted, s) of what is known of a row's VAD.
+
+        What is read off a text is no sample of people's ratings, and has the spread of weak VAD.
+        """
+        nothing = (None, None, None)
+        vad = nothing if row.answer.vad is None else row.answer.vad.as_tuple()
+        told = nothing if (found := self.told.get(row.id)) is None else found.as_tuple()
+        wanted: dict[int, tuple[float, float]] = {}
+        for axis, (value, read, source) in enumerate(zip(vad, told, row.sources, strict=True)):
+            if value is not None and read is not None:
+                mixed = value + self.told_share * (read - value)
+                wanted[axis] = (mixed, self.spreads.weak)
+            elif value is not None:
+                rated = source == "human"
+                wanted[axis] = (value, self.spreads.human if rated else self.spreads.weak)
+        return wanted
 
 
 def make_example(

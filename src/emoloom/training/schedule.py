@@ -41,6 +41,8 @@ class FitSettings:
     """How far around a rating other values are wanted; None: each value's own digits alone."""
     cut: CutShares | None = None
     """Which rows end before their answers do; None: no row."""
+    distil: float = 0.0
+    """Weight of VAD read off the untrained model in what digits want, in [0, 1]."""
     level: float = 0.0
     """How far the labels' base rates are levelled in answers, in [0, 1]; see `balance`."""
     dtype: Literal["float32", "bfloat16"] = "float32"
