@@ -1,7 +1,9 @@
 """What short trainings reach: recipes of one model on the shipped samples, by rows and seeds.
 
-    python benchmarks/recipe.py [--sizes small middle large] [--recipes sft+focus sft]
-        [--seeds 7 8 9] [--select 500 300] [--folder runs/recipe] [--json FILE]
+    python benchmarks/recipe.py [--rows 160+80 800+400 1998+798] [--recipes sft+probe sft]
+        [--seeds 7 8 9] [--select 500+300] [--folder runs/recipe] [--json FILE]
+
+Rows are labelled ones of GoEmotions + rated ones of EmoBank; 1998+798 are all there are.
 
 Each size is a screen of its own: every recipe trained with every seed on the same rows, answers
 decoded and scored on dev rows, floors beside them. Figures are means over the seeds; differences
@@ -24,29 +26,22 @@ from emoloom.pipeline import screen
 from emoloom.ranking.leaderboard_texts import to_json
 from emoloom.verification import rank_run
 
-SIZES: Mapping[str, tuple[int, int]] = {
-    "small": (160, 80),
-    "middle": (800, 400),
-    "large": (1998, 798),
-}
-"""Labelled and rated rows of train; the last are all that no other set has."""
-
 COLUMNS = ("macro-F1", "skill", "r(V)", "ParseOK", "polarity", "score", "seconds a row")
 
 
 def main() -> None:
     """Screen, and print two tables for each size."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", nargs="+", choices=list(SIZES), default=list(SIZES))
-    parser.add_argument("--recipes", nargs="+", default=["sft+focus", "sft"])
+    parser.add_argument("--rows", nargs="+", default=["160+80", "800+400", "1998+798"])
+    parser.add_argument("--recipes", nargs="+", default=["sft+probe", "sft"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[7, 8, 9])
-    parser.add_argument("--select", type=int, nargs=2, default=[500, 300])
+    parser.add_argument("--select", default="500+300")
     parser.add_argument("--floors", nargs="*", default=["minilm-l6"])
     parser.add_argument("--model", default="smollm2-135m")
     parser.add_argument("--folder", type=Path, default=Path("runs/recipe"))
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    found = {size: measured(args, size) for size in args.sizes}
+    found = {size: measured(args, size) for size in args.rows}
     for size, figures in found.items():
         print_tables(size, figures)
     if args.json:
@@ -56,17 +51,17 @@ def main() -> None:
 def settings(args: argparse.Namespace, size: str) -> dict[str, Any]:
     """The config of one size."""
 
-    def rows(counts: Sequence[int]) -> list[dict[str, Any]]:
-        names = ("goemotions-sample", "emobank-sample")
-        return [{"corpus": name, "rows": n} for name, n in zip(names, counts, strict=True)]
+    def rows(counts: str) -> list[dict[str, Any]]:
+        pairs = zip(("goemotions-sample", "emobank-sample"), counts.split("+"), strict=True)
+        return [{"corpus": name, "rows": int(count)} for name, count in pairs]
 
     return {
-        "name": f"recipe-{size}",
+        "name": "recipe",
         "seed": args.seeds[0],
         "seeds": args.seeds,
         "labels": "goemotions28",
         "threads": 2,
-        "data": {"train": rows(SIZES[size]), "select": rows(args.select)},
+        "data": {"train": rows(size), "select": rows(args.select)},
         "models": [args.model],
         "recipes": args.recipes,
         "floors": args.floors,
