@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--select", default="500+300")
     parser.add_argument("--floors", nargs="*", default=["minilm-l6"])
     parser.add_argument("--model", default="smollm2-135m")
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--folder", type=Path, default=Path("runs/recipe"))
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
@@ -60,7 +61,7 @@ def settings(args: argparse.Namespace, size: str) -> dict[str, Any]:
         "seed": args.seeds[0],
         "seeds": args.seeds,
         "labels": "goemotions28",
-        "threads": 2,
+        "threads": args.threads,
         "data": {"train": rows(size), "select": rows(args.select)},
         "models": [args.model],
         "recipes": args.recipes,
