@@ -152,3 +152,18 @@ def test_the_shipped_samples_have_no_text_twice():
         split = {s: read_corpus(f"{name}-sample", s).rows for s in ("train", "dev", "test")}
         apart = keep_apart(split["train"], {"dev": split["dev"], "test": split["test"]})
         assert apart.reasons["same_text"] == apart.reasons["same_group"] == 0
+
+
+def test_held_out_texts_of_goemotions_that_stand_in_its_train():
+    """The counts of docs/decisions/0004: by words alone, and with punctuation kept."""
+    train = official_rows("goemotions", "train")
+    words = {one.group for one in train}
+    whole = {" ".join(one.text.casefold().split()) for one in train}
+    found = {
+        split: (
+            sum(one.group in words for one in rows),
+            sum(" ".join(one.text.casefold().split()) in whole for one in rows),
+        )
+        for split, rows in ((name, official_rows("goemotions", name)) for name in ("dev", "test"))
+    }
+    assert found == {"dev": (113, 49), "test": (109, 42)}
