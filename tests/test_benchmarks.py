@@ -23,8 +23,8 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
         ("build.py --rows 300 --near-rows 200", "write all with weak VAD"),
         ("mixture.py --rows 300 --before 300", "| rows | seconds | before | times faster |"),
         (
-            "recipe.py --model random:tiny@1 --rows 24+12 --seeds 7 --select 8+4 --threads 1 --floors "
-            "--folder made --json made.json",
+            "recipe.py --model random:tiny@1 --rows 24+12 --seeds 7 --select 8+4 --threads 1 "
+            "--floors --folder made --json made.json",
             "| sft+probe less sft: labels |",
         ),
         ("trials.py --rows 48 --seeds 1", "whole: 6 steps | trial: 6 steps | trial as it was: 1"),
