@@ -54,7 +54,7 @@ def _removed(counts: Mapping[str, Any]) -> str:
     return f"{removed:,} of {left + removed:,} rows ({twins_in_words(twins, pairs)})"
 
 
-def twins_in_words(twins: Mapping[str, Mapping[str, int]], pairs: int = 0) -> str:
+def twins_in_words(twins: Mapping[str, Mapping[Twin, int]], pairs: int = 0) -> str:
     """Why rows left train: `a text of select: 3; a group of test: 1`.
 
     Args:
@@ -72,7 +72,7 @@ def twins_in_words(twins: Mapping[str, Mapping[str, int]], pairs: int = 0) -> st
 
 def newly(
     now: Mapping[str, Mapping[Twin, int]], before: Mapping[str, Mapping[Twin, int]]
-) -> dict[str, dict[str, int]]:
+) -> dict[str, dict[Twin, int]]:
     """What of `OtherSets.removed` has been added since."""
     return {
         name: {twin: number - before.get(name, {}).get(twin, 0) for twin, number in because.items()}
