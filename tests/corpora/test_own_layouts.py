@@ -80,6 +80,45 @@ def test_ids_are_refused_alike_by_data_check_and_check(tmp_path, monkeypatch, ce
         assert (called.code, called.err.count(said)) == (2, 2), called.err
 
 
+HALF_EMPTY = {
+    "[3]": ", a list of numbers; allowed: names of labels; do: write the names of the labels",
+    "['happy']": "; allowed: the names of ekman7; do: give a label space that has these",
+    "[{'id': 3}]": "; allowed: the names of ekman7; do: give a label space that has these",
+}
+"""Cell of a half of the records, where the other half are `[]` -> what is said."""
+
+
+@pytest.mark.parametrize("cell", HALF_EMPTY)
+def test_empty_lists_alone_are_no_set_of_neutral(tmp_path, monkeypatch, cell):
+    """They are `neutral` beside labels that can be read, and all that is left where none can."""
+    monkeypatch.chdir(tmp_path)
+    lines = "".join(f'glad {n},"{cell}"\nodd {n},[]\n' for n in range(4))
+    write(tmp_path, f"text,labels\n{lines}", "ids.csv")
+    write(tmp_path, "text,labels\nso sad,sadness\n", "dev.csv")
+    said = "ids.csv: none of its 4 labelled records can be read, and the 4 others are annotated "
+    part = {"file": "ids.csv"}
+    frozen = part | {"mapping": {"text": "text", "labels": "labels"}}
+    commands = [("data", "check", "ids.csv", "--labels", "ekman7")]
+    commands += [("data", "check", "ids.csv")] if cell == "[3]" else []
+    for name, train in (("guessed", part), ("frozen", frozen)):
+        data = {"train": [train], "select": [{"file": "dev.csv"}]}
+        config = {"name": "ids", "labels": "ekman7", "data": data, "models": ["random:tiny@1"]}
+        write(tmp_path, json.dumps(config), f"{name}.yaml")
+        commands += [("check", f"{name}.yaml"), ("data", "build", f"{name}.yaml", "--out", "rows")]
+    for command in commands:
+        called = call(*command)
+        assert called.code == 2, called
+        assert said in called.err
+        assert HALF_EMPTY[cell] in called.err
+
+
+@pytest.mark.parametrize("last", ["joy", "['joy']"])
+def test_empty_lists_beside_labels_are_neutral(tmp_path, last):
+    path = write(tmp_path, f'text,labels\na b,[]\nc d,[3]\ne f,"{last}"\n')
+    found = check_data(path, load_space("ekman7"))
+    assert (dict(found.labels), found.rejected) == ({"joy": 1, "neutral": 1}, 1)
+
+
 def test_ids_that_a_label_space_has_as_names_are_names(tmp_path):
     space = load_space(str(write(tmp_path, '{"name": "s", "labels": ["0", "1", "2"]}', "s.json")))
     path = write(tmp_path, 'text,labels\nso glad,"[2, 0]"\n')

@@ -14,6 +14,7 @@ from emoloom.corpora.corpus import Corpus
 from emoloom.corpora.detect import Detected, detect
 from emoloom.corpora.own_rows import ReadAs
 from emoloom.corpora.reading import FileRead, Item
+from emoloom.corpora.unlabelled import NamedLabels
 from emoloom.errors import UserError
 from emoloom.records import DIMENSIONS, LabelSpace, Rejected, Row
 from emoloom.runs.directory import sha256_file
@@ -124,10 +125,11 @@ def check_data(path: Path, space: LabelSpace | None = None) -> FileCheck:
         UserError: nothing in it can be read.
     """
     found = detect(path, space)
-    tally = _Tally()
+    tally = _Tally(NamedLabels(found.read_as))
     tally.take(found.items)
     if not tally.rows:
         raise _nothing(path, found, tally)
+    tally.named.check(str(path))
     return FileCheck(
         kind=found.kind,
         files=_hashed(found),
@@ -170,6 +172,7 @@ def mapping_yaml(path: Path, mapping: MappingConfig) -> str:
 class _Tally:
     """Counts of a stream of records."""
 
+    named: NamedLabels
     rows: int = 0
     rejected: int = 0
     continued: int = 0
@@ -184,6 +187,8 @@ class _Tally:
     def take(self, items: Iterable[Item]) -> None:
         last = ""
         for _, record in items:
+            if record is not None:
+                self.named.count(record)
             if record is None:
                 self.continued += 1
             elif isinstance(record, Row):
