@@ -14,7 +14,6 @@ from emoloom.corpora.corpus import Corpus
 from emoloom.corpora.detect import Detected, detect
 from emoloom.corpora.own_rows import ReadAs
 from emoloom.corpora.reading import FileRead, Item
-from emoloom.corpora.unlabelled import NamedLabels
 from emoloom.errors import UserError
 from emoloom.records import DIMENSIONS, LabelSpace, Rejected, Row
 from emoloom.runs.directory import sha256_file
@@ -125,11 +124,10 @@ def check_data(path: Path, space: LabelSpace | None = None) -> FileCheck:
         UserError: nothing in it can be read.
     """
     found = detect(path, space)
-    tally = _Tally(NamedLabels(found.read_as))
+    tally = _Tally()
     tally.take(found.items)
     if not tally.rows:
         raise _nothing(path, found, tally)
-    tally.named.check(str(path))
     return FileCheck(
         kind=found.kind,
         files=_hashed(found),
@@ -172,7 +170,6 @@ def mapping_yaml(path: Path, mapping: MappingConfig) -> str:
 class _Tally:
     """Counts of a stream of records."""
 
-    named: NamedLabels
     rows: int = 0
     rejected: int = 0
     continued: int = 0
@@ -187,8 +184,6 @@ class _Tally:
     def take(self, items: Iterable[Item]) -> None:
         last = ""
         for _, record in items:
-            if record is not None:
-                self.named.count(record)
             if record is None:
                 self.continued += 1
             elif isinstance(record, Row):

@@ -7,7 +7,6 @@ from emoloom.corpora.check import OTHERS, FileCheck, mapping_yaml
 from emoloom.corpora.corpus import Corpus
 from emoloom.corpora.guess import space_of_most
 from emoloom.corpora.lost_labels import lost_lines
-from emoloom.corpora.own_rows import NEUTRAL
 
 _MOST_REASONS = 20
 
@@ -39,11 +38,7 @@ def _lost(path: Path, found: FileCheck) -> Iterator[str]:
         if found.lost:
             yield from lost_lines(path, found.space, found.labels, found.lost)
         return
-    if found.read_as.neutral:
-        yield f"a label space without {NEUTRAL!r} rejects the rows annotated with no label"
     labels = {label: count for label, count in found.labels.items() if label != OTHERS}
-    if labels.get(NEUTRAL, 0) <= found.read_as.neutral:  # no record names it
-        labels.pop(NEUTRAL, None)
     space = space_of_most(labels)
     if space is None:
         return

@@ -83,7 +83,7 @@ def own_items(
     Ids are `<source>/<id>`, without a column of ids the line's number. A record without any
     label has null labels, one without any rating null VAD, one with some of its ratings those; one
     with neither label nor rating is rejected. An empty list of labels means that annotators found
-    none: `neutral`, or rejected in a space without it; where no space is given, `neutral` too.
+    none: `neutral`, or rejected in a space without it.
 
     Args:
         path: JSON Lines, CSV, TSV or Parquet.
@@ -249,13 +249,14 @@ class _RowMaker:
 
     def _neutral(self, value: object) -> str:
         """What a row is labelled whose annotators found no label."""
-        if self.space is not None and NEUTRAL not in self.names:
+        if NEUTRAL not in self.names:
+            of = "a label space" if self.space is None else self.space.name
             raise BadLineError(
                 f"labels = {shown(value)}, an annotated row without any",
-                f"at least one of {self.space.name}; with {NEUTRAL!r} in it such a row is that",
+                f"at least one of {of}; with {NEUTRAL!r} in it such a row is that",
             )
         self.read_as.neutral += 1
-        return self.names.get(NEUTRAL, NEUTRAL)
+        return self.names[NEUTRAL]
 
     def _vad(self, record: Mapping[str, Any]) -> RatedVAD | None:
         mapping = self.mapping

@@ -7,7 +7,6 @@ from emoloom.config import Config
 from emoloom.config_mapping import MappingConfig
 from emoloom.config_sections import DataConfig, HeldOutRowsConfig, RowsConfig
 from emoloom.corpora.labels import known_spaces, load_space
-from emoloom.corpora.unlabelled import NamedLabels
 from emoloom.errors import UserError
 from emoloom.records import LabelSpace, Row
 from emoloom.row_sets.cross_spaces import CROSS, check_cross
@@ -79,19 +78,16 @@ def count_rows(part: RowsConfig, split: str, space: LabelSpace | None = None) ->
     """
     found, rejected, first = Counter[str](), 0, ""
     opened = open_part(part, split, space)
-    named, name = NamedLabels(opened.read_as), part_name(part)
     for of, record in opened.items:
-        if record is not None:
-            named.count(record)
         if isinstance(record, Row):
             found[of or split] += 1
         elif record is not None and of in (None, split):
             rejected += 1
             first = first or f"line {record.line}: {record.reason}"
-    named.check(name)
     if found[split] >= (part.rows or 1):
         return
     unread = f"; {rejected} lines cannot be read, {first}" if rejected else ""
+    name = part_name(part)
     if not found[split] and found:
         raise _no_such_split(name, split, found, part.mapping or opened.guessed, unread)
     if rejected and not found:
