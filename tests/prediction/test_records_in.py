@@ -165,6 +165,15 @@ def test_a_column_of_another_name_is_guessed_as_data_check_does_or_named():
     ]
 
 
+def test_columns_like_the_guessed_one_are_named():
+    turns = [[f"{n}", f"you came at last {n}", f"and then we sang again {n}"] for n in range(3)]
+    found, said = read(table([["id", "turn1", "turn2"], *turns]), "csv")
+    assert found[0] == Text("0", "and then we sang again 0")
+    assert said[0].startswith("stdin: texts are read from 'turn2' alone; left out, though like ")
+    assert said[0].endswith("texts: 'turn1'; --column names another")
+    assert len(read(table([["id", "turn1", "turn2"], *turns]), "csv", "turn1")[1]) == 1
+
+
 @pytest.mark.parametrize(
     ("data", "form", "column", "message"),
     [

@@ -158,8 +158,8 @@ def _roles(
         del found["split"]
     if "text" not in found:
         free = [name for name in columns if name and name not in found.values()]
-        longest = max(free, key=lambda name: _mean_length(sample, name), default=None)
-        if longest is not None and _mean_length(sample, longest) >= 10:
+        longest = max(free, key=lambda name: mean_length(sample, name), default=None)
+        if longest is not None and mean_length(sample, longest) >= 10:
             found["text"] = longest
     return {role: found[role] for role in COLUMN_ROLES if role in found}
 
@@ -200,7 +200,8 @@ def _tells_splits(values: Sequence[str]) -> bool:
     return known > 0.5 * len(values)
 
 
-def _mean_length(sample: Sequence[Mapping[str, Any]], column: str) -> float:
+def mean_length(sample: Sequence[Mapping[str, Any]], column: str) -> float:
+    """Of the texts of a column, in characters; a field that is no text has none."""
     lengths = [len(text) for text in _texts(sample, column)]
     return sum(lengths) / max(1, len(sample))
 

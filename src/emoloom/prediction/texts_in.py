@@ -11,6 +11,7 @@ from typing import Literal
 
 from emoloom.corpora.guess import guess_text_column
 from emoloom.corpora.lines import BadLineError, shown
+from emoloom.corpora.other_texts import in_words, texts_beside
 from emoloom.corpora.quoting import are_quoted
 from emoloom.corpora.rows import decode_json
 from emoloom.errors import UserError
@@ -307,7 +308,12 @@ def _guessed(found: Iterator[_Found], table: _Table) -> Iterator[Item]:
     if not sample:
         yield from (table.item(bad, "") for bad in held)
         return
-    column = table.column(guess_text_column(table.names, sample))
+    column = guess_text_column(table.names, sample)
+    if column is not None:
+        others = (name for name in table.names if name not in ("id", column))
+        if left_out := in_words(column, texts_beside(column, others, sample)):
+            table.place.reading.say(f"{table.place.name}: {left_out}; --column names another")
+    column = table.column(column)
     yield from (table.item(one, column) for one in chain(held, found))
 
 
