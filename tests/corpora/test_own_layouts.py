@@ -289,10 +289,16 @@ def test_a_workbook_is_no_archive(tmp_path):
         ("text;label\nso glad;joy\n", "fields seem to be parted by semicolons"),
         (
             "text,anger,joy,love\nso glad of it,0,1,0\n",
-            "into one column (`joy,love`): 3 columns hold 0 and 1 alone (anger, joy, love, ...)",
+            "into one column (`joy,love`): 3 columns hold 0 and 1, or true and false, alone "
+            "(anger, joy, love), which seem to be a label each",
         ),
         ("so very glad of it,17,a\nso sad,25,b\n", "put a line of column names first"),
-        ("text,x\nso glad of it,y\n", "name the columns in `mapping`"),
+        ("so very glad\nso very sad\n", "put a line of column names first"),
+        ("text,x\nso glad of it,y\n", "name the columns in `mapping`, labels too (`labels: x`)"),
+        ("label,x\njoy,y\n", "name the columns in `mapping`, text too (`text: x`)"),
+        ("u,x\na,y\n", "name the columns in `mapping`; where another file has the texts or "),
+        ("text\nso glad of it\n", "has texts and no other column; where another file has its lab"),
+        ("id,label\n1,joy\n", "has labels and no other column; where another file has its texts, "),
     ],
 )
 def test_what_to_do_with_a_layout_that_no_mapping_says(tmp_path, text, do):

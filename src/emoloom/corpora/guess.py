@@ -13,7 +13,7 @@ from typing import Any
 from emoloom.config_mapping import MappingConfig
 from emoloom.corpora.label_cells import cell_labels, is_number
 from emoloom.corpora.labels import known_spaces, load_space
-from emoloom.corpora.layouts import advice
+from emoloom.corpora.layouts import Layout, advice
 from emoloom.corpora.lines import BadLineError, shown
 from emoloom.corpora.own_rows import COLUMN_ROLES, SPLIT_NAMES
 from emoloom.corpora.tables import Format, columns_of, format_of, has_quotes, table_records
@@ -69,7 +69,7 @@ def guess_mapping(path: Path, space: LabelSpace | None) -> MappingConfig:
             f"{path}: no column of {missing} is found",
             got=shown(", ".join(filter(None, columns)), 120),
             allowed=", ".join(f"{role} ({', '.join(_NAMES[role][:3])})" for role in _NAMES),
-            do=advice(columns, sample),
+            do=advice(Layout(path, kind, columns, sample, found)),
         )
     settings: dict[str, Any] = dict(found)
     if "labels" in found:

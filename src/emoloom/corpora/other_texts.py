@@ -38,7 +38,8 @@ def texts_beside(
 ) -> tuple[str, ...]:
     """Of some columns, those that look like texts as the column of texts does.
 
-    Over a third of their fields are several words, and on average they are not much shorter (`LEAST_LENGTH`).
+    Over a third of their fields are several words, and on average they are not much shorter
+    (`LEAST_LENGTH`).
 
     Args:
         text: The column of texts.
