@@ -76,7 +76,7 @@ def test_ids_are_the_column_or_the_records_numbers():
     data = table([["id", "text"], ["a", "one\ntwo"], ["", "x"], ["b" * 1001, "x"], ["c", ""]])
     found, said = read(data, "csv")
     assert found[0] == Text("a", "one\ntwo")
-    assert [one.id for one in found] == ["a", 2, 3, "c"]
+    assert [one.id for one in found] == ["a", "stdin:2", "stdin:3", "c"]
     assert all(isinstance(one, BadLine) for one in found[1:])
     assert said == ["stdin: CSV with a header, texts from column 'text', ids from column 'id'"]
     found, said = read(b"\xef\xbb\xbf text ,more\r\none,1\r\n\r\ntwo\r\nthree,3\r\n", "csv")
