@@ -90,8 +90,9 @@ def predict(
     Args:
         source: folder of an export, any model source, or what `load_predictor` gave.
         texts: texts, or mappings with `text` and, if you like, `id`; a text without an id is known
-            by its place, from 1 as `emoloom predict` counts. Where there is nothing to answer (an
-            empty text, None, a mapping without `text`) the model is not asked.
+            by its place, from 1 as `emoloom predict` counts, or as `text:3` where another before
+            it has an id. Where there is nothing to answer (an empty text, None, a mapping without
+            `text`) the model is not asked.
 
     Yields:
         `Answered` with labels, VAD and rationale, or `Failed` with its reason, one for each text.
@@ -111,10 +112,11 @@ def predict(
 
 
 def _items(texts: Iterable[str | Mapping[str, object]]) -> "Iterator[Item]":
-    from emoloom.prediction.inputs import record_item, text_item
+    from emoloom.prediction.inputs import Numbers
 
-    for place, given in enumerate(texts, start=1):
+    numbers = Numbers("text")
+    for given in texts:
         if isinstance(given, Mapping):
-            yield record_item(given, place)
+            yield numbers.item(given)
         else:
-            yield text_item(place, given, "the text")
+            yield numbers.text(given, "the text")

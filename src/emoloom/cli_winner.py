@@ -81,13 +81,25 @@ def predict(
 
     settings = PredictSettings(labels, max_new_tokens, decoder, allow_large, trust_remote_code)
     reading = Reading(form, column, lambda text: typer.echo(printable(text), err=True))
-    items = _items(files or [], reading)
+    watched = _Watched(_items(files or [], reading))
     with show_progress() as progress:
         predictor = open_predictor(source, settings, progress.say)
-    _print(predictor.answer(items))
+    _print(predictor.answer(watched), watched)
 
 
-def _print(results: "Iterator[Result]") -> None:
+class _Watched:
+    """Items on their way, and whether a column or key was at fault in one; for one call."""
+
+    def __init__(self, items: "Iterator[Item]") -> None:
+        self._items, self.of_column = items, False
+
+    def __iter__(self) -> "Iterator[Item]":
+        for item in self._items:
+            self.of_column |= bool(getattr(item, "of_column", False))
+            yield item
+
+
+def _print(results: "Iterator[Result]", watched: _Watched) -> None:
     """Each as soon as it is there; in the end, or when interrupted, how many."""
     from emoloom.prediction.results import Tally
 
@@ -101,12 +113,13 @@ def _print(results: "Iterator[Result]") -> None:
     except KeyboardInterrupt as stop:
         raise type(stop)(tally.says()) from stop
     typer.echo(tally.says(), err=True)
-    if tally.unread and tally.unread == tally.lines:
-        raise UserError(
-            "no line holds a text to answer",
-            got=f"first: {first}",
-            do="name the column or key of the texts with --column, or what they are with --format",
-        )
+    if tally.unread < tally.lines:
+        return
+    do = "give lines that hold a text, in UTF-8, or say what they are with --format"
+    if watched.of_column:
+        do = "name the column or key of the texts with --column, or what they are with --format"
+    got = f"first: {first}" if first else "no line or record at all"
+    raise UserError("no line holds a text to answer", got=got, do=do)
 
 
 def _items(files: list[Path], reading: "Reading") -> "Iterator[Item]":

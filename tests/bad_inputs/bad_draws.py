@@ -31,8 +31,10 @@ def drawn(files: dict[str, str], /, **changes: object) -> Make:
     return make
 
 
-def data(train: list[dict[str, object]], select: list[dict[str, object]]) -> dict[str, object]:
-    return {"train": train, "select": select}
+def data(
+    train: list[dict[str, object]], select: list[dict[str, object]], **more: object
+) -> dict[str, object]:
+    return {"train": train, "select": select, **more}
 
 
 def own(file: str, mapping: dict[str, object] | None = None, **part: object) -> dict[str, object]:
@@ -49,6 +51,11 @@ def fine(name: str, make: Make, *parts: str) -> Case:
 
 
 MINE = {"mine.csv": texts(0, 9)}
+GROUPS = "text,label,group\n{0} said one,joy,1\n{0} wrote two,joy,2\n{0} sang three,joy,3\n"
+"""Three rows of three groups; the texts are of what is filled in."""
+OF_ONE: dict[str, object] = {"group": "group"}
+OF_ONE = {"group": "talk"}
+GROUPS = "text,label,talk\n" + "".join(f"{{0}}{n * n} said,joy,{n}\n" for n in range(3))
 TWO = {"train/data.csv": texts(0, 9), "dev/data.csv": texts(100, 5)}
 
 CASES = (
@@ -100,7 +107,8 @@ CASES = (
             {"mine.csv": texts(0, 9), "copy.csv": texts(0, 9)},
             data=data([own("mine.csv")], [own("copy.csv")]),
         ),
-        "no train row is left; got: 9 rows, all in `select`",
+        "no train row is left; got: 9 rows, all removed (a text of select: 9); ",
+        "do: give train rows of other texts",
     ),
     case(
         "train-too-few-where-twins-left",
@@ -109,7 +117,48 @@ CASES = (
             data=data([own("mine.csv", rows=9)], [own("other.csv")]),
         ),
         "data.train.0: mine: cannot draw that many rows; got: 9; allowed: at most 5",
-        "(4 of train stand in another set too, and are left out)",
+        "allowed: at most 5, the rows there are; removed from train: a text of select: 4; do: ",
+    ),
+    case(
+        "train-all-groups-in-select",
+        drawn(
+            {"mine.csv": GROUPS.format("t"), "other.csv": GROUPS.format("d")},
+            data=data([own("mine.csv", OF_ONE)], [own("other.csv", OF_ONE)], shared_groups=True),
+        ),
+        "no train row is left; got: 3 rows, all removed (a group of select: 3); do: give train ",
+        "rows of other groups, or leave `shared_groups` out if equal groups of two files are not ",
+    ),
+    case(
+        "train-too-few-where-groups-left",
+        drawn(
+            {
+                "mine.csv": GROUPS.format("t") + "quite alone,joy,7\n",
+                "other.csv": GROUPS.format("d"),
+            },
+            data=data(
+                [own("mine.csv", OF_ONE, rows=3)], [own("other.csv", OF_ONE)], shared_groups=True
+            ),
+        ),
+        "data.train.0: mine: cannot draw that many rows; got: 3; allowed: at most 1, the rows ",
+        "there are; removed from train: a group of select: 3; do: ",
+    ),
+    case(
+        "select-all-groups-in-test",
+        drawn(
+            {
+                "mine.csv": texts(0, 9),
+                "other.csv": GROUPS.format("d"),
+                "last.csv": GROUPS.format("l"),
+            },
+            data=data(
+                [own("mine.csv")],
+                [own("other.csv", OF_ONE)],
+                test=[own("last.csv", OF_ONE)],
+                shared_groups=True,
+            ),
+        ),
+        "no select row of other is left; got: 3 rows, all removed (a group of test: 3); do: give ",
+        "`select` and `test` rows of other groups, or leave `shared_groups` out if ",
     ),
     case(
         "split-not-there",

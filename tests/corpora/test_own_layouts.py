@@ -80,6 +80,45 @@ def test_ids_are_refused_alike_by_data_check_and_check(tmp_path, monkeypatch, ce
         assert (called.code, called.err.count(said)) == (2, 2), called.err
 
 
+HALF_EMPTY = {
+    "[3]": ", a list of numbers; allowed: names of labels; do: write the names of the labels",
+    "['happy']": "; allowed: the names of ekman7; do: give a label space that has these",
+    "[{'id': 3}]": "; allowed: the names of ekman7; do: give a label space that has these",
+}
+"""Cell of a half of the records, where the other half are `[]` -> what is said."""
+
+
+@pytest.mark.parametrize("cell", HALF_EMPTY)
+def test_empty_lists_alone_are_no_set_of_neutral(tmp_path, monkeypatch, cell):
+    """They are `neutral` beside labels that can be read, and all that is left where none can."""
+    monkeypatch.chdir(tmp_path)
+    lines = "".join(f'glad {n},"{cell}"\nodd {n},[]\n' for n in range(4))
+    write(tmp_path, f"text,labels\n{lines}", "ids.csv")
+    write(tmp_path, "text,labels\nso sad,sadness\n", "dev.csv")
+    said = "ids.csv: none of its 4 labelled records can be read, and the 4 others are annotated "
+    part = {"file": "ids.csv"}
+    frozen = part | {"mapping": {"text": "text", "labels": "labels"}}
+    commands = [("data", "check", "ids.csv", "--labels", "ekman7")]
+    commands += [("data", "check", "ids.csv")] if cell == "[3]" else []
+    for name, train in (("guessed", part), ("frozen", frozen)):
+        data = {"train": [train], "select": [{"file": "dev.csv"}]}
+        config = {"name": "ids", "labels": "ekman7", "data": data, "models": ["random:tiny@1"]}
+        write(tmp_path, json.dumps(config), f"{name}.yaml")
+        commands += [("check", f"{name}.yaml"), ("data", "build", f"{name}.yaml", "--out", "rows")]
+    for command in commands:
+        called = call(*command)
+        assert called.code == 2, called
+        assert said in called.err
+        assert HALF_EMPTY[cell] in called.err
+
+
+@pytest.mark.parametrize("last", ["joy", "['joy']"])
+def test_empty_lists_beside_labels_are_neutral(tmp_path, last):
+    path = write(tmp_path, f'text,labels\na b,[]\nc d,[3]\ne f,"{last}"\n')
+    found = check_data(path, load_space("ekman7"))
+    assert (dict(found.labels), found.rejected) == ({"joy": 1, "neutral": 1}, 1)
+
+
 def test_ids_that_a_label_space_has_as_names_are_names(tmp_path):
     space = load_space(str(write(tmp_path, '{"name": "s", "labels": ["0", "1", "2"]}', "s.json")))
     path = write(tmp_path, 'text,labels\nso glad,"[2, 0]"\n')
@@ -250,10 +289,16 @@ def test_a_workbook_is_no_archive(tmp_path):
         ("text;label\nso glad;joy\n", "fields seem to be parted by semicolons"),
         (
             "text,anger,joy,love\nso glad of it,0,1,0\n",
-            "into one column (`joy,love`): 3 columns hold 0 and 1 alone (anger, joy, love, ...)",
+            "into one column (`joy,love`): 3 columns hold 0 and 1, or true and false, alone "
+            "(anger, joy, love), which seem to be a label each",
         ),
         ("so very glad of it,17,a\nso sad,25,b\n", "put a line of column names first"),
-        ("text,x\nso glad of it,y\n", "name the columns in `mapping`"),
+        ("so very glad\nso very sad\n", "put a line of column names first"),
+        ("text,x\nso glad of it,y\n", "name the columns in `mapping`, labels too (`labels: x`)"),
+        ("label,x\njoy,y\n", "name the columns in `mapping`, text too (`text: x`)"),
+        ("u,x\na,y\n", "name the columns in `mapping`; where another file has the texts or "),
+        ("text\nso glad of it\n", "has texts and no other column; where another file has its lab"),
+        ("id,label\n1,joy\n", "has labels and no other column; where another file has its texts, "),
     ],
 )
 def test_what_to_do_with_a_layout_that_no_mapping_says(tmp_path, text, do):

@@ -62,7 +62,7 @@ def test_labels_may_be_chosen_and_both_decoders_agree():
 def test_bad_lines_are_answered_and_the_rest_goes_on():
     data = b'{"id": "a", "text": "x"}\n{"id": "b"}\n{\n{"id": "c", "text": "y"}\n\xff\n'
     lines = [json.loads(line) for line in predict(stdin=data).out.splitlines()]
-    assert [line["id"] for line in lines] == ["a", "b", 3, "c", 5]
+    assert [line["id"] for line in lines] == ["a", "b", "stdin:3", "c", "stdin:5"]
     assert [sorted(line) for line in lines if "output" not in line] == [["error", "id"]] * 3
 
 
@@ -87,26 +87,38 @@ def test_a_table_is_answered_by_its_column_and_ids(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("data", "first"),
+    ("data", "first", "of_column"),
     [
-        (b'{"id": "a", "body": "x"}\n{"id": "b"}\n', "no key `text`"),
-        (b"\n \n", "an empty line"),
-        (b'{\n"text": "x"\n}\n', "no JSON"),
+        (b'{"id": "a", "body": "x"}\n{"id": "b"}\n', "first: no key `text`", True),
+        (b'{"id": "a", "text": " ", "body": "x"}\n', "first: `text` is empty", True),
+        (b"\n \n", "first: an empty line", False),
+        (b"\xff\n", "first: not UTF-8", False),
+        (b'{\n"text": "x"\n}\n', "first: no JSON", False),
+        (b"", "no line or record at all", False),
     ],
 )
-def test_where_nothing_can_be_answered_the_code_is_2(data, first):
+def test_where_nothing_can_be_answered_the_code_is_2(data, first, of_column):
     called = call("predict", *SOURCE, stdin=data)
     assert called.code == 2
     said = called.err.splitlines()[-1]
-    assert said.startswith("error: no line holds a text to answer; got: first: ")
-    assert first in said
-    assert "--column" in said
+    assert said.startswith(f"error: no line holds a text to answer; got: {first}")
+    assert ("--column" in said) == of_column  # plain texts have none
+    assert "--format" in said
     lines = called.out.splitlines()
     assert len(lines) == len(data.splitlines())
     assert all(set(json.loads(line)) == {"id", "error"} for line in lines)
     body = call("predict", *SOURCE, "--column", "body", stdin=data)
     assert (body.code == 0) == (b"body" in data)
-    assert predict(stdin=b"").out == ""
+
+
+@pytest.mark.parametrize("data", [b"", b"id,text\n"])
+def test_a_file_without_a_record_is_no_success(tmp_path, data):
+    path = tmp_path / "none.csv"
+    path.write_bytes(data)
+    called = call("predict", *SOURCE, path)
+    assert (called.code, called.out) == (2, "")
+    assert "none.csv: " in called.err
+    assert "error: no line holds a text to answer; got: no line or record at all" in called.err
 
 
 def test_a_text_that_is_cut_is_flagged():

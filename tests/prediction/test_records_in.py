@@ -76,7 +76,7 @@ def test_ids_are_the_column_or_the_records_numbers():
     data = table([["id", "text"], ["a", "one\ntwo"], ["", "x"], ["b" * 1001, "x"], ["c", ""]])
     found, said = read(data, "csv")
     assert found[0] == Text("a", "one\ntwo")
-    assert [one.id for one in found] == ["a", 2, 3, "c"]
+    assert [one.id for one in found] == ["a", "stdin:2", "stdin:3", "c"]
     assert all(isinstance(one, BadLine) for one in found[1:])
     assert said == ["stdin: CSV with a header, texts from column 'text', ids from column 'id'"]
     found, said = read(b"\xef\xbb\xbf text ,more\r\none,1\r\n\r\ntwo\r\nthree,3\r\n", "csv")
@@ -163,6 +163,15 @@ def test_a_column_of_another_name_is_guessed_as_data_check_does_or_named():
         Text(1, "x"),
         BadLine(2, "no key `said`"),
     ]
+
+
+def test_columns_like_the_guessed_one_are_named():
+    turns = [[f"{n}", f"you came at last {n}", f"and then we sang again {n}"] for n in range(3)]
+    found, said = read(table([["id", "turn1", "turn2"], *turns]), "csv")
+    assert found[0] == Text("0", "and then we sang again 0")
+    assert said[0].startswith("stdin: texts are read from 'turn2' alone; left out, though like ")
+    assert said[0].endswith("texts: 'turn1'; --column names another")
+    assert len(read(table([["id", "turn1", "turn2"], *turns]), "csv", "turn1")[1]) == 1
 
 
 @pytest.mark.parametrize(

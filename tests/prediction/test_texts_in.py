@@ -112,11 +112,11 @@ def test_json_lines_keep_their_ids_and_a_bad_line_says_why():
     ]
     data = b"".join(json.dumps(row).encode() + b"\n" for row in rows) + b"\n{\n" + b"[" * 100_000
     found = items(data)
-    assert found[:3] == [Text("a", "one"), Text(7, "two"), Text(3, "three")]
+    assert found[:3] == [Text("a", "one"), Text(7, "two"), Text("stdin:3", "three")]
     assert all(isinstance(one, BadLine) for one in found[3:])
     assert [one.id for one in found[3:]] == [
-        *("b", "c", 6, 7, 8, "d", 10, 11, "e", "f", "g"),
-        *(15, 16, 17, 18, 19),
+        *("b", "c", "stdin:6", "stdin:7", "stdin:8", "d", "stdin:10", "stdin:11", "e", "f", "g"),
+        *(f"stdin:{number}" for number in range(15, 20)),
     ]
     assert [one.error for one in found[3:5]] == ["`text` is no text but 5", "no key `text`"]
     assert "lone surrogate" in found[8].error
@@ -155,6 +155,40 @@ def test_the_form_is_that_of_the_first_line_with_anything_in_it(data, form, firs
         assert found[1] == Text(2, "a")
     if data.startswith(b"plain\n"):
         assert found[1] == Text(2, '{"text": "a"}')
+
+
+@pytest.mark.parametrize("own", [1, 2, "2"])
+def test_a_number_is_never_the_id_of_another_record(own):
+    """Whichever comes first: the record without an id, or that whose id is the number."""
+    first = json.dumps({"id": own, "text": "own"}).encode() + b"\n"
+    without = b'{"text": "a"}\n'
+    assert items(first + without) == [Text(own, "own"), Text("stdin:2", "a")]
+    answered = items(without + without + first + without)
+    assert answered[:2] == [Text(1, "a"), Text(2, "a")]
+    assert answered[2] == BadLine(
+        "stdin:3",
+        f"the `id` {own!r} is the number of a record before, which has none; allowed: an id in "
+        "every record, or in none",
+    )
+    assert answered[3] == Text("stdin:4", "a")
+
+
+@pytest.mark.parametrize("own", [3, "x", "02", "-1", "\u00b2", "9" * 1000])
+def test_an_id_that_is_no_number_given_before_is_kept(own):
+    record = json.dumps({"id": own, "text": "own"}).encode()
+    found = items(b'\n{"text": "a"}\n' + record)
+    assert found == [BadLine(1, EMPTY), Text(2, "a"), Text(own, "own")]
+
+
+def test_an_empty_stream_or_file_is_said(tmp_path):
+    said: list[str] = []
+    reading = Reading(say=said.append)
+    assert list(read_items(ready_lines(io.BytesIO(b"")), reading)) == []
+    (tmp_path / "a.txt").write_bytes(b"")
+    (tmp_path / "b.txt").write_bytes(b"a\n")
+    found = [one for one in read_files([tmp_path / "a.txt", tmp_path / "b.txt"], reading) if one]
+    assert [one.text for one in found] == ["a"]
+    assert said[:2] == [f"{name}: empty, no line in it" for name in ("stdin", tmp_path / "a.txt")]
 
 
 def test_bytes_that_are_no_utf_8_spoil_one_line_alone():

@@ -12,6 +12,7 @@ import yaml
 from emoloom.config_mapping import MappingConfig
 from emoloom.corpora.corpus import Corpus
 from emoloom.corpora.detect import Detected, detect
+from emoloom.corpora.other_texts import other_texts
 from emoloom.corpora.own_rows import ReadAs
 from emoloom.corpora.reading import FileRead, Item
 from emoloom.errors import UserError
@@ -56,6 +57,8 @@ class FileCheck:
     """The space that labels were held against."""
     mapping: MappingConfig | None
     """What was guessed of a user's file."""
+    other_texts: tuple[str, ...]
+    """Columns that look like texts too, which the guess leaves out."""
     records: int
     """Records that should be rows."""
     rows: int
@@ -96,6 +99,7 @@ class FileCheck:
             ],
             "label_space": self.space.name if self.space else None,
             "mapping": mapping_settings(self.mapping) if self.mapping else None,
+            "other_texts": list(self.other_texts),
             "records": self.records,
             "rows": self.rows,
             "rejected": self.rejected,
@@ -134,6 +138,7 @@ def check_data(path: Path, space: LabelSpace | None = None) -> FileCheck:
         corpus=found.corpus,
         space=found.space,
         mapping=found.mapping,
+        other_texts=other_texts(path, found.mapping) if found.mapping else (),
         records=tally.rows + tally.rejected,
         rows=tally.rows,
         continued=tally.continued,
@@ -164,6 +169,15 @@ def mapping_yaml(path: Path, mapping: MappingConfig) -> str:
     """An item of `data.train` or `data.select` that freezes a guess."""
     item = [{"file": str(path), "mapping": mapping_settings(mapping)}]
     return yaml.safe_dump(item, sort_keys=False, allow_unicode=True, default_flow_style=False)
+
+
+def mapping_line(mapping: MappingConfig) -> str:
+    """`mapping: {text: comment, labels: emotion}`, to paste into a part of a config."""
+    flow = {"mapping": mapping_settings(mapping)}
+    line = yaml.safe_dump(
+        flow, sort_keys=False, allow_unicode=True, default_flow_style=True, width=float("inf")
+    )
+    return str(line).strip().removeprefix("{").removesuffix("}")
 
 
 @dataclass(slots=True)

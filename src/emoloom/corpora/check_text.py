@@ -1,5 +1,6 @@
 """The report of `emoloom data check` in words. Names of the file are data: see `printable`."""
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from emoloom.corpora.check import OTHERS, FileCheck, mapping_yaml
 from emoloom.corpora.corpus import Corpus
 from emoloom.corpora.guess import space_of_most
 from emoloom.corpora.lost_labels import lost_lines
+from emoloom.corpora.other_texts import CHOOSE, in_words
 
 _MOST_REASONS = 20
 
@@ -22,10 +24,15 @@ def describe(path: Path, found: FileCheck) -> Iterator[str]:
         yield f"licence: {found.corpus.licence}, {found.corpus.licence_url}"
         yield f"cite: {found.corpus.citation}; {found.corpus.url}"
     if found.mapping is not None:
-        yield "guessed mapping; check it and paste it into data.train or data.select:"
+        yield (
+            "guessed mapping; check it and paste it into data.train or data.select, its path "
+            "relative to the config's folder:"
+        )
         yield from (f"    {line}" for line in mapping_yaml(path, found.mapping).splitlines())
         if found.mapping.quotes:
             yield "its fields stand in double quotes, as CSV writes them, and are read so"
+        if left_out := in_words(found.mapping.text, found.other_texts):
+            yield f"{left_out}; {CHOOSE}"
     yield from _counts(found)
     yield from found.read_as.words()
     yield from _rejected(found)
@@ -47,7 +54,8 @@ def _lost(path: Path, found: FileCheck) -> Iterator[str]:
     if lost := {label: count for label, count in labels.items() if label not in kept}:
         yield from lost_lines(path, space, kept, lost)
     else:
-        yield f"all labels are of {space.name}: `emoloom data check --labels {space.name} FILE`"
+        command = f"emoloom data check --labels {space.name} {shlex.quote(str(path))}"
+        yield f"all labels are of {space.name}: `{command}`"
 
 
 def _hash_in_words(known: bool | None, corpus: Corpus | None) -> str:

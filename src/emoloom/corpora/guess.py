@@ -13,7 +13,7 @@ from typing import Any
 from emoloom.config_mapping import MappingConfig
 from emoloom.corpora.label_cells import cell_labels, is_number
 from emoloom.corpora.labels import known_spaces, load_space
-from emoloom.corpora.layouts import advice
+from emoloom.corpora.layouts import Layout, advice
 from emoloom.corpora.lines import BadLineError, shown
 from emoloom.corpora.own_rows import COLUMN_ROLES, SPLIT_NAMES
 from emoloom.corpora.tables import Format, columns_of, format_of, has_quotes, table_records
@@ -69,7 +69,7 @@ def guess_mapping(path: Path, space: LabelSpace | None) -> MappingConfig:
             f"{path}: no column of {missing} is found",
             got=shown(", ".join(filter(None, columns)), 120),
             allowed=", ".join(f"{role} ({', '.join(_NAMES[role][:3])})" for role in _NAMES),
-            do=advice(columns, sample),
+            do=advice(Layout(path, kind, columns, sample, found)),
         )
     settings: dict[str, Any] = dict(found)
     if "labels" in found:
@@ -158,8 +158,8 @@ def _roles(
         del found["split"]
     if "text" not in found:
         free = [name for name in columns if name and name not in found.values()]
-        longest = max(free, key=lambda name: _mean_length(sample, name), default=None)
-        if longest is not None and _mean_length(sample, longest) >= 10:
+        longest = max(free, key=lambda name: mean_length(sample, name), default=None)
+        if longest is not None and mean_length(sample, longest) >= 10:
             found["text"] = longest
     return {role: found[role] for role in COLUMN_ROLES if role in found}
 
@@ -200,7 +200,8 @@ def _tells_splits(values: Sequence[str]) -> bool:
     return known > 0.5 * len(values)
 
 
-def _mean_length(sample: Sequence[Mapping[str, Any]], column: str) -> float:
+def mean_length(sample: Sequence[Mapping[str, Any]], column: str) -> float:
+    """Of the texts of a column, in characters; a field that is no text has none."""
     lengths = [len(text) for text in _texts(sample, column)]
     return sum(lengths) / max(1, len(sample))
 

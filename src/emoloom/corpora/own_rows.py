@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from emoloom.config_mapping import MappingConfig
-from emoloom.corpora.label_cells import cell_labels
+from emoloom.corpora.label_cells import Cell, cell_labels
+from emoloom.corpora.labels_met import LabelsMet
 from emoloom.corpora.lines import (
     MAX_NAME_CHARS,
     BadLineError,
@@ -94,7 +95,8 @@ def own_items(
 
     Raises:
         UserError: the file cannot be read, lacks a column that the mapping names, or it cannot be
-            told whether its quotes are CSV quoting.
+            told whether its quotes are CSV quoting; at its end, that no label in it can be used
+            and all that is left are empty lists.
     """
     kind = mapping.format or format_of(path)
     quotes = has_quotes(path, kind, mapping.quotes)
@@ -123,6 +125,7 @@ def _items(path: Path, kind: Format, quotes: bool, reader: "_RowMaker") -> Itera
             yield Item(split, rejected(reader.file, number, error, excerpt))
         else:
             yield Item(split, row)
+    reader.met.check(path, reader.space)
 
 
 def _check_columns(path: Path, mapping: MappingConfig, columns: tuple[str, ...]) -> None:
@@ -152,6 +155,8 @@ class _RowMaker:
     """Label in lower case -> its name in the space."""
     order: Mapping[str, int] = field(init=False)
     """Label -> place in the space."""
+    met: LabelsMet = field(init=False, default_factory=LabelsMet)
+    """What its cells of labels hold."""
 
     def __post_init__(self) -> None:
         labels = () if self.space is None else self.space.labels
@@ -202,13 +207,27 @@ class _RowMaker:
             return None
         value = record.get(self.mapping.labels)
         if isinstance(value, str) and value.casefold() in self.names:  # the commonest case
+            self.met.placed += 1
             return (self._label(value),)
-        cell = cell_labels(value, self.mapping.label_separator)
+        try:
+            cell = cell_labels(value, self.mapping.label_separator)
+        except BadLineError:
+            self.met.name(value)
+            raise
         if cell is None:
             return None
         if not cell.labels:
+            self.met.empty += 1
             return (self._neutral(value),)
+        found = self._found(cell, value)
+        self.met.placed += 1
+        return found
+
+    def _found(self, cell: Cell, value: object) -> tuple[str, ...]:
+        """The labels of a cell that has some, in the order of the space."""
+        self.met.name(value)
         if cell.ids and not all(label in self.names for label in cell.labels):
+            self.met.ids += 1
             of = "a label space" if self.space is None else self.space.name
             raise BadLineError(
                 f"labels = {shown(value)}, a list of numbers",

@@ -9,7 +9,7 @@ import os
 import select
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO
 
 from emoloom.corpora.lines import shown
@@ -46,6 +46,8 @@ class BadLine:
     """The row's own id where it could be read, else the line's number."""
     error: str
     """What was got and what is allowed."""
+    of_column: bool = field(default=False, compare=False)
+    """Whether another column or key of the record may hold a text."""
 
 
 Item = Text | BadLine | None
@@ -111,9 +113,60 @@ def record_item(record: Mapping[str, object], number: RowId, column: str = TEXT)
         allowed = f"allowed: a text of 1 to {_LONGEST_ID} characters, or a whole number"
         return BadLine(number, f"an `id` that cannot be used; {allowed}")
     if column not in record:
-        return BadLine(row_id, f"no key `{column}`")
-    value = record[column]
-    return text_item(row_id, value, f"`{column}`")
+        return BadLine(row_id, f"no key `{column}`", of_column=True)
+    item = text_item(row_id, record[column], f"`{column}`")
+    return item if isinstance(item, Text) else BadLine(row_id, item.error, of_column=True)
+
+
+@dataclass(slots=True)
+class Numbers:
+    """What lines and records without an id are known by, in one stream; mutable, for one pass.
+
+    Their numbers from 1; from the first record with an id of its own on, `name:7`: a number could
+    be the id of another record. What is held does not grow with the stream.
+    """
+
+    name: str
+    """Of the stream."""
+    named: bool = False
+    """Whether records have ids of their own, as far as is known."""
+    at: int = 0
+    """Number of the line or record that is read."""
+    given: int = 0
+    """The last number that a text is known by."""
+
+    def next(self) -> RowId:
+        """Of the next line or record."""
+        self.at += 1
+        return self._name() if self.named else self.at
+
+    def item(self, record: Mapping[str, object], column: str = TEXT) -> Text | BadLine:
+        """As `record_item`, of the next record; its own id may not be a number that was given."""
+        number = self.next()
+        found = record_item(record, number, column)
+        own = record.get("id")
+        if found.id is own:
+            clash = not self.named and self._was_given(str(own))
+            self.named = True
+            if clash:
+                error = f"the `id` {shown(own)} is the number of a record before, which has none"
+                return BadLine(self._name(), f"{error}; allowed: an id in every record, or in none")
+        elif isinstance(found, Text):
+            self.given = self.at
+        return found
+
+    def text(self, text: object, what: str) -> Text | BadLine:
+        """As `text_item`, of the next line or text."""
+        found = text_item(self.next(), text, what)
+        self.given = self.at if isinstance(found, Text) else self.given
+        return found
+
+    def _name(self) -> str:
+        return f"{self.name}:{self.at}"
+
+    def _was_given(self, row_id: str) -> bool:
+        number = int(row_id) if row_id.isascii() and row_id.isdecimal() else 0
+        return 0 < number <= self.given and str(number) == row_id
 
 
 def text_item(row_id: RowId, text: object, what: str) -> Text | BadLine:

@@ -5,12 +5,13 @@ import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import chain, count
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
 from emoloom.corpora.guess import guess_text_column
 from emoloom.corpora.lines import BadLineError, shown
+from emoloom.corpora.other_texts import in_words, texts_beside
 from emoloom.corpora.quoting import are_quoted
 from emoloom.corpora.rows import decode_json
 from emoloom.errors import UserError
@@ -19,11 +20,11 @@ from emoloom.prediction.inputs import (
     TEXT,
     BadLine,
     Item,
+    Numbers,
     decoded,
     is_blank,
     ready_lines,
     record_item,
-    text_item,
 )
 from emoloom.prediction.results import RowId
 from emoloom.prediction.separated import separated_records
@@ -67,7 +68,7 @@ class _Place:
 
     path: Path | None
     """Of the file; None for stdin."""
-    numbers: Iterator[RowId]
+    numbers: Numbers
     """What its lines or records are known by, where they have no id."""
     reading: Reading
     """As asked for."""
@@ -91,7 +92,8 @@ def read_items(
 ) -> Iterator[Item]:
     """Each line or record as a text or as what is wrong with it.
 
-    What has no `id` is known by its number from 1; the header of CSV and TSV has none.
+    What has no `id` is known by its number from 1, or where others have one by `name:7`; the
+    header of CSV and TSV has none.
 
     Args:
         lines: From `ready_lines`.
@@ -102,7 +104,8 @@ def read_items(
     Raises:
         UserError: the column of texts is not there, or cannot be told.
     """
-    numbers: Iterator[RowId] = (f"{prefix}:{n}" if prefix else n for n in count(1))
+    name = "stdin" if path is None else str(path)
+    numbers = Numbers(prefix or name, named=bool(prefix))
     place = _Place(path, numbers, reading)
     at_start = True
     for raw in lines:
@@ -113,10 +116,12 @@ def read_items(
         if line is None:
             yield None
         elif not line.strip():
-            yield BadLine(next(numbers), EMPTY_LINE)
+            yield BadLine(numbers.next(), EMPTY_LINE)
         else:
             yield from _in_form(chain([line], lines), line, place)
             return
+    if at_start:
+        reading.say(f"{place.name}: empty, no line in it")
 
 
 def _in_form(lines: Iterator[bytes | None], first: bytes, place: _Place) -> Iterator[Item]:
@@ -159,31 +164,31 @@ def _text_items(lines: Iterable[bytes | None], place: _Place) -> Iterator[Item]:
         if raw is None:
             yield None
             continue
-        number, (text, fault) = next(place.numbers), decoded(raw)
+        text, fault = decoded(raw)
         if fault or is_blank(text):
-            yield BadLine(number, fault or EMPTY_LINE)
+            yield BadLine(place.numbers.next(), fault or EMPTY_LINE)
         else:
-            yield text_item(number, text, "the line")
+            yield place.numbers.text(text, "the line")
 
 
 def _json_items(lines: Iterable[bytes | None], place: _Place) -> Iterator[Item]:
     column = place.reading.column or TEXT
     place.say(f"JSON Lines, texts from key {shown(column)}")
     for raw in lines:
-        yield None if raw is None else _json_item(raw, next(place.numbers), column)
+        yield None if raw is None else _json_item(raw, place.numbers, column)
 
 
-def _json_item(raw: bytes, number: RowId, column: str) -> Item:
+def _json_item(raw: bytes, numbers: Numbers, column: str) -> Item:
     line, fault = decoded(raw)
     if fault or is_blank(line):
-        return BadLine(number, fault or EMPTY_LINE)
+        return BadLine(numbers.next(), fault or EMPTY_LINE)
     try:
         value = decode_json(line)
     except BadLineError as error:
-        return BadLine(number, str(error))
+        return BadLine(numbers.next(), str(error))
     if isinstance(value, dict):
-        return record_item(value, number, column)
-    return BadLine(number, f"no JSON object; allowed: an object with a text `{column}`")
+        return numbers.item(value, column)
+    return BadLine(numbers.next(), f"no JSON object; allowed: an object with a text `{column}`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +261,7 @@ def _table_items(lines: Iterator[bytes | None], form: Form, place: _Place) -> It
             do="put the names of the columns on the first line",
         )
     table = _Table(form, tuple(name.strip() for name in header), place, quotes)
+    place.numbers.named |= "id" in table.names
     column = place.reading.column or guess_text_column(table.names, ())
     found = _records(records, table)
     if column is not None:
@@ -281,7 +287,7 @@ def _records(records: Iterable[list[str] | str | None], table: _Table) -> Iterat
         if fields is None:
             yield None
             continue
-        number = next(table.place.numbers)
+        number = table.place.numbers.next()
         if isinstance(fields, str):
             yield BadLine(number, fields)
         elif len(fields) == width:
@@ -307,7 +313,12 @@ def _guessed(found: Iterator[_Found], table: _Table) -> Iterator[Item]:
     if not sample:
         yield from (table.item(bad, "") for bad in held)
         return
-    column = table.column(guess_text_column(table.names, sample))
+    column = guess_text_column(table.names, sample)
+    if column is not None:
+        others = (name for name in table.names if name not in ("id", column))
+        if left_out := in_words(column, texts_beside(column, others, sample)):
+            table.place.reading.say(f"{table.place.name}: {left_out}; --column names another")
+    column = table.column(column)
     yield from (table.item(one, column) for one in chain(held, found))
 
 

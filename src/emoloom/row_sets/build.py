@@ -38,6 +38,7 @@ from emoloom.row_sets.pools import (
     rare_label_warning,
 )
 from emoloom.row_sets.spool import Conflicts, Drawn, Spool
+from emoloom.row_sets.told import newly, other_rows, twins_in_words
 from emoloom.runs.directory import dumps, write_json_atomic, write_parts_atomic
 from emoloom.supervision.affine import AffineMap
 from emoloom.supervision.lexicon import Lexicon
@@ -155,11 +156,7 @@ class _Build:
         for row in self._others.passing(name, left):
             rows.add(row_line(row))
         if name == "select" and not len(rows) and self.tested.removed:
-            raise UserError(
-                f"no select row of {self._names.of(part)} is left",
-                got=f"{self.tested.removed} rows that stand in `test` too",
-                do="give `select` and `test` other texts; where one file is both, set `dev_share`",
-            )
+            raise self.tested.none_left(self._names.of(part))
         return Drawn(rows, self._order(name, part, len(rows), index))
 
     def hold_out(self) -> None:
@@ -170,14 +167,18 @@ class _Build:
 
     def train(self, part: RowsConfig, index: int) -> Drawn:
         """Rows of a part of `train` that stand nowhere else."""
-        rows, before = self._spool(), self.overlap + self.held_out
+        rows, before, pairs = self._spool(), self._others.removed(), self.held_out
         for row, twin in self._pairs.sift(self._apart(self._rows("train", part))):
             if twin is None:
                 rows.add(row_line(row), is_human(row))
             else:
                 self.held_out += 1
-        removed = self.overlap + self.held_out - before
+        removed = twins_in_words(newly(self._others.removed(), before), self.held_out - pairs)
         return Drawn(rows, self._order("train", part, len(rows), index, removed))
+
+    def removed(self) -> dict[str, dict[Twin, int]]:
+        """Rows that left train, by the set that has their twin."""
+        return self._others.removed()
 
     def _apart(self, train: Iterable[Row]) -> Iterator[Row]:
         """Rows that stand in no other set."""
@@ -188,7 +189,7 @@ class _Build:
                 self.overlap += 1
                 self._because[twin] += 1
 
-    def _order(self, name: str, part: RowsConfig, n: int, index: int, removed: int = 0) -> Order:
+    def _order(self, name: str, part: RowsConfig, n: int, index: int, removed: str = "") -> Order:
         """Which of `n` rows are drawn; what the draw was is kept for counts.json."""
         seed = (self.drawing.seed, _DRAWS[name], index)
         source = self._names.of(part)
@@ -340,16 +341,18 @@ class _Build:
 def _check_left(train: Iterable[Drawn], build: _Build) -> None:
     if any(len(part.order) for part in train):
         return
+    twins = build.removed()
+    reasons = [twin for because in twins.values() for twin in because]
+    other = other_rows(reasons, shared_groups=build.drawing.data.shared_groups)
     removed = build.overlap + build.held_out
-    pairs = " or the polarity pairs" if build.held_out else ""
-    cross = "`cross`, " if build.drawing.data.cross else ""
-    cross += "`test`, " if build.drawing.data.test else ""
     raise UserError(
         "no train row is left",
-        got=f"{removed} rows, all in `select`, {cross}a test split{pairs} too"
+        got=f"{removed:,} rows, all removed ({twins_in_words(twins, build.held_out)})"
         if removed
         else "none",
-        do="give train rows of other texts, whose labels have a counterpart",
+        do=f"give train rows of {other}"
+        if removed
+        else "give train rows whose labels have a counterpart",
     )
 
 

@@ -19,6 +19,7 @@ from emoloom.records import LabelSpace, Rejected, Row
 from emoloom.row_sets.cross_spaces import part_identity
 from emoloom.row_sets.names import part_name
 from emoloom.row_sets.parts import has_splits
+from emoloom.row_sets.told import for_test_in_words, other_rows
 
 TEST = "test"
 """Name of the row set, of its stage, and of the files of rows."""
@@ -48,7 +49,7 @@ class HeldOut:
             data: the row sets.
             threshold: of near duplicates, as `OtherSets` has it.
         """
-        self._any = bool(data.test)
+        self._any, self._shared_groups = bool(data.test), data.shared_groups
         self._read_again = {part_identity(part) for part in data.select}
         self._rows, self._kept = OtherSets(threshold=threshold), Seen()
         self._because: Counter[str] = Counter()
@@ -91,6 +92,15 @@ class HeldOut:
     def removed(self) -> int:
         """Rows that left `select`, the share of dev among them."""
         return self._because.total()
+
+    def none_left(self, source: str) -> UserError:
+        """What to say where all select rows of a source have left."""
+        other = other_rows(self._because, shared_groups=self._shared_groups)
+        return UserError(
+            f"no select row of {source} is left",
+            got=f"{self.removed:,} rows, all removed ({for_test_in_words(self._because)})",
+            do=f"give `select` and `test` rows of {other}; where one file is both, set `dev_share`",
+        )
 
     def counts(self) -> dict[str, Any]:
         """For counts.json; nothing where there is no `test`."""

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from emoloom.config_mapping import MappingConfig
 from emoloom.config_sections import DataConfig, RowsConfig
+from emoloom.corpora.check import mapping_line
 from emoloom.corpora.guess import mapping_in_words
 from emoloom.corpora.lines import check_file
+from emoloom.corpora.other_texts import CHOOSE, in_words, other_texts
 from emoloom.corpora.reading import FileRead
 from emoloom.corpora.registry import get_corpus
 from emoloom.corpora.tables import quotes_are_told
@@ -92,11 +95,7 @@ def notices(data: DataConfig, space: LabelSpace) -> list[str]:
         if part.file is not None:
             guessed = open_part(part, split, space).guessed
             if guessed is not None:
-                columns, written = mapping_in_words(guessed), part.written("file")
-                said.append(
-                    f"the columns of {written} are guessed: {columns}; freeze them with "
-                    f"`emoloom data check {written}`"
-                )
+                said += _of_guess(part, guessed)
             elif part.mapping is not None and quotes_are_told(part.file, part.mapping):
                 said.append(
                     f"fields of {part.written('file')} stand in double quotes, as CSV writes them, "
@@ -110,6 +109,17 @@ def notices(data: DataConfig, space: LabelSpace) -> list[str]:
                     f"{file.name} of {corpus_name(part)} is not {known}: sha256 {file.sha256}"
                 )
     return list(dict.fromkeys(said))
+
+
+def _of_guess(part: RowsConfig, mapping: MappingConfig) -> list[str]:
+    """No command: that would need a path from the shell's folder, which is another each time."""
+    written, settings = part.written("file"), mapping_line(mapping)
+    said = [
+        f"the columns of {written} are guessed: {mapping_in_words(mapping)}; freeze them in its "
+        f"part: `{settings}`"
+    ]
+    left_out = in_words(mapping.text, other_texts(cast(Path, part.file), mapping))
+    return [*said, f"{written}: {left_out}; {CHOOSE}"] if left_out else said
 
 
 def guessed_mappings(data: DataConfig, space: LabelSpace) -> Mapping[str, Any]:

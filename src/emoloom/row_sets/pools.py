@@ -168,7 +168,7 @@ def rare_label_warning(name: str, counts: Mapping[str, int]) -> list[str]:
 
 
 def draw_order(
-    part: RowsConfig, n: int, chance: np.random.Generator, what: str, removed: int = 0
+    part: RowsConfig, n: int, chance: np.random.Generator, what: str, removed: str = ""
 ) -> Order:
     """Which of `n` rows are drawn, in natural proportions: as `splits.draw`, but of indices alone.
 
@@ -177,7 +177,7 @@ def draw_order(
         n: Rows that are there.
         chance: Draws them.
         what: The part, for messages.
-        removed: Rows of train so far that stand in another set, and are not there any more.
+        removed: Why rows left the part and are not there any more, with counts.
 
     Raises:
         UserError: the part asks for more rows.
@@ -185,7 +185,7 @@ def draw_order(
     if part.rows is None:
         return range(n)
     if part.rows > n:
-        gone = f" ({removed} of train stand in another set too, and are left out)"
+        gone = f"; removed from train: {removed}"
         raise UserError(
             f"{what}: cannot draw that many rows",
             got=str(part.rows),

@@ -1,7 +1,9 @@
 """What became of the records of a config, in words: the lines under `check` and `screen`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+from emoloom.corpora.overlap import Twin
 
 _TWINS = {
     "same_text": "a text",
@@ -11,6 +13,14 @@ _TWINS = {
     "near_conversation": "nearly a conversation",
 }
 """Reason of counts.json -> what a row is of another set, in words."""
+
+_GROUPS = "groups"
+_OTHER = {
+    **dict.fromkeys(("same_text", "near_text"), "texts"),
+    "same_group": _GROUPS,
+    **dict.fromkeys(("same_conversation", "near_conversation"), "conversations"),
+}
+"""Reason -> what other rows must have another of."""
 
 _FOR_TEST = {
     "kept_for_test": "kept for test",
@@ -29,9 +39,8 @@ def count_lines(counts: Mapping[str, Any]) -> Iterator[str]:
     if lost := counts["lost_in_label_maps"]:
         yield f"dropped by label maps: {lost:,} rows"
     if taken := counts.get("removed_from_select_because"):
-        reasons = [f"{_FOR_TEST[twin]}: {number:,}" for twin, number in taken.items() if number]
-        told = f"{counts['removed_from_select']:,} rows ({'; '.join(reasons)})"
-        yield f"removed from select: {told if reasons else 'none'}"
+        told = f"{counts['removed_from_select']:,} rows ({for_test_in_words(taken)})"
+        yield f"removed from select: {told if any(taken.values()) else 'none'}"
     yield f"removed from train: {_removed(counts)}"
 
 
@@ -42,10 +51,49 @@ def _removed(counts: Mapping[str, Any]) -> str:
     if not removed:
         return "none"
     left = sum(one["of"] for one in counts["draws"] if one["set"] == "train")
+    return f"{removed:,} of {left + removed:,} rows ({twins_in_words(twins, pairs)})"
+
+
+def twins_in_words(twins: Mapping[str, Mapping[Twin, int]], pairs: int = 0) -> str:
+    """Why rows left train: `a text of select: 3; a group of test: 1`.
+
+    Args:
+        twins: Set -> reason -> rows, as `OtherSets.removed` gives them.
+        pairs: Rows that left since they are polarity pairs.
+    """
     reasons = [
         f"{_TWINS[twin]} of {name}: {number:,}"
         for name, because in twins.items()
         for twin, number in because.items()
+        if number
     ]
-    reasons += [f"a polarity pair: {pairs:,}"] if pairs else []
-    return f"{removed:,} of {left + removed:,} rows ({'; '.join(reasons)})"
+    return "; ".join([*reasons, *([f"a polarity pair: {pairs:,}"] if pairs else [])])
+
+
+def newly(
+    now: Mapping[str, Mapping[Twin, int]], before: Mapping[str, Mapping[Twin, int]]
+) -> dict[str, dict[Twin, int]]:
+    """What of `OtherSets.removed` has been added since."""
+    return {
+        name: {twin: number - before.get(name, {}).get(twin, 0) for twin, number in because.items()}
+        for name, because in now.items()
+    }
+
+
+def for_test_in_words(taken: Mapping[str, int]) -> str:
+    """Why rows left select: `kept for test: 3; a group of test: 1`."""
+    return "; ".join(f"{_FOR_TEST[twin]}: {number:,}" for twin, number in taken.items() if number)
+
+
+def other_rows(reasons: Iterable[str], *, shared_groups: bool) -> str:
+    """What to give in place of rows that left a set for these reasons: other texts, or groups.
+
+    Args:
+        reasons: Those of counts.json.
+        shared_groups: Whether the config says that the files share their groups.
+    """
+    what = dict.fromkeys(_OTHER[reason] for reason in reasons if reason in _OTHER)
+    told = f"other {' and '.join(what) or 'texts'}"
+    if shared_groups and _GROUPS in what:
+        told += ", or leave `shared_groups` out if equal groups of two files are not one"
+    return told
