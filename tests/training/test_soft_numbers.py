@@ -159,13 +159,13 @@ def test_an_example_writes_a_value_near_the_rating_and_wants_the_rating(prompter
     soft = SoftDigits(Spreads(human=0.05, weak=0.2), numeral_tokens(prompter), 7)
     rated = [row(k, "text", ("joy",), PartialVAD(0.5, 0.5, None)) for k in range(40)]
     made = [make_example(prompter, one, label="", vad=VALUES, soft=soft) for one in rated]
-    written = np.array([example.vad.as_tuple() for example in made])
+    written = np.array([example.drawn.as_tuple() for example in made])
     assert len(set(written[:, 0])) > 10, "each row has a draw of its own"
     assert np.abs(written[:, :2] - 0.5).max() < 0.25
     assert (written[:, 2] == VALUES.d).all(), "what nobody rated is filled"
     assert written[:, 0].std() == pytest.approx(0.05, rel=0.35)
     again = make_example(prompter, rated[3], label="", vad=VALUES, soft=soft)
-    assert (again.ids, again.vad) == (made[3].ids, made[3].vad)
+    assert (again.ids, again.drawn) == (made[3].ids, made[3].drawn)
     for example in made[:5]:
         text = prompter.decode(example.ids[example.answer_start : -1])
-        assert f'"v":{example.vad.v:.2f}' in text
+        assert f'"v":{example.drawn.v:.2f}' in text

@@ -185,7 +185,7 @@ def _json_item(raw: bytes, numbers: Numbers, column: str) -> Item:
     try:
         value = decode_json(line)
     except BadLineError as error:
-        return BadLine(numbers.next(), str(error))
+        return BadLine(numbers.next(), str(error).removeprefix("got "))
     if isinstance(value, dict):
         return numbers.item(value, column)
     return BadLine(numbers.next(), f"no JSON object; allowed: an object with a text `{column}`")

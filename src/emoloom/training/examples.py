@@ -54,8 +54,8 @@ class Example:
     """Tokens of values of which several are right; `at` counts from `answer_start`."""
     targets: Targets | None = None
     """What the terms beside `lm` want; None where none is on."""
-    vad: VAD | None = None
-    """What its answer writes, before rounding: near the row's own, where digits are soft."""
+    drawn: VAD | None = None
+    """What its answer writes, before rounding, where digits are soft: drawn near the row's own."""
     priors: Priors | None = None
     """What the draw of this step did to the base rates of labels; see `label_tree`."""
 
@@ -181,7 +181,7 @@ def make_example(
         targets=None
         if charts is None
         else find_targets(charts, given, target, answer, prompter.space.labels, start),
-        vad=written,
+        drawn=None if soft is None else written,
     )
 
 

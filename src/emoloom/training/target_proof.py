@@ -27,12 +27,12 @@ class TargetProof:
     """Sequences that end before their answers do."""
 
 
-def _agrees(parsed: Prediction | ParseFailure, row: Row, written: VAD | None) -> bool:
+def _agrees(parsed: Prediction | ParseFailure, row: Row, drawn: VAD | None) -> bool:
     """Whether an answer says of labels and VAD what the row says, where it says something.
 
-    Of VAD: what the example was to write, which may be drawn near it.
+    Of VAD: what was drawn near it for the example to write, where something was.
     """
-    labels, vad = row.answer.labels, row.answer.vad if written is None else written
+    labels, vad = row.answer.labels, row.answer.vad if drawn is None else drawn
     return (
         isinstance(parsed, Prediction)
         and (labels is None or set(labels) == set(parsed.labels))
@@ -84,7 +84,7 @@ def prove_targets(
                 parsed, ParseFailure
             ),
             f"its answer says something else after tokenising: {text!r}": not _agrees(
-                parsed, row, example.vad
+                parsed, row, example.drawn
             ),
         }
         for fault, found in faults.items():
