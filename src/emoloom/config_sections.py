@@ -350,6 +350,13 @@ class FrozenProbeConfig(Settings):
     )
 
 
+PARTIAL = (
+    "partial answers: rows were answered as far as labels and VAD, without a rationale, and "
+    "ParseOK is of that part"
+)
+"""Stands beside the verdict of a run with such answers."""
+
+
 class DecodingConfig(Settings):
     """KV-off greedy decoding."""
 
@@ -357,6 +364,11 @@ class DecodingConfig(Settings):
         "verified", description="Same answers; `canonical` is the slow definition."
     )
     max_new_tokens: int = Field(96, ge=8, le=1024, description="Longest answer in tokens.")
+    partial: bool = Field(
+        False,
+        description="Rows are answered only as far as they are scored: labels and VAD, no "
+        "rationale. ParseOK is then of that part.",
+    )
     pack_rows: int = Field(PACK_ROWS, ge=1, le=1024, description="Rows in one packed forward.")
     pack_tokens: int = Field(
         PACK_TOKENS, ge=64, le=65536, description="Tokens in one packed forward."
@@ -369,6 +381,11 @@ class DecodingConfig(Settings):
         0.01, ge=0, le=1, description="Share of a candidate's rows decoded again canonically."
     )
     audit_rows: int = Field(8, ge=0, description="At least so many rows are decoded again.")
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What whoever reads the scores has to know."""
+        return (PARTIAL,) if self.partial else ()
 
 
 class RankingConfig(Settings):

@@ -363,7 +363,7 @@ def rank(
     board = build_leaderboard(
         scored, rows.select, context.space, rule, run_name=config.name, signature=signature
     )
-    return replace(board, notes=rows.notes)
+    return replace(board, notes=(*rows.notes, *config.decoding.notes))
 
 
 def add_test(

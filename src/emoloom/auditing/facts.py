@@ -110,6 +110,7 @@ def run_signature(
 ) -> Signature:
     """Every setting that can change a number of the leaderboard."""
     decoding = config.decoding
+    longest = f"max_new={decoding.max_new_tokens}{',partial' if decoding.partial else ''}"
     sets = [("rows", f"{len(rows.select)}@{rows.hashes['select'][:8]}")]
     if rows.polarity:
         sets.append(("polarity", f"{len(rows.polarity)}@{rows.hashes['polarity'][:8]}"))
@@ -127,7 +128,7 @@ def run_signature(
             ("instruction", instruction_sha256(space)[:8]),
             ("set", "select"),
             *sets,
-            ("decoding", f"kv-off,greedy,max_new={decoding.max_new_tokens},{decoding.dtype}"),
+            ("decoding", f"kv-off,greedy,{longest},{decoding.dtype}"),
             *rule.signature_pairs(),
         )
     )

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from emoloom.auditing.rescoring import RawRun
+from emoloom.config_sections import DecodingConfig
 from emoloom.decoding.replaying import decode_again
 from emoloom.draws import generator
 from emoloom.errors import UserError
@@ -99,7 +100,7 @@ def replay(
         own = [asked for asked in chosen if asked.candidate == candidate]
         for asked in own:
             near = _near(raw, candidate.name, asked.row_set, dtype)
-            yield _again(lm, asked, near, raw.config.decoding.max_new_tokens)
+            yield _again(lm, asked, near, raw.config.decoding)
 
 
 def _pool(raw: RawRun) -> list[_Asked]:
@@ -183,8 +184,9 @@ def _decode_costs(raw: RawRun, name: str, row_set: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _again(lm: CausalLM, asked: _Asked, near: _Near, limit: int) -> Replayed:
-    found = decode_again(lm, asked.row.id, asked.row.text, asked.output, limit)
+def _again(lm: CausalLM, asked: _Asked, near: _Near, decoding: DecodingConfig) -> Replayed:
+    row, limit = asked.row, decoding.max_new_tokens
+    found = decode_again(lm, row.id, row.text, asked.output, limit, partial=decoding.partial)
     outcome: Literal["equal", "near-tie", "differs"] = "equal"
     what = ""
     if not found.same:

@@ -141,7 +141,7 @@ def rescore(
         run_name=raw.config.name,
         signature=signature,
     )
-    board = replace(board, notes=raw.rows.notes)
+    board = replace(board, notes=(*raw.rows.notes, *raw.config.decoding.notes))
     if weights is not None:  # the best set by other weights was asked nothing
         return board.closed(None, hint=""), signature
     if not raw.rows.test:

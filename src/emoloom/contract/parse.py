@@ -69,6 +69,25 @@ def object_closed(text: str) -> bool:
     return bool(spans)
 
 
+UNASKED = ',"rationale":"(not asked)"}'
+"""Closes an answer of which no more is asked than what is scored."""
+
+
+def scored_part(text: str) -> str | None:
+    """An output that has written all that is scored, closed behind it by `UNASKED`.
+
+    None before labels and VAD both stand there, and where the object closed by itself. What the
+    labels and numbers are does not matter: `parse_output` finds the same fault in either form.
+    """
+    written = text[: text.rfind("}") + 1]
+    spans, is_open = _top_level_spans(written)
+    if spans or not is_open:
+        return None
+    start = written.find("{")
+    answer = _Decoder().decode(written[start:] + UNASKED)
+    return written + UNASKED if answer is not None and _key_fault(answer) is None else None
+
+
 def explain(reason: FailureReason) -> str:
     """One plain sentence for a failure reason."""
     return _EXPLANATIONS[reason]

@@ -43,6 +43,8 @@ def audit(
     outputs: Mapping[str, str],
     max_new_tokens: int,
     before_row: Callable[[], None] = lambda: None,
+    *,
+    partial: bool = False,
 ) -> Audit:
     """Decode rows canonically and compare.
 
@@ -52,6 +54,7 @@ def audit(
         outputs: their verified answers, by id.
         max_new_tokens: longest answer.
         before_row: called before each row; may raise to stop there.
+        partial: whether answers end as soon as labels and VAD are written.
 
     Raises:
         ModelError: a logit is NaN, or memory does not suffice; the row is named.
@@ -59,7 +62,7 @@ def audit(
     mismatches, tokens = [], 0
     for row_id, text in texts.items():
         before_row()
-        expected = decode_canonical(lm, row_id, text, max_new_tokens)
+        expected = decode_canonical(lm, row_id, text, max_new_tokens, partial=partial)
         tokens += len(expected.ids)
         if outputs[row_id] != expected.output:
             mismatches.append(row_id)

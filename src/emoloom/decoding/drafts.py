@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from emoloom.contract.parse import parse_output
+from emoloom.contract.parse import parse_output, scored_part
 from emoloom.contract.prompt import Prompter
 from emoloom.contract.schema import write_answer
 from emoloom.decoding.cue_habits import CueHabits, complete_cues
@@ -168,7 +168,8 @@ class ContractDrafter:
     def finished(self, row: RowDraft, ids: Ids) -> None:
         """Remember the answer, and who had foretold it."""
         self.memory.learn(ids)
-        parsed = parse_output(self.prompter.decode(ids), self.prompter.space)
+        text = self.prompter.decode(ids)
+        parsed = parse_output(scored_part(text) or text, self.prompter.space)
         if not isinstance(parsed, Prediction):
             return
         self._count_cues(row, ids, finished=True)

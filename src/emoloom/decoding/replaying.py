@@ -25,13 +25,15 @@ class Again:
     """Standard deviation of the logits there; 0 where no token differs."""
 
 
-def decode_again(lm: CausalLM, row_id: str, text: str, kept: str, max_new_tokens: int) -> Again:
-    """Decode a row canonically and compare with a kept output.
+def decode_again(
+    lm: CausalLM, row_id: str, text: str, kept: str, max_new_tokens: int, *, partial: bool = False
+) -> Again:
+    """Decode a row canonically and compare with a kept output, partial or whole.
 
     Raises:
         ModelError: a logit is NaN, or memory does not suffice; the row is named.
     """
-    found = decode_canonical(lm, row_id, text, max_new_tokens)
+    found = decode_canonical(lm, row_id, text, max_new_tokens, partial=partial)
     if found.output == kept:
         return Again(found.output, same=True)
     gap, spread = _at_parting(lm, text, found.ids, kept)

@@ -21,6 +21,7 @@ from emoloom.decoding.canonical import (
     decode_canonical,
     extend,
     next_token,
+    output_of,
 )
 from emoloom.decoding.drafts import Drafter, RowDraft, contract_drafter
 from emoloom.models.causal_lm import CausalLM, pack_rows, packed_forward
@@ -37,7 +38,7 @@ rows that start together learn nothing of one another (ours)."""
 
 @dataclass(frozen=True, slots=True)
 class DecodeSettings:
-    """How much is decoded at once. None of it can change an answer but `max_new_tokens`."""
+    """How much is decoded. None of it changes an answer but `max_new_tokens` and `partial`."""
 
     max_new_tokens: int = 96
     """Longest answer in tokens."""
@@ -47,6 +48,8 @@ class DecodeSettings:
     """Tokens in one packed forward, at most (one row may exceed it alone)."""
     first_rows: int = FIRST_ROWS
     """Rows in the first pack; as many as in any other where answers are not to be learnt from."""
+    partial: bool = False
+    """Whether answers end as soon as labels and VAD are written."""
 
     def untrained(self) -> "DecodeSettings":
         """For a model that follows no habit: its first pack need not be small."""
@@ -120,8 +123,9 @@ def decode_rows(
         for answer in _finished(session, active):
             done += 1
             yield answer
+    limit, partial = settings.max_new_tokens, settings.partial
     for row_id, text in queue.alone:
-        yield decode_canonical(lm, row_id, text, settings.max_new_tokens)
+        yield decode_canonical(lm, row_id, text, limit, partial=partial)
 
 
 def may_be_packed(lm: CausalLM, text: str, certificate: Certificate, max_new_tokens: int) -> bool:
@@ -163,7 +167,7 @@ class _Queue:
                 continue
             prompt = session.lm.prompter.prompt(text)
             row = _Active(row_id, prompt, session.drafter.start(row_id, text))
-            row.draft = session.drafter.propose(row.known, ())[: limit - 1]
+            row.draft = _proposed(session, row)
             return row
         return None
 
@@ -188,7 +192,7 @@ def _finished(session: _Session, active: list[_Active]) -> Iterator[Decoded]:
     for row in [row for row in active if row.progress.finished]:
         active.remove(row)
         session.drafter.finished(row.known, row.progress.ids)
-        yield _decoded(session.lm, row)
+        yield _decoded(session, row)
 
 
 def _first_pack(session: _Session, active: Sequence[_Active]) -> list[_Active]:
@@ -247,13 +251,14 @@ def _accept(
     session: _Session, row: _Active, tokens: tuple[int, ...], gaps: Sequence[float]
 ) -> None:
     """Accept the draft as far as it equals the argmax, take the argmax at the first miss."""
-    limit = session.settings.max_new_tokens
+    limit, partial = session.settings.max_new_tokens, session.settings.partial
+    prompter = session.lm.prompter
     for k, predicted in enumerate(tokens):
         token = predicted
         if gaps[k] <= session.tie_margin:
             token = _decide(session, row)
             row.near_ties += 1
-        row.progress = extend(session.lm.prompter, row.progress, token, limit)
+        row.progress = extend(prompter, row.progress, token, limit, partial=partial)
         if row.progress.finished:
             return
         if k == len(row.draft) or token != row.draft[k]:
@@ -261,8 +266,19 @@ def _accept(
     row.known = session.drafter.decided(
         row.known, row.progress.ids, tokens[k + 1 :], row.draft, hits=k
     )
-    room = limit - len(row.progress.ids) - 1
-    row.draft = session.drafter.propose(row.known, row.progress.ids)[:room]
+    row.draft = _proposed(session, row)
+
+
+def _proposed(session: _Session, row: _Active) -> tuple[int, ...]:
+    """A draft for what may still be decided; of partial answers no further than they go."""
+    accepted, settings = row.progress.ids, session.settings
+    draft = session.drafter.propose(row.known, accepted)
+    draft = draft[: settings.max_new_tokens - len(accepted) - 1]
+    if settings.partial:
+        decode = session.lm.prompter.decode
+        closing = (k for k, token in enumerate(draft) if "}" in decode((token,)))
+        return draft[: next(closing, len(draft))]
+    return draft
 
 
 def _decide(session: _Session, row: _Active) -> int:
@@ -273,10 +289,11 @@ def _decide(session: _Session, row: _Active) -> int:
     return next_token(session.lm, ids, row.id)
 
 
-def _decoded(lm: CausalLM, row: _Active) -> Decoded:
+def _decoded(session: _Session, row: _Active) -> Decoded:
+    lm, partial = session.lm, session.settings.partial
     return Decoded(
         id=row.id,
-        output=lm.prompter.decode(row.progress.ids),
+        output=output_of(lm.prompter, row.progress.ids, partial=partial),
         ids=row.progress.ids,
         forwards=row.forwards,
         prompt_tokens=len(lm.prompter.head_ids) + len(row.prompt.ids),

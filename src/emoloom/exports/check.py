@@ -66,6 +66,8 @@ class CheckPlan:
     """Near-tie margin of the run's decoding."""
     run_dtype: Dtype
     """In which precision the run's candidate answered."""
+    run_partial: bool
+    """Whether the run's answers end as soon as labels and VAD are written."""
     base: Path | None
     """Folder of the base model, where the export is an adapter."""
 
@@ -108,8 +110,10 @@ def check_export(folder: Path, plan: CheckPlan, say: Callable[[str], None]) -> C
 def _as_the_run(
     predictor: Predictor, certificate: Certificate, plan: CheckPlan
 ) -> tuple[Predictor, float]:
-    """The export in the precision in which the run answered, and the margin of near-ties in it."""
+    """The export as the run asked it: in its precision, as far; and the margin of near-ties."""
     margin = max(certificate.tie_margin, plan.run_margin)
+    if plan.run_partial:
+        predictor = replace(predictor, settings=replace(predictor.settings, partial=True))
     if plan.run_dtype == "float32":
         return predictor, margin
     lm = in_precision(predictor.lm, plan.run_dtype)
@@ -131,11 +135,11 @@ def _compare(
     margin: float,
 ) -> Agreement:
     equal = ties = 0
-    limit = predictor.settings.max_new_tokens
+    limit, partial = predictor.settings.max_new_tokens, predictor.settings.partial
     for row, one, other in zip(rows, outputs, others, strict=True):
         if one == other:
             equal += 1
-        elif gap_where_parted(predictor.lm, row.text, other, limit) <= margin:
+        elif gap_where_parted(predictor.lm, row.text, other, limit, partial=partial) <= margin:
             ties += 1
         else:
             raise UserError(
@@ -147,7 +151,9 @@ def _compare(
     return Agreement(len(rows), equal, ties)
 
 
-def gap_where_parted(lm: CausalLM, text: str, other: str, max_new_tokens: int) -> float:
+def gap_where_parted(
+    lm: CausalLM, text: str, other: str, max_new_tokens: int, *, partial: bool = False
+) -> float:
     """Gap between the two largest logits where the canonical answer leaves another output.
 
     Args:
@@ -155,9 +161,10 @@ def gap_where_parted(lm: CausalLM, text: str, other: str, max_new_tokens: int) -
         text: of the row.
         other: what somebody else wrote for it.
         max_new_tokens: longest answer.
+        partial: whether answers end as soon as labels and VAD are written.
     """
     decode = lm.prompter.decode
-    ids = decode_canonical(lm, "row", text, max_new_tokens).ids
+    ids = decode_canonical(lm, "row", text, max_new_tokens, partial=partial).ids
     shared = 0
     while shared < len(ids) and other.startswith(decode(ids[: shared + 1])):
         shared += 1

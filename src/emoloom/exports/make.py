@@ -100,6 +100,7 @@ def export(request: ExportRequest, say: Callable[[str], None]) -> Exported:
             expected=tuple(chosen.outputs[row.id] for row in rows),
             run_margin=_run_margin(chosen),
             run_dtype=chosen.dtype,
+            run_partial=chosen.config.decoding.partial,
             base=files.folder if request.form == "adapter" else None,
         )
         checked = check_export(folder, plan, say)

@@ -171,7 +171,8 @@ def _shown_tokens(job: CandidateRun, lm: CausalLM, seconds: float) -> float:
         return -1.0
     longest = job.config.decoding.max_new_tokens
     limit = max(1, min(longest, int(DECODE_SECONDS / max(seconds, 1e-9))))
-    decoded = decode_canonical(lm, "probe", job.rows.select[0].text, limit)
+    partial = job.config.decoding.partial
+    decoded = decode_canonical(lm, "probe", job.rows.select[0].text, limit, partial=partial)
     return float(len(decoded.ids)) if len(decoded.ids) < limit or limit == longest else -1.0
 
 

@@ -53,6 +53,8 @@ class AnswerFacts:
     """`verified` or `canonical`."""
     max_new_tokens: int
     """Longest answer."""
+    partial: bool
+    """Whether answers end as soon as labels and VAD are written."""
     certificate: str
     """Fingerprint of the preflight certificate: what is packed, and the near-tie margin."""
     dtype: str

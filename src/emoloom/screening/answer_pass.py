@@ -60,9 +60,9 @@ def _decoder(
     lm: CausalLM, job: DecodeJob, rows: Sequence[tuple[str, str]], event: Event
 ) -> Generator[Decoded, None, None]:
     if job.canonical:
-        limit = job.settings.max_new_tokens
+        limit, scored = job.settings.max_new_tokens, job.settings.partial
         for row_id, text in rows:
-            yield decode_canonical(lm, row_id, text, limit)
+            yield decode_canonical(lm, row_id, text, limit, partial=scored)
     else:
         drafter = contract_drafter(lm.prompter, job.hints, job.taught)
         shrunk = partial(event, "pack_shrunk")

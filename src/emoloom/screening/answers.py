@@ -150,6 +150,7 @@ def _precision_work(job: CandidateRun, rung: int = 0) -> Iterator[Work]:
         [row.id for row in rows],
         decoding.max_new_tokens,
         job.certificate().to_dict(),
+        *(["partial"] if decoding.partial else ()),
     )
 
     def make(advance: Meter) -> Outcome:
@@ -186,6 +187,7 @@ def _decode_work(job: CandidateRun, row_set: str, rung: int = 0) -> Work:
         [decoding.decoder, decoding.max_new_tokens, decoding.audit_share, decoding.audit_rows],
         dtype if dtype == "float32" else ["answers in", dtype],
         certificate.to_dict(),
+        *(["partial"] if decoding.partial else ()),
         *([WIDENED, begun.times] if begun.times else ()),
     )
 

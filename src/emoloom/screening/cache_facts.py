@@ -60,6 +60,7 @@ def _facts(
         max_text_tokens=config.training.max_text_tokens,
         decoder=config.decoding.decoder,
         max_new_tokens=config.decoding.max_new_tokens,
+        partial=config.decoding.partial,
         certificate=fingerprint(certificate.to_dict()),
         dtype=dtype,
         code=code_sha256(),

@@ -27,7 +27,12 @@ def decode_job(
         dtype: precision in which they are answered.
     """
     decoding, trained = job.config.decoding, job.candidate.trained
-    sizes = DecodeSettings(decoding.max_new_tokens, decoding.pack_rows, decoding.pack_tokens)
+    sizes = DecodeSettings(
+        decoding.max_new_tokens,
+        decoding.pack_rows,
+        decoding.pack_tokens,
+        partial=decoding.partial,
+    )
     larger = sizes.pack_rows > PACK_ROWS or sizes.pack_tokens > PACK_TOKENS
     # Zero-shot is shown, a rung drops, pairs and cross rows are side figures: the least number
     # holds where it ranks.

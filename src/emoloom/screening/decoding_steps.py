@@ -106,4 +106,5 @@ def _audited(lm: CausalLM, job: DecodeJob, lines: Sequence[Line], advance: Advan
     chosen = set(rows_to_audit(packed, job.audit_share, job.audit_rows))
     outputs = {line["id"]: line["output"] for line in lines}
     asked = {row_id: text for row_id, text in texts.items() if row_id in chosen}
-    return audit(lm, asked, outputs, limit, lambda: advance(0))
+    partial = job.settings.partial
+    return audit(lm, asked, outputs, limit, lambda: advance(0), partial=partial)

@@ -71,7 +71,12 @@ def choose_precision(
     limit = job.settings.max_new_tokens
     packed = (row for row in job.rows if may_be_packed(lm, row.text, job.certificate, limit))
     rows = [(row.id, row.text) for row in islice(packed, PROBED_ROWS)]
-    plain = replace(job, canonical=False, settings=DecodeSettings(limit), measured=True)
+    plain = replace(
+        job,
+        canonical=False,
+        settings=DecodeSettings(limit, partial=job.settings.partial),
+        measured=True,
+    )
     asked, margins = with_own_margin(half, plain)
     drafter = contract_drafter(half.prompter, job.hints, job.taught)
     ties = decided = 0
