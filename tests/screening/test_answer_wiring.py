@@ -203,9 +203,9 @@ def test_pairs_begin_with_the_margin_that_the_ranked_rows_ended_with(tmp_path, m
         margins.append(certificate.tie_margin)
         return decode_rows(lm, rows, certificate, *more)
 
-    def once(lm, texts, *more):
+    def once(lm, texts, *more, **how):
         calls.append(tuple(texts))
-        found = audit(lm, texts, *more)
+        found = audit(lm, texts, *more, **how)
         return replace(found, mismatches=tuple(texts)[:1]) if len(calls) == 1 else found
 
     monkeypatch.setattr(answer_pass, "decode_rows", noted)
