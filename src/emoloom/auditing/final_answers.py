@@ -37,7 +37,7 @@ def final_answers(
 def _answered(
     run: RunDirectory, entry: ScoredCandidate, wanted: Collection[str], space: LabelSpace
 ) -> ScoredCandidate:
-    plain = replace(entry, polarity=None, cross={})
+    plain = replace(entry, polarity=None, cross={}, forced=None)
     if run.rows(entry.name, TEST).is_file():
         answers, ids = read_answers(run, entry.name, space, TEST)
         if set(ids) >= set(wanted):

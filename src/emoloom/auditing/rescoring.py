@@ -21,6 +21,7 @@ from emoloom.metrics.cross_corpus import CrossScores
 from emoloom.metrics.polarity import PolarityScores
 from emoloom.metrics.resampling import Bootstrap
 from emoloom.metrics.signature import Signature
+from emoloom.metrics.teacher_forced import ForcedScores
 from emoloom.ranking.entries import ScoredCandidate
 from emoloom.ranking.finals import score_finals
 from emoloom.ranking.leaderboard import Leaderboard, build_leaderboard
@@ -39,6 +40,7 @@ from emoloom.row_sets.shared import SharedRows, mean_human_vad
 from emoloom.runs.directory import RunDirectory, sha256_file
 from emoloom.screening.cross_set import cross_scores
 from emoloom.screening.outputs import SELECT, read_answers
+from emoloom.screening.teacher_forced import FORCED, read_forced
 from emoloom.supervision.affine import AffineMap
 from emoloom.supervision.lexicon import SHIPPED, Lexicon, load_lexicon
 
@@ -224,10 +226,13 @@ def _scored(
     ids: tuple[str, ...] = ()
     polarity: PolarityScores | None = None
     cross: dict[str, CrossScores] = {}
+    forced: ForcedScores | None = None
     bootstrap = Bootstrap(draws=config.ranking.bootstrap, seed=config.seed)
     if done:
         with _answers_of(run, name, SELECT):
             answers, ids = read_answers(run, name, space)
+        with _answers_to((run.candidate(name) / FORCED).relative_to(run.root).as_posix()):
+            forced = read_forced(run, name, rows, space)
     asked = done and entry["kind"] != "shown"
     said = {row_set for row_set in (POLARITY, CROSS) if run.rows(name, row_set).is_file()}
     if asked and rows.polarity and lexicon is not None and POLARITY in said:
@@ -237,7 +242,9 @@ def _scored(
         with _answers_of(run, name, CROSS):
             cross = cross_scores(run, name, rows, space, bootstrap)
     texts = {key: entry[key] for key in _TEXTS}
-    return ScoredCandidate(**texts, answers=answers, row_ids=ids, polarity=polarity, cross=cross)
+    return ScoredCandidate(
+        **texts, answers=answers, row_ids=ids, polarity=polarity, cross=cross, forced=forced
+    )
 
 
 def _answers_of(run: RunDirectory, name: str, row_set: str) -> AbstractContextManager[None]:

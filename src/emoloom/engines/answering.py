@@ -31,6 +31,7 @@ from emoloom.screening.floor_work import floor_work
 from emoloom.screening.floors import FLOORS
 from emoloom.screening.head_answers import SUFFIX
 from emoloom.screening.outputs import read_answers
+from emoloom.screening.teacher_forced import read_forced
 from emoloom.sources.model_files import ModelFiles, ModelSource
 
 
@@ -155,6 +156,7 @@ def scored_candidate(
         reason=reason,
         answers=answers,
         row_ids=ids,
+        forced=read_forced(context.run, candidate.name, job.rows, context.space) if done else None,
         pooled=candidate.pooled,
         noise_of=candidate.noise_of,
     )

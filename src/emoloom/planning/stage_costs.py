@@ -12,6 +12,7 @@ from emoloom.config import Config
 from emoloom.models.encoder import BATCH, MOST_TOKENS
 from emoloom.planning.plan import PlannedStage
 from emoloom.planning.probe_record import Probe
+from emoloom.screening.outputs import SELECT
 from emoloom.sizes import MIN_POSITIONS, OTHER_ROWS, PACK_ROWS, PACK_TOKENS
 
 FORWARDS = 3.0
@@ -141,10 +142,12 @@ def _heads(config: Config, stage: PlannedStage, probe: Probe) -> Parts:
 
 
 def _answers(config: Config, stage: PlannedStage, probe: Probe) -> Parts:
-    """Packed forwards, the margin, the audit; or one forward a token."""
+    """Packed forwards, the margin, the audit; or one forward a token. Of `select`, losses too."""
+    forced = _heads(config, stage, probe) if stage.stage == SELECT else []
     if not probe.packs or config.decoding.decoder == "canonical":
-        return [_canonical(stage.units, probe.answer_tokens, probe)]
+        return [_canonical(stage.units, probe.answer_tokens, probe), *forced]
     return [
+        *forced,
         _drafted(config.decoding.pack_rows, stage.units, FORWARDS, probe),
         _canonical(stage.audited, probe.answer_tokens, probe),
         *_margin(config, probe, _own_sizes(config)),
@@ -178,12 +181,13 @@ def _written(config: Config, probe: Probe) -> float:
 
 def _shown(config: Config, stage: PlannedStage, probe: Probe) -> Parts:
     """An untrained model accepts few drafts: a forward for each token that it writes."""
-    written = _written(config, probe)
+    written, forced = _written(config, probe), _heads(config, stage, probe)
     if not probe.packs or config.decoding.decoder == "canonical":
-        return [_canonical(stage.units, written, probe)]
+        return [_canonical(stage.units, written, probe), *forced]
     decoded = _drafted(config.decoding.pack_rows, stage.units, written, probe)
     other = config.decoding.dtype != "float32"  # than the certificate's precision
-    return [decoded, *(_margin(config, probe, _own_sizes(config)) if other else [])]
+    margin = _margin(config, probe, _own_sizes(config)) if other else []
+    return [decoded, *forced, *margin]
 
 
 def _vectors(_config: Config, stage: PlannedStage, probe: Probe) -> Parts:

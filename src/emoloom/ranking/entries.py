@@ -21,6 +21,7 @@ from emoloom.metrics.scoring import (
     vad_rows_by_source,
 )
 from emoloom.metrics.seeds import SeedScores
+from emoloom.metrics.teacher_forced import ForcedScores
 from emoloom.ranking.rule import RankingRule, rank_measure
 from emoloom.records import LabelSpace, ParseFailure, Prediction, Row
 
@@ -61,6 +62,8 @@ class ScoredCandidate:
     """Polarity consistency; None where the pairs were not answered. Never ranks."""
     cross: Mapping[str, CrossScores] = field(default_factory=dict)
     """Scores on each corpus never trained on; empty where none was answered. Never rank."""
+    forced: ForcedScores | None = None
+    """Teacher-forced losses on `select`; None for what was not decoded. Never rank."""
     pooled: str = ""
     """Name of the candidate or floor that this is one of several trainings of: it does not rank
     itself. Empty where it stands for itself."""
@@ -111,6 +114,11 @@ class ScoredEntry:
     def polarity(self) -> PolarityScores | None:
         """Polarity consistency; None unless it is scored."""
         return self.source.polarity if self.source.status == "scored" else None
+
+    @property
+    def forced(self) -> ForcedScores | None:
+        """Teacher-forced losses; None unless it is scored."""
+        return self.source.forced if self.source.status == "scored" else None
 
     @property
     def cross(self) -> Mapping[str, CrossScores]:
@@ -168,6 +176,7 @@ class Entry:
             "strict": self.scored.block("strict"),
             "parsed": self.scored.block("parsed"),
             "polarity": None if self.scored.polarity is None else self.scored.polarity.to_dict(),
+            **({} if (one := self.scored.forced) is None else {"teacher_forced": one.to_dict()}),
             "pooled": source.pooled,
             "trainings": list(source.trainings),
             **({"noise_of": source.noise_of} if source.noise_of else {}),

@@ -44,7 +44,7 @@ def to_markdown(board: Leaderboard) -> str:
     """Verdict, rule and a table of the main scores, for people; markup in names is escaped."""
     heads = ["Rank", "Name", "Kind", "Model", "Recipe", "Score", *_test_head(board)]
     heads += ["ParseOK", "Macro-F1"]
-    heads += ["Micro-F1", "1-RMSE", "Skill", "Polarity", "Rows", "Note"]
+    heads += ["Micro-F1", "1-RMSE", "Skill", "Polarity", *_forced_head(board), "Rows", "Note"]
     table = [
         heads,
         ["---"] * len(heads),
@@ -61,6 +61,7 @@ def to_markdown(board: Leaderboard) -> str:
         f"intervals are {board.rule.settings.bootstrap.level:.0%}. "
         "Polarity is the share of texts whose answer turns over with the text; it never ranks.",
         *_test_line(board),
+        *_forced_line(board),
         "",
         *(f"| {' | '.join(cells)} |" for cells in table),
         "",
@@ -85,7 +86,7 @@ def _csv_cells(entry: Entry) -> dict[str, Any]:
                 cells |= _csv_estimate(full.replace(".", "_"), entry.scored.estimates[full])
             else:
                 cells[f"{block}_{key}"] = "; ".join(value) if isinstance(value, list) else value
-    return cells | _csv_polarity(entry)
+    return cells | _csv_polarity(entry) | _csv_forced(entry)
 
 
 def _csv_test(entry: Entry, board: Leaderboard) -> dict[str, Any]:
@@ -103,6 +104,12 @@ def _csv_test(entry: Entry, board: Leaderboard) -> dict[str, Any]:
 def _on_test(entry: Entry, board: Leaderboard) -> ScoredEntry | None:
     found = None if board.finals is None else board.finals.entry(entry.scored.source.name)
     return found if found is not None and found.complete else None
+
+
+def _csv_forced(entry: Entry) -> dict[str, float | None]:
+    one = entry.scored.forced
+    keys = ("label_nll", "constant_label_nll", "vad_distance", "constant_vad_distance")
+    return {key: None if one is None else getattr(one, key) for key in keys}
 
 
 def _csv_polarity(entry: Entry) -> dict[str, float | None]:
@@ -155,6 +162,34 @@ def _test_cell(entry: Entry, board: Leaderboard) -> list[str]:
     return [_markdown_estimate(estimate, with_interval=True)]
 
 
+def _forced_head(board: Leaderboard) -> list[str]:
+    known = any(entry.scored.forced is not None for entry in board.entries)
+    return ["Label NLL", "E abs(v - t)"] if known else []
+
+
+def _forced_line(board: Leaderboard) -> list[str]:
+    if not _forced_head(board):
+        return []
+    return [
+        "Label NLL (nats) and E abs(v - t) are read off the gold answers, nothing decoded, with "
+        "those of a constant in brackets; lower is better, and neither ranks."
+    ]
+
+
+def _forced_cells(entry: Entry) -> list[str]:
+    one = entry.scored.forced
+    if one is None:
+        return ["-", "-"]
+    pairs = (
+        (one.label_nll, one.constant_label_nll),
+        (one.vad_distance, one.constant_vad_distance),
+    )
+    return [
+        "-" if value is None or constant is None else f"{value:.3f} ({constant:.3f})"
+        for value, constant in pairs
+    ]
+
+
 def _markdown_cells(entry: Entry, board: Leaderboard) -> list[str]:
     source, estimates = entry.scored.source, entry.scored.estimates
     notes = [f"below {', '.join(entry.below_floors)}"] if entry.below_floors else []
@@ -173,6 +208,7 @@ def _markdown_cells(entry: Entry, board: Leaderboard) -> list[str]:
         _markdown_estimate(estimates["parse_ok"]),
         *(_markdown_estimate(estimates[f"strict.{key}"]) for key in strict),
         _markdown_estimate(_consistency(entry)),
+        *(_forced_cells(entry) if _forced_head(board) else ()),
         str(entry.scored.scores.n),
         _escape("; ".join(notes)),
     ]

@@ -9,6 +9,7 @@ import numpy as np
 from emoloom.metrics.intervals import Resampled
 from emoloom.metrics.scoring import METRICS, BlockScores, Scores
 from emoloom.metrics.seeds import LEAST_SEEDS, SeedScores, seed_interval, two_level_draws
+from emoloom.metrics.teacher_forced import mean_forced
 from emoloom.ranking.entries import Estimate, ScoredEntry
 from emoloom.ranking.rule import RankingRule
 from emoloom.records import FailureReason
@@ -52,6 +53,7 @@ def _pool(name: str, group: Sequence[ScoredEntry], rule: RankingRule) -> ScoredE
         trainings=tuple(entry.source.name for entry in group),
         polarity=None,
         cross={},
+        forced=mean_forced([entry.source.forced for entry in group]),
         answers=(),
         row_ids=(),
     )

@@ -4,17 +4,26 @@ A unit's inputs hold the hash of everything that affects its outputs: weights, t
 instruction, rows, settings, packages, threads. Pack sizes are left out: they change no answer.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
+from emoloom.models.causal_lm import CausalLM
 from emoloom.models.device import device_facts
 from emoloom.models.logits import ModelError
 from emoloom.recipes import FROZEN_PROBE
+from emoloom.records import Prediction, Row
 from emoloom.row_sets.cross_spaces import CROSS
 from emoloom.row_sets.held_out import TEST
 from emoloom.row_sets.polarity_set import POLARITY
-from emoloom.runs.directory import Stage, sha256_file, write_json_atomic, write_text_atomic
+from emoloom.runs.directory import (
+    Stage,
+    sha256_file,
+    write_json_atomic,
+    write_jsonl_atomic,
+    write_text_atomic,
+)
 from emoloom.runs.work import Meter, Outcome, Work
 from emoloom.screening.cache_facts import answer_cache
 from emoloom.screening.candidate_run import CandidateRun, has_heads
@@ -23,9 +32,10 @@ from emoloom.screening.decode_inputs import asked_rows, decided_dtype, decode_jo
 from emoloom.screening.decoding_steps import decode
 from emoloom.screening.frozen_probe import frozen_probe_work
 from emoloom.screening.head_answers import HEADS, SUFFIX, PackLimits, head_outputs
-from emoloom.screening.outputs import SELECT, write_parts
+from emoloom.screening.outputs import SELECT, read_answers, write_parts
 from emoloom.screening.precision import PROBED_ROWS, choose_precision, in_precision
 from emoloom.screening.precision_record import PRECISION, PRECISION_STAGE
+from emoloom.screening.teacher_forced import FORCED, forced_lines
 from emoloom.screening.training_work import train_work, trial_works
 from emoloom.screening.widening import UNWIDENED, Widening
 
@@ -197,10 +207,25 @@ def _decode_work(job: CandidateRun, row_set: str, rung: int = 0) -> Work:
         plain = decode_job(job, row_set, rows, rung, dtype)
         task = replace(plain, inputs=stage.inputs, cache=cache)
         out = job.run.rows(name, stage.name)
+        beside = (_forced(job, lm, rows, advance),) if stage.name == SELECT else ()
         costs = decode(lm, task, out, advance, partial(job.run.event, candidate=name), begun)
         counts = {"rows": len(rows), "answers": len(rows)}
         if times := int(costs.get("widenings", 0)):
             counts[WIDENED] = times
-        return Outcome((out,), counts, costs, device_facts(lm))
+        return Outcome((out, *beside), counts, costs, device_facts(lm))
 
     return Work(stage, name, len(rows), "rows", make)
+
+
+def _forced(job: CandidateRun, lm: CausalLM, rows: Sequence[Row], advance: Meter) -> Path:
+    """Losses of the gold answers, before any is decoded: a stop then costs no answer.
+
+    Rows without labels have TF-IDF's, as they have in training.
+    """
+    answers, ids = read_answers(job.run, "tf-idf", job.space)
+    pairs = zip(ids, answers, strict=True)
+    likely = {row_id: one.labels[0] for row_id, one in pairs if isinstance(one, Prediction)}
+    limits = PackLimits(job.config.training.pack_tokens, job.certificate().packed_up_to)
+    out = job.folder() / FORCED
+    write_jsonl_atomic(out, forced_lines(lm, rows, likely, limits, advance))
+    return out

@@ -20,7 +20,7 @@ from emoloom.training.charts import Charts
 from emoloom.training.examples import Example
 from emoloom.training.heads import Heads
 from emoloom.training.label_tree import LabelTree
-from emoloom.training.number_chart import NumberToken, target_index
+from emoloom.training.number_chart import NumberChart, NumberToken, target_index
 from emoloom.training.prior_shift import prior_shift
 from emoloom.training.readings import (
     Group,
@@ -174,6 +174,11 @@ def _lm(logits: Logits, group: Group, field: Field | None) -> torch.Tensor:
 
 def _digits(reader: Reader, logits: Logits, group: Group) -> torch.Tensor:
     assert reader.charts is not None
+    return digit_distances(reader.charts.numbers, logits, group).sum()
+
+
+def digit_distances(numbers: NumberChart, logits: Logits, group: Group) -> torch.Tensor:
+    """E|v - t| [M] of each value that the group's targets know: v, a, d of each row in turn."""
     device = logits.states.device
     values = _written_values(group)
     most_tokens = max(len(tokens) for _, tokens, _ in values)
@@ -184,7 +189,7 @@ def _digits(reader: Reader, logits: Logits, group: Group) -> torch.Tensor:
         for turn, (place, token) in enumerate(tokens):
             slots[number, turn] = len(places) + 1  # 0 stands behind the last token
             places.append(group.index(row, place))
-            after = reader.charts.numbers.after(token.lead, token.written)
+            after = numbers.after(token.lead, token.written)
             others = after.token_ids_N != group.examples[row].ids[place]
             kept = (after.token_ids_N[others], after.distances_NT[others, target_index(target)])
             follow.append(kept)
@@ -208,7 +213,7 @@ def _digits(reader: Reader, logits: Logits, group: Group) -> torch.Tensor:
         gold_MJ,
         farthest_M,
     )
-    return losses.expected_distance(gold_MJ, torch.where(written_MJ, missed_MJ, 0.0)).sum()
+    return losses.expected_distance(gold_MJ, torch.where(written_MJ, missed_MJ, 0.0))
 
 
 def _written_values(group: Group) -> list[tuple[int, list[tuple[int, NumberToken]], float]]:
