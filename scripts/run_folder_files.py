@@ -66,6 +66,7 @@ RUN_FILES = (
     RunFile("candidates/<name>/done/<stage>.json", "Marker of a finished stage, written last."),
     RunFile("candidates/<name>/preflight.json", "The certificate of the model.", "no floor"),
     RunFile("candidates/<name>/frozen_probe.json", "Its scores on train rows held out.", _PROBED),
+    RunFile("candidates/<name>/forced.jsonl", "Losses of each gold answer.", "it decodes"),
     RunFile("candidates/<name>/precision.json", "In which precision it answers, why.", _HALF),
     RunFile("candidates/<name>/steps.jsonl", "Losses and rate of every training step.", _TRAINED),
     RunFile(

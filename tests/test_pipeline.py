@@ -45,6 +45,7 @@ def test_the_run_folder_holds_what_the_design_lists(finished_run):
         wanted.add(f"candidates/{name}/done/select.json")
     for name in ("one.sft", "one.zero-shot"):
         wanted |= {f"candidates/{name}/{f}" for f in ("preflight.json", "done/preflight.json")}
+        wanted.add(f"candidates/{name}/forced.jsonl")
     trained = ("steps.jsonl", "done/train.json", "checkpoint/adapter_config.json")
     wanted |= {f"candidates/one.sft/{f}" for f in trained}
     wanted.add("candidates/one.sft/checkpoint/adapter_model.safetensors")
@@ -205,6 +206,7 @@ DEPENDS = {
     "candidates/one.sft/checkpoint/adapter_model.safetensors": "train one.sft",
     "candidates/one.sft/done/train.json": "train one.sft",
     "candidates/one.sft/rows/select.jsonl": "select one.sft",
+    "candidates/one.sft/forced.jsonl": "select one.sft",
     "candidates/one.sft/rows/polarity.jsonl": "polarity one.sft",
     "candidates/one.sft/done/polarity.json": "polarity one.sft",
     "candidates/one.zero-shot/preflight.json": "preflight one.zero-shot",

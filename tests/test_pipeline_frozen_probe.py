@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import emoloom
 from emoloom.errors import ExitCode
 from emoloom.verification import verify_run
 from tiny_screen import (
@@ -65,6 +66,8 @@ def test_it_changes_nothing_of_the_others(finished, finished_run):
     ours, theirs = entries_of(folder), entries_of(finished_run.folder)
     assert ours["one.sft"].pop("below_probe") == NAME
     assert {name: entry for name, entry in ours.items() if name != NAME} == theirs
+    assert emoloom.load_run(folder).entry("one.sft").below_probe == NAME
+    assert f",{NAME}," in (folder / "leaderboard.csv").read_text(encoding="utf-8")
     text = read(folder, "leaderboard.json")["verdict"]["text"]
     assert f"one.sft ({ours['one.sft']['score']['value']:.3f} against " in text
 

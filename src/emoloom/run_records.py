@@ -12,6 +12,7 @@ from typing import Any, Literal
 from emoloom.contract.parse import parse_output
 from emoloom.corpora.readers import read_rows
 from emoloom.errors import UserError
+from emoloom.metrics.teacher_forced import FORCED_KEYS
 from emoloom.notebook import escaped, table
 from emoloom.records import LabelSpace, ParseFailure, Prediction, Row
 from emoloom.report.formats import finite
@@ -75,6 +76,11 @@ class LeaderboardEntry:
     """The same over parsed rows."""
     below_floors: tuple[str, ...]
     """Floors with a higher score."""
+    below_probe: str
+    """The frozen probe of its own model, where that scores higher; else empty."""
+    teacher_forced: Mapping[str, float]
+    """Losses of the gold answers and a constant's, by name (`label_nll`, `constant_label_nll`,
+    `vad_distance`, `constant_vad_distance`); empty for what was not decoded."""
     reasons: Mapping[str, int]
     """Failed parses by reason."""
     test: FreshScore | None = None
@@ -265,6 +271,12 @@ def _entry(record: Record, tested: Record) -> LeaderboardEntry:
         strict=_block(record.get("strict")),
         parsed=_block(record.get("parsed")),
         below_floors=_names(record.get("below_floors")),
+        below_probe=str(record.get("below_probe") or ""),
+        teacher_forced={
+            key: value
+            for key in FORCED_KEYS
+            if (value := finite(mapping(record.get("teacher_forced")).get(key))) is not None
+        },
         reasons={
             name: count
             for name, count in mapping(record.get("reasons")).items()
@@ -316,6 +328,8 @@ def _flat(entry: LeaderboardEntry) -> dict[str, Any]:
         line["test_rows"] = found.rows
         for key, one in named.items():
             line |= {key: one.value, f"{key}_low": one.low, f"{key}_high": one.high}
+    line |= dict.fromkeys(FORCED_KEYS) | dict(entry.teacher_forced)
     line["below_floors"] = ", ".join(entry.below_floors)
+    line["below_probe"] = entry.below_probe
     line["reasons"] = json.dumps(dict(entry.reasons))
     return line

@@ -8,6 +8,9 @@ from typing import Any
 
 from emoloom.records import LabelSpace, RatedVAD, Row
 
+FORCED_KEYS = ("label_nll", "constant_label_nll", "vad_distance", "constant_vad_distance")
+"""The losses of `ForcedScores`, by name."""
+
 
 @dataclass(frozen=True, slots=True)
 class ForcedScores:
@@ -23,7 +26,7 @@ class ForcedScores:
     """E|v - t| over all rated values, in [0, 1]."""
     constant_vad_distance: float | None
     """|mean of the train rows - t| over the same."""
-    rated_values: int
+    vad_values: int
     """v, a and d of rows that people rated, counted one by one."""
 
     def to_dict(self) -> dict[str, Any]:
@@ -81,7 +84,7 @@ def mean_forced(scores: Sequence[ForcedScores | None]) -> ForcedScores | None:
         one.labelled_rows,
         _mean(far),
         one.constant_vad_distance,
-        one.rated_values,
+        one.vad_values,
     )
 
 

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from emoloom.metrics.scoring import METRICS
+from emoloom.metrics.teacher_forced import FORCED_KEYS
 from emoloom.ranking.ablation import BASE, PARTS
 from emoloom.ranking.entries import Entry, Estimate, ScoredEntry
 from emoloom.ranking.leaderboard import Leaderboard
@@ -76,6 +77,7 @@ def _csv_cells(entry: Entry) -> dict[str, Any]:
     cells = {key: record[key] for key in ("rank", "name", "kind", "model", "recipe", "status")}
     cells |= {"reason": record["reason"], "n": record["n"]}
     cells["below_floors"] = "; ".join(record["below_floors"])
+    cells["below_probe"] = entry.below_probe
     cells["reasons"] = "; ".join(f"{key}={count}" for key, count in record["reasons"].items())
     for key in ("score", "parse_ok"):
         cells |= _csv_estimate(key, entry.scored.estimates[key])
@@ -108,8 +110,7 @@ def _on_test(entry: Entry, board: Leaderboard) -> ScoredEntry | None:
 
 def _csv_forced(entry: Entry) -> dict[str, float | None]:
     one = entry.scored.forced
-    keys = ("label_nll", "constant_label_nll", "vad_distance", "constant_vad_distance")
-    return {key: None if one is None else getattr(one, key) for key in keys}
+    return {key: None if one is None else getattr(one, key) for key in FORCED_KEYS}
 
 
 def _csv_polarity(entry: Entry) -> dict[str, float | None]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from emoloom.metrics.teacher_forced import FORCED_KEYS
 from emoloom.report.charts import Domain, Measure, domain, measure
 from emoloom.report.formats import NOTHING, cell, finite, flatten, number
 from emoloom.report.inputs import Record, listed, mapping
@@ -84,7 +85,7 @@ class Entry:
     polarity: Mapping[str, PolarityShares]
     """Polarity consistency by view, `strict` and `parsed`; without values where not asked."""
     forced: Mapping[str, float | None]
-    """Teacher-forced losses and a constant's by name; empty for what was not decoded."""
+    """Teacher-forced losses and a constant's by name; None each for what was not decoded."""
     every: Mapping[str, tuple[Pair, Pair]]
     """Metric -> strict and parsed, each as (value, interval) in text."""
 
@@ -123,7 +124,7 @@ def board_view(leaderboard: Record, made: Sequence[Entry]) -> Record:
         "groups": [group for group in groups if group[2]],
         "unscored": [entry for entry in made if not entry.scored],
         "scored": scored,
-        "forced": any(entry.forced for entry in scored),
+        "forced": any(v is not None for entry in scored for v in entry.forced.values()),
         "every": _every(scored),
         "domain": domain(entry.score for entry in scored),
         "leader": str(verdict.get("leader") or ""),
@@ -170,7 +171,7 @@ def _entry(raw: Record) -> Entry:
         strict={key: measure(strict.get(key)) for key in _MAIN},
         parsed={key: measure(parsed.get(key)) for key in _MAIN},
         polarity={view: _shares(raw.get("polarity"), view) for view in ("strict", "parsed")},
-        forced={key: finite(one) for key, one in mapping(raw.get("teacher_forced")).items()},
+        forced={key: finite(mapping(raw.get("teacher_forced")).get(key)) for key in FORCED_KEYS},
         every={
             key: (_metric(strict.get(key)), _metric(parsed.get(key)))
             for key in dict.fromkeys([*strict, *parsed])
