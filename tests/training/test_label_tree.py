@@ -133,13 +133,13 @@ SETTINGS = FitSettings(seed=1, batch_rows=4, learning_rate=1e-9, lora_rank=4)
 PRIORS = {"joy": (0.1, 0.4), "sadness": (0.4, 0.1), "anger": (0.3, 0.2), "neutral": (0.2, 0.3)}
 
 
-def lm_loss(lm, examples) -> float:
-    reader = Reader(Weights(), None, None, label_tree(lm.prompter))
+def lm_loss(lm, examples, margin=0.0) -> float:
+    reader = Reader(Weights(), None, None, label_tree(lm.prompter), margin)
     group = make_group(examples)
     return float(term_sums(reader, packed_logits(lm, group), group)["lm"])
 
 
-def by_hand(lm, examples, priors) -> float:
+def by_hand(lm, examples, priors, margin=0.0) -> float:
     """Plain forwards, the shifts added to the logits themselves."""
     tree, total = label_tree(lm.prompter), 0.0
     for example in examples:
@@ -149,8 +149,9 @@ def by_hand(lm, examples, priors) -> float:
         begin = len(ids) - len(example.trained)
         if example.labelled:
             for place, key in tree.along(ids[begin:]):
+                less = margin if tree.branches[key].ending is None else 0.0
                 for token, shift in tree.branches[key].shifts(priors).items():
-                    logits[begin + place - 1, token] += shift
+                    logits[begin + place - 1, token] += shift - less
         logp = logits.log_softmax(dim=1)
         trained = [begin + at for at, on in enumerate(example.trained) if on]
         total -= sum(float(logp[at - 1, ids[at]]) for at in trained)
@@ -166,6 +167,24 @@ def test_the_term_is_the_cross_entropy_of_shifted_logits(lm):
     natural = {label: (share, share) for label, (_, share) in PRIORS.items()}
     same = [replace(example, priors=natural) for example in drawn]
     assert lm_loss(lm, same) == pytest.approx(lm_loss(lm, plain), rel=1e-6)
+    for examples, priors in ((drawn, PRIORS), (same, natural)):
+        held = lm_loss(lm, examples, margin=2.0)
+        assert held == pytest.approx(by_hand(lm, examples, priors, margin=2.0), rel=1e-5)
+        assert held > lm_loss(lm, examples) + 1, "other tokens stand nearer in the loss"
+    assert lm_loss(lm, plain, margin=2.0) == lm_loss(lm, plain), "nothing is corrected there"
+
+
+def test_at_its_least_a_margin_takes_from_other_tokens_alone():
+    """Three tokens, two of labels: the odds of the labels stay, the third's fall by e^-margin."""
+    wanted, margin = torch.tensor([0.6, 0.3, 0.1], dtype=torch.double), 2.0
+    logits = (wanted.log() + torch.tensor([margin, margin, 0.0])).requires_grad_()
+    lowered = logits - torch.tensor([margin, margin, 0.0])
+    loss = -(wanted * lowered.log_softmax(dim=0)).sum()
+    loss.backward()
+    assert logits.grad.abs().max() < 1e-12, "least where the lowered logits are what is wanted"
+    said = logits.detach().softmax(dim=0)
+    assert float(said[0] / said[1]) == pytest.approx(2.0)
+    assert float(said[2] / said[0]) == pytest.approx(0.1 / 0.6 * math.exp(-margin))
 
 
 def test_rows_watched_are_measured_against_base_rates(lm, folder):

@@ -1,5 +1,10 @@
 """What is added to `lm` where labels were drawn otherwise than they occur; see `label_tree`.
 
+And a margin against what is no label (ours). A greedy answer with a word beside the labels, `happy`
+for `joy`, parses nowhere and is wrong on everything. So the loss sees the logit of every token that
+begins a label, or goes on with one, lowered by the margin: to reach the same loss they must stand
+that much higher above all other tokens, and the odds among labels stay as they are.
+
 Shape legend: k places where labels part, n distinct corrections, C tokens that one corrects, V
 vocabulary.
 """
@@ -13,19 +18,26 @@ from emoloom.training import losses
 from emoloom.training.label_tree import LabelTree
 from emoloom.training.readings import Group, at, in_pieces
 
+LABEL_MARGIN = 2.0
+"""In nats: what is no label is held under a seventh of the chance that it would have."""
 
-def prior_shift(tree: LabelTree, logits: Logits, group: Group) -> torch.Tensor:
+
+def prior_shift(tree: LabelTree, logits: Logits, group: Group, margin: float = 0.0) -> torch.Tensor:
     """Sum over the places of what the correction adds to the cross-entropy, with gradients."""
-    return prior_shifts(tree, logits, group)[1].sum()
+    return prior_shifts(tree, logits, group, margin)[1].sum()
 
 
-def prior_shifts(tree: LabelTree, logits: Logits, group: Group) -> tuple[list[int], torch.Tensor]:
+def prior_shifts(
+    tree: LabelTree, logits: Logits, group: Group, margin: float = 0.0
+) -> tuple[list[int], torch.Tensor]:
     """What the correction adds at each place, [k], with gradients, and which asked position it is.
 
     Args:
         tree: of the model.
         logits: at the group's asked positions.
         group: its rows without labels, or whose draw changed nothing, have no places.
+        margin: against other tokens, in nats; not where a label may end, as any token with a quote
+            in front may stand there.
     """
     device = logits.states.device
     places: list[int] = []
@@ -41,7 +53,8 @@ def prior_shifts(tree: LabelTree, logits: Logits, group: Group) -> tuple[list[in
             branch = tree.branches[key]
             number = known.setdefault((key, id(priors)), len(shifts))
             if number == len(shifts):
-                shifts.append(branch.shifts(priors))
+                less = margin if branch.ending is None else 0.0
+                shifts.append({t: shift - less for t, shift in branch.shifts(priors).items()})
             gold = shifts[number].get(answer[place], None if branch.ending is None else 0.0)
             if gold is not None and math.isfinite(gold):
                 places.append(group.index(row, example.answer_start + place))

@@ -102,6 +102,8 @@ class Reader:
     """None where no head is trained."""
     tree: LabelTree | None = None
     """Where labels part; None where they are drawn as they occur."""
+    margin: float = 0.0
+    """Of labels against other tokens, in nats; see `prior_shift`."""
 
 
 def term_counts(reader: Reader, examples: Sequence[Example]) -> dict[str, int]:
@@ -142,7 +144,8 @@ def term_sums(reader: Reader, logits: Logits, group: Group) -> dict[str, torch.T
     sums = {part: parts[part]() for part in parts if part in wanted}
     if reader.tree is not None:
         for part in sums.keys() & {"lm", "lm_labels"}:  # one of them at most
-            sums[part] = sums[part] + prior_shift(reader.tree, logits, group)
+            shift = prior_shift(reader.tree, logits, group, reader.margin)
+            sums[part] = sums[part] + shift
     if reader.heads is not None:
         sums |= _of_heads(reader.heads, logits, group, wanted)
     return sums
