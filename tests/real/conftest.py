@@ -29,9 +29,9 @@ def few_rows(tmp_path_factory: pytest.TempPathFactory) -> FewRows:
     for part in config["data"]["select"]:
         part["rows"] = 4
     del config["data"]["test"]  # so few rows need share no label with those that rank
-    config["zero_shot"]["rows"] = 1
+    config["recipes"] = ["sft", "sft+focus", "zero-shot"]
+    config["zero_shot"] = {"rows": 1}
     config["polarity"]["pairs"] = 4
-    config["training"]["batch_rows"] = 4
     config["decoding"] = {"max_new_tokens": 64, "audit_rows": 1}
     base = tmp_path_factory.mktemp("few")
     path = base / "few.yaml"

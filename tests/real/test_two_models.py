@@ -22,7 +22,7 @@ def _few_rows(tmp_path: Path) -> Path:
         part["rows"] = 2
     del config["data"]["test"]  # so few rows need share no label with those that rank
     config["recipes"] = ["sft"]
-    config["training"]["max_text_tokens"] = 48
+    config["training"] |= {"max_text_tokens": 48, "batch_rows": 8}
     config["decoding"] = {"max_new_tokens": 40, "audit_share": 0.0, "audit_rows": 0}
     config["polarity"], config["budget"] = {"pairs": 0}, {"probe": False}  # as the demo's test has
     path = tmp_path / "few.yaml"
