@@ -320,6 +320,13 @@ class TrainingConfig(Settings):
         description="How far a recipe that balances labels levels their base rates in answers: 0 "
         "not at all, 1 until all are alike.",
     )
+    label_margin: float = Field(
+        0,
+        ge=0,
+        le=20,
+        description="By how much, in nats, the loss of such a recipe lowers labels against other "
+        "tokens, so that answers hold no word that is no label. `level` must be above 0.",
+    )
     mirror_pairs: Path | None = Field(
         None, description="Mirror pairs of labels of your own, for Valence Flip."
     )

@@ -56,6 +56,7 @@ def fit_settings(config: Config, recipe: Treatment) -> FitSettings:
         cut=CutShares(training.cut.labels, training.cut.digits) if "cut" in parts else None,
         distil=training.distil if "distil" in parts else 0.0,
         level=training.level if "balance" in parts else 0.0,
+        label_margin=training.label_margin if "balance" in parts and training.level else 0.0,
         dtype=training.dtype,
         recompute=training.recompute,
     )

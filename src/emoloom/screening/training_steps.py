@@ -34,7 +34,6 @@ from emoloom.training.label_tree import LabelTree, Priors, label_tree
 from emoloom.training.label_watch import Watch, make_watch
 from emoloom.training.mixture import MixtureSampler
 from emoloom.training.pools import held_out_rows, make_pools
-from emoloom.training.prior_shift import LABEL_MARGIN
 from emoloom.training.schedule import EpochSampler, FitSettings, Sampler, batches, trunk_end
 from emoloom.training.soft_numbers import numeral_tokens
 from emoloom.training.target_proof import TargetProof, prove_targets
@@ -215,7 +214,7 @@ def _begin(
             charts,
             heads,
             drawing.tree,
-            margin=LABEL_MARGIN if job.settings.level else 0.0,
+            margin=job.settings.label_margin,
         ),
         watch=drawing.watch,
         on_shrink=lambda tokens: event("pack_shrunk", pack_tokens=tokens),

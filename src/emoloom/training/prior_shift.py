@@ -18,9 +18,6 @@ from emoloom.training import losses
 from emoloom.training.label_tree import LabelTree
 from emoloom.training.readings import Group, at, in_pieces
 
-LABEL_MARGIN = 2.0
-"""In nats: what is no label is held under a seventh of the chance that it would have."""
-
 
 def prior_shift(tree: LabelTree, logits: Logits, group: Group, margin: float = 0.0) -> torch.Tensor:
     """Sum over the places of what the correction adds to the cross-entropy, with gradients."""

@@ -45,6 +45,8 @@ class FitSettings:
     """Weight of VAD read off the untrained model in what digits want, in [0, 1]."""
     level: float = 0.0
     """How far the labels' base rates are levelled in answers, in [0, 1]; see `balance`."""
+    label_margin: float = 0.0
+    """Of labels against other tokens, in nats, where base rates are levelled; see `prior_shift`."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Precision of the forward's matrix products; weights, logits and losses are fp32."""
     recompute: bool = False
