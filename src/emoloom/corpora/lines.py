@@ -23,15 +23,17 @@ MAX_LINE_BYTES = 1 << 26
 
 _BOM = b"\xef\xbb\xbf"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-_ARCHIVES = {
+ARCHIVES = {
     b"\x1f\x8b": "gzip",
     b"PK\x03\x04": "zip",
     b"BZh91AY&SY": "bzip2",
     b"\xfd7zXZ\x00": "xz",
     b"\x28\xb5\x2f\xfd": "zstandard",
 }
+"""First bytes of an archive -> its kind."""
 _WORKBOOK = "an Excel workbook"
-_OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+"""First bytes of a workbook, or another document, of Office before 2007."""
 _LOOKED_AT = 1 << 16
 _WORD = re.compile(r"\w+")
 # Lower case, and blanks for what `_WORD` leaves out: faster, and most texts are ASCII.
@@ -73,11 +75,19 @@ def check_file(path: Path, *, archive: bool = False) -> None:
     if not head.removeprefix(_BOM):
         raise UserError(f"{path} is empty", allowed="at least one line")
     if not archive:
-        _check_is_no_archive(path, head)
+        check_is_no_archive(path, head)
 
 
-def _check_is_no_archive(path: Path, head: bytes) -> None:
-    """Archives are never unpacked here: what they hold is for the user to look at."""
+def check_is_no_archive(path: Path, head: bytes) -> None:
+    """Archives are never unpacked here: what they hold is for the user to look at.
+
+    Args:
+        path: a file.
+        head: its first bytes, 8 at least where it has them.
+
+    Raises:
+        UserError: it is an archive, or a workbook.
+    """
     workbook = _workbook(path, head)
     if workbook:
         raise UserError(
@@ -85,7 +95,7 @@ def _check_is_no_archive(path: Path, head: bytes) -> None:
             allowed="a text file",
             do="save the sheet as CSV UTF-8 and give that",
         )
-    for magic, kind in _ARCHIVES.items():
+    for magic, kind in ARCHIVES.items():
         if head.startswith(magic):
             raise UserError(
                 f"{path} is an archive",
@@ -97,7 +107,7 @@ def _check_is_no_archive(path: Path, head: bytes) -> None:
 
 def _workbook(path: Path, head: bytes) -> str:
     """What kind of workbook a file is, or "": told by a name that stands plainly in such a zip."""
-    if head.startswith(_OLD_OFFICE):
+    if head.startswith(OLD_OFFICE):
         return f"{_WORKBOOK} or another file of old Office"
     if not head.startswith(b"PK\x03\x04"):
         return ""
