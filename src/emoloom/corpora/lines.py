@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from functools import lru_cache, partial
 from pathlib import Path
@@ -21,7 +22,6 @@ MAX_NAME_CHARS = 1000
 MAX_LINE_BYTES = 1 << 26
 """A file with a longer line is refused: it is no text file, and would fill the memory."""
 
-_BOM = b"\xef\xbb\xbf"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 ARCHIVES = {
     b"\x1f\x8b": "gzip",
@@ -72,7 +72,7 @@ def check_file(path: Path, *, archive: bool = False) -> None:
             head = stream.read(16)
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read", got=str(error), do="check the path") from None
-    if not head.removeprefix(_BOM):
+    if not head.removeprefix(BOM_UTF8):
         raise UserError(f"{path} is empty", allowed="at least one line")
     if not archive:
         check_is_no_archive(path, head)
@@ -133,7 +133,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     check_file(path)
     with path.open("rb") as stream:
         for number, raw in enumerate(iter(partial(stream.readline, MAX_LINE_BYTES), b""), start=1):
-            line = raw.removeprefix(_BOM) if number == 1 else raw
+            line = raw.removeprefix(BOM_UTF8) if number == 1 else raw
             if len(raw) == MAX_LINE_BYTES and not raw.endswith(b"\n"):
                 raise UserError(
                     f"{path} has a line that is too long",

@@ -2,6 +2,7 @@
 
 import os
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -48,7 +49,6 @@ _MARKS: Mapping[Form, str] = {"csv": ",", "tsv": "\t"}
 _JSON = re.compile(rb'\s*[\[{]\s*(["{}\]]|$)')
 """Begins like JSON of objects: a text may begin with a brace, hardly with `{"`."""
 _NAME = re.compile(r"[^\W\d]\w*")
-_BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def read_items(
         if line is not None:
             if at_start:
                 check_is_text(name, line, path)
-                line = line.removeprefix(_BOM)
+                line = line.removeprefix(BOM_UTF8)
             at_start = False
         if line is None:
             yield None
