@@ -22,6 +22,12 @@ FailureReason = Literal[
 ]
 """Why an output is no answer, in the order in which the parser tests (DESIGN, the contract)."""
 
+MAX_RATIONALE_WORDS = 12
+"""Words of an answer's rationale, at most."""
+
+VAD_DECIMALS = 4
+"""Decimals of weak VAD in the row files; answers write two."""
+
 VadSource = Literal["human", "weak"]
 
 DIMENSIONS = {"v": "valence", "a": "arousal", "d": "dominance"}

@@ -104,6 +104,9 @@ def test_without_test_rows_a_choice_is_marked_and_a_single_candidate_is_not():
 def test_all_that_tie_are_quoted():
     answers = answered(ROWS, 0.8)
     board = built([entrant("a", answers), entrant("b", answers)])
+    unmarked = board.closed(None, hint="").verdict
+    assert "none of them leads" in unmarked
+    assert unmarked.endswith("; their scores are of the rows that chose them.")
     finals = score_finals(
         [fresh("a", 0.5), fresh("b", 0.9)], FRESH, SPACE, board.rule, board.standing
     )

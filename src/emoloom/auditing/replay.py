@@ -13,6 +13,7 @@ from emoloom.errors import UserError
 from emoloom.models.causal_lm import CausalLM
 from emoloom.models.preflight import BF16_LIMIT, RELATIVE_LIMIT, TIE_FACTOR
 from emoloom.records import Row
+from emoloom.runs.bindings import MODEL_HASHES
 from emoloom.runs.directory import read_complete_lines
 from emoloom.screening.candidates import (
     Candidate,
@@ -25,8 +26,6 @@ from emoloom.screening.outputs import SELECT
 from emoloom.screening.precision import in_precision
 from emoloom.screening.precision_record import PRECISION, Dtype, read_precision
 from emoloom.sources.model_files import ModelFiles, get_model
-
-_HASHES = ("weights_sha256", "tokenizer_sha256", "config_sha256")
 
 ROUNDING = {"float32": 2 * TIE_FACTOR * RELATIVE_LIMIT, "bfloat16": 2 * BF16_LIMIT}
 """Largest gap, in standard deviations of the model's own logits, that another machine's rounding
@@ -119,7 +118,7 @@ def _pool(raw: RawRun) -> list[_Asked]:
 
 def _check_model(files: ModelFiles, candidate: Candidate, predicate: Mapping[str, Any]) -> None:
     wanted = predicate["models"].get(candidate.model.name, {})
-    other = [key for key in _HASHES if getattr(files, key) != wanted.get(key)]
+    other = [key for key in MODEL_HASHES if getattr(files, key) != wanted.get(key)]
     if other:
         raise UserError(
             f"{files.display_name} is not the model that the run was made with",

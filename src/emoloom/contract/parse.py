@@ -5,8 +5,15 @@ import math
 import re
 from typing import Any
 
-from emoloom.contract.schema import MAX_DEPTH, MAX_RATIONALE_WORDS, NEWLINES
-from emoloom.records import VAD, FailureReason, LabelSpace, ParseFailure, Prediction
+from emoloom.contract.schema import MAX_DEPTH, NEWLINES
+from emoloom.records import (
+    MAX_RATIONALE_WORDS,
+    VAD,
+    FailureReason,
+    LabelSpace,
+    ParseFailure,
+    Prediction,
+)
 
 _ANSWER_KEYS = frozenset({"labels", "vad", "rationale"})
 _VAD_KEYS = frozenset({"v", "a", "d"})

@@ -4,7 +4,7 @@ import json
 from typing import Any, get_args
 from urllib.parse import quote
 
-from emoloom.records import FailureReason, LabelSpace, Prediction
+from emoloom.records import MAX_RATIONALE_WORDS, FailureReason, LabelSpace, Prediction
 
 CONTRACT_VERSION = "1"
 """Changes whenever an output could parse otherwise than before."""
@@ -12,7 +12,6 @@ CONTRACT_VERSION = "1"
 FAILURE_REASONS: tuple[FailureReason, ...] = get_args(FailureReason)
 """Every reason for which an output is no answer, in the order in which the parser tests."""
 
-MAX_RATIONALE_WORDS = 12
 """Whitespace-separated words, whitespace as `str.split` knows it."""
 
 MAX_DEPTH = 32

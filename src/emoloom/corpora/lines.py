@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from functools import lru_cache, partial
 from pathlib import Path
@@ -21,17 +22,18 @@ MAX_NAME_CHARS = 1000
 MAX_LINE_BYTES = 1 << 26
 """A file with a longer line is refused: it is no text file, and would fill the memory."""
 
-_BOM = b"\xef\xbb\xbf"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-_ARCHIVES = {
+ARCHIVES = {
     b"\x1f\x8b": "gzip",
     b"PK\x03\x04": "zip",
     b"BZh91AY&SY": "bzip2",
     b"\xfd7zXZ\x00": "xz",
     b"\x28\xb5\x2f\xfd": "zstandard",
 }
+"""First bytes of an archive -> its kind."""
 _WORKBOOK = "an Excel workbook"
-_OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+"""First bytes of a workbook, or another document, of Office before 2007."""
 _LOOKED_AT = 1 << 16
 _WORD = re.compile(r"\w+")
 # Lower case, and blanks for what `_WORD` leaves out: faster, and most texts are ASCII.
@@ -70,14 +72,22 @@ def check_file(path: Path, *, archive: bool = False) -> None:
             head = stream.read(16)
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read", got=str(error), do="check the path") from None
-    if not head.removeprefix(_BOM):
+    if not head.removeprefix(BOM_UTF8):
         raise UserError(f"{path} is empty", allowed="at least one line")
     if not archive:
-        _check_is_no_archive(path, head)
+        check_is_no_archive(path, head)
 
 
-def _check_is_no_archive(path: Path, head: bytes) -> None:
-    """Archives are never unpacked here: what they hold is for the user to look at."""
+def check_is_no_archive(path: Path, head: bytes) -> None:
+    """Archives are never unpacked here: what they hold is for the user to look at.
+
+    Args:
+        path: a file.
+        head: its first bytes, 8 at least where it has them.
+
+    Raises:
+        UserError: it is an archive, or a workbook.
+    """
     workbook = _workbook(path, head)
     if workbook:
         raise UserError(
@@ -85,7 +95,7 @@ def _check_is_no_archive(path: Path, head: bytes) -> None:
             allowed="a text file",
             do="save the sheet as CSV UTF-8 and give that",
         )
-    for magic, kind in _ARCHIVES.items():
+    for magic, kind in ARCHIVES.items():
         if head.startswith(magic):
             raise UserError(
                 f"{path} is an archive",
@@ -97,7 +107,7 @@ def _check_is_no_archive(path: Path, head: bytes) -> None:
 
 def _workbook(path: Path, head: bytes) -> str:
     """What kind of workbook a file is, or "": told by a name that stands plainly in such a zip."""
-    if head.startswith(_OLD_OFFICE):
+    if head.startswith(OLD_OFFICE):
         return f"{_WORKBOOK} or another file of old Office"
     if not head.startswith(b"PK\x03\x04"):
         return ""
@@ -123,7 +133,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     check_file(path)
     with path.open("rb") as stream:
         for number, raw in enumerate(iter(partial(stream.readline, MAX_LINE_BYTES), b""), start=1):
-            line = raw.removeprefix(_BOM) if number == 1 else raw
+            line = raw.removeprefix(BOM_UTF8) if number == 1 else raw
             if len(raw) == MAX_LINE_BYTES and not raw.endswith(b"\n"):
                 raise UserError(
                     f"{path} has a line that is too long",

@@ -6,6 +6,7 @@ double its own quotes. Corpora are often written without any quoting. The same b
 
 import csv
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,6 @@ from emoloom.errors import UserError
 _WHOLE = re.compile(r'"(?:[^"]|"")*"')
 _NEVER_CLOSED = re.compile(r'"(?:[^"]|"")*')
 _BLOCK_BYTES = 1 << 20
-_BOM = b"\xef\xbb\xbf"
 
 _Record = tuple[int, list[str], list[str] | None]
 """Number of its first line, the lines that it takes, its fields (None: it is no sound CSV)."""
@@ -145,7 +145,7 @@ def _begins_quoted(path: Path, mark: bytes) -> bool:
     before = b"\n"
     with path.open("rb") as stream:
         while block := stream.read(_BLOCK_BYTES):
-            seen = before + (block.removeprefix(_BOM) if before == b"\n" else block)
+            seen = before + (block.removeprefix(BOM_UTF8) if before == b"\n" else block)
             if b'\n"' in seen or mark + b'"' in seen:
                 return True
             before = block[-1:]

@@ -13,7 +13,9 @@ from emoloom.corpora.lines import (
     shown,
     text_group,
 )
+from emoloom.corpora.reading import SPLITS
 from emoloom.records import (
+    MAX_RATIONALE_WORDS,
     VAD,
     Answer,
     LabelSpace,
@@ -31,8 +33,6 @@ _quoted = json.encoder.encode_basestring
 _ROW_KEYS = ("id", "text", "answer", "source", "split", "vad_source", "group")
 _ANSWER_KEYS = ("labels", "vad", "rationale")
 _VAD_KEYS = ("v", "a", "d")
-_SPLITS = ("train", "dev", "test")
-_MAX_RATIONALE_WORDS = 12
 
 
 def parse_row(line: str, space: LabelSpace, *, default_source: str, need_answer: bool) -> Row:
@@ -49,8 +49,8 @@ def parse_row(line: str, space: LabelSpace, *, default_source: str, need_answer:
     source = _string(record, "source", default_source)
     _check_name("source", source)
     split = _string(record, "split", "test")
-    if split not in _SPLITS:
-        raise BadLineError(f"split {shown(split)}", ", ".join(_SPLITS))
+    if split not in SPLITS:
+        raise BadLineError(f"split {shown(split)}", ", ".join(SPLITS))
     group = _string(record, "group") if "group" in record else _group(key, text)
     if len(group) > MAX_NAME_CHARS:
         raise BadLineError(f"group = {shown(group)}", "not long")
@@ -227,9 +227,9 @@ def _rationale(record: Mapping[str, Any]) -> str:
     text = _string(record, "rationale", "")
     if '"' in text or (text and text.splitlines() != [text]):
         raise BadLineError(f"rationale = {shown(text)}", "no newline and no double quote")
-    if len(text.split()) > _MAX_RATIONALE_WORDS:
+    if len(text.split()) > MAX_RATIONALE_WORDS:
         raise BadLineError(
-            f"a rationale of {len(text.split())} words", f"at most {_MAX_RATIONALE_WORDS}"
+            f"a rationale of {len(text.split())} words", f"at most {MAX_RATIONALE_WORDS}"
         )
     return text
 

@@ -9,11 +9,9 @@ from emoloom.errors import UserError
 from emoloom.models.causal_lm import CausalLM
 from emoloom.models.packed_attention import SHARED_PREFIX
 from emoloom.prediction.adapter_folder import ADAPTER, check_adapter
+from emoloom.sizes import SPARE_BYTES
 from emoloom.sources.origins import HubRepo, ModelSource
 from emoloom.sources.quiet import quiet_transformers
-
-SPARE_BYTES = 64 * 2**20
-"""What must be left on the disk beside an export."""
 
 
 def check_space(folder: Path, lm: CausalLM) -> None:

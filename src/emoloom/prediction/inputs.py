@@ -25,7 +25,6 @@ MOST_BYTES = 1 << 20
 """A longer line is not held, and answered with an error."""
 
 _BLOCK = 1 << 16
-_BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)

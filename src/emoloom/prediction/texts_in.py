@@ -2,6 +2,7 @@
 
 import os
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ from emoloom.prediction.inputs import (
     ready_lines,
     record_item,
 )
+from emoloom.prediction.not_texts import check_is_json_lines, check_is_text
 from emoloom.prediction.results import RowId
 from emoloom.prediction.separated import separated_records
 
@@ -47,7 +49,6 @@ _MARKS: Mapping[Form, str] = {"csv": ",", "tsv": "\t"}
 _JSON = re.compile(rb'\s*[\[{]\s*(["{}\]]|$)')
 """Begins like JSON of objects: a text may begin with a brace, hardly with `{"`."""
 _NAME = re.compile(r"[^\W\d]\w*")
-_BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,8 @@ def read_items(
         prefix: Stands before numbers, as `prefix:7`.
 
     Raises:
-        UserError: the column of texts is not there, or cannot be told.
+        UserError: it is no text, or JSON but not in lines; the column of texts is not there, or
+            cannot be told.
     """
     name = "stdin" if path is None else str(path)
     numbers = Numbers(prefix or name, named=bool(prefix))
@@ -111,7 +113,9 @@ def read_items(
     for raw in lines:
         line = raw
         if line is not None:
-            line = line.removeprefix(_BOM) if at_start else line
+            if at_start:
+                check_is_text(name, line, path)
+                line = line.removeprefix(BOM_UTF8)
             at_start = False
         if line is None:
             yield None
@@ -129,6 +133,7 @@ def _in_form(lines: Iterator[bytes | None], first: bytes, place: _Place) -> Iter
     if form == "auto":
         form = _form_of(place.path, first, place.reading.column)
     if form == "jsonl":
+        check_is_json_lines(first, place.path)
         return _json_items(lines, place)
     return _text_items(lines, place) if form == "text" else _table_items(lines, form, place)
 
@@ -326,7 +331,7 @@ def read_files(paths: Sequence[Path], reading: Reading) -> Iterator[Item]:
     """The texts of several files, one after the other; those of each are numbered from 1.
 
     Raises:
-        UserError: at once, where one cannot be read or has no column of texts.
+        UserError: at once, where one cannot be read, is no text, or has no column of texts.
     """
     for path in paths:
         fault = "a folder" if path.is_dir() else "" if path.exists() else "no such file"

@@ -156,7 +156,8 @@ def chosen_clause(standing: Standing, finals: Finals | None, hint: str) -> str:
     if standing.leader is None:
         return ""
     if finals is None:
-        chosen = "the leader's score is of the rows that chose it"
+        whose = "their scores are" if standing.tied else "the leader's score is"
+        chosen = f"{whose} of the rows that chose {'them' if standing.tied else 'it'}"
         return f"{chosen}{hint}" if standing.comparisons else ""
     named = standing.tied or (standing.leader,)
     asked = [one for name in named[:_NAMED] if (one := finals.entry(name)) is not None]

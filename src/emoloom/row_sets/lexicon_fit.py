@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from emoloom.errors import UserError
-from emoloom.records import VAD, Answer, Row, fill_vad, join_sources
+from emoloom.records import VAD, VAD_DECIMALS, Answer, Row, fill_vad, join_sources
 from emoloom.supervision.affine import AffineMap, fit_affine
 from emoloom.supervision.lexicon import Lexicon
 from emoloom.supervision.weak_vad import WeakReader, rationale
@@ -13,10 +13,6 @@ MIN_AFFINE_ROWS = 10
 
 MIN_HIT_RATE = 0.10
 """Below this share of tokens found, the lexicon does not know the language of the texts."""
-
-
-VAD_DECIMALS = 4
-"""Decimals of weak VAD in the row files; answers write two."""
 
 
 def is_human(row: Row) -> bool:

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-_HASHES = ("weights_sha256", "tokenizer_sha256", "config_sha256")
+MODEL_HASHES = ("weights_sha256", "tokenizer_sha256", "config_sha256")
+"""What a model is known by again."""
+
 _ROWS = re.compile(r"(?P<row_set>.+?)(?:-(?P<rung>[1-9][0-9]*))?\.jsonl")
 """A file of answers: to a row set, or to what a rung of successive halving asks of it."""
 
@@ -49,7 +51,7 @@ def _bound(
         "entry": entry["name"],
         "answers_to": {"file": gold, "sha256": digests.get(gold)},
         "base": entry["base"],
-        **{key: None if model is None else model[key] for key in _HASHES},
+        **{key: None if model is None else model[key] for key in MODEL_HASHES},
         "adapter": _adapter(digests, entry, rung),
         "answers_in": _precision(root, entry, rung),
         "prompt": _prompt(root / "candidates" / entry["made_by"] / "preflight.json"),

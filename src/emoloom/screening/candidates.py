@@ -24,14 +24,12 @@ from emoloom.models.preflight import certify
 from emoloom.recipes import FROZEN_PROBE, PROBE_SUFFIX, RECIPES, ZERO_SHOT, Recipe, Treatment
 from emoloom.records import VAD, LabelSpace, Prediction, Row
 from emoloom.runs.directory import write_json_atomic
+from emoloom.sizes import PROBE_ANSWERS
 from emoloom.sources.model_files import ModelFiles, ModelSource, parse_source
 from emoloom.training.adapters import load_adapter
 
 Spend = Callable[[int], object]
 """Told how many positions a forward computes."""
-
-PROBE_ANSWERS = 16
-"""Answers shown to the model by the certificate."""
 
 
 @dataclass(frozen=True, slots=True)

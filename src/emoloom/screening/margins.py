@@ -7,9 +7,7 @@ from emoloom.models.causal_lm import CausalLM
 from emoloom.models.margin import PackSizes, measure_margin
 from emoloom.records import VAD, Prediction
 from emoloom.screening.decode_job import DecodeJob
-
-PROBE_ANSWERS = 16
-"""Training answers that the margin is measured with, at most."""
+from emoloom.sizes import PROBE_ANSWERS
 
 
 def with_own_margin(lm: CausalLM, job: DecodeJob) -> tuple[DecodeJob, dict[str, float]]:

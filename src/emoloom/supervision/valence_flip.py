@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from emoloom.errors import UserError
-from emoloom.records import VAD, Row
+from emoloom.records import VAD, VAD_DECIMALS, Row
 from emoloom.supervision.affine import AffineMap
 from emoloom.supervision.antonyms import load_antonyms
 from emoloom.supervision.lexicon import Lexicon
@@ -29,9 +29,6 @@ STRONG_UNPLEASANT, STRONG_PLEASANT = 0.20, 0.86
 
 Pleasant words are often just the topic (mom, music), so the bar for them is higher.
 """
-
-VAD_DECIMALS = 4
-"""Decimals of a flipped row's VAD, as in the row files of a run."""
 
 DropReason = Literal[
     "no_labels",

@@ -10,7 +10,7 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from emoloom.corpora.lines import read_lines
-from emoloom.records import VAD
+from emoloom.records import MAX_RATIONALE_WORDS, VAD
 from emoloom.supervision.affine import clipped
 from emoloom.supervision.lexicon import Lexicon
 from emoloom.supervision.matching import DEFAULT, Formula, Match, Matcher, word_vad
@@ -18,8 +18,6 @@ from emoloom.supervision.tokens import LEXICON_DATA, tokenise
 
 MAX_CUES = 3
 """Most cue words in a rationale."""
-
-_MAX_RATIONALE_WORDS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +126,7 @@ def rationale(cues: Sequence[str]) -> str:
     words = 1
     for cue in cues:
         more = cue.count(" ") + 1  # tokens, one space between
-        if words + more <= _MAX_RATIONALE_WORDS:
+        if words + more <= MAX_RATIONALE_WORDS:
             kept.append(cue)
             words += more
     return "cues: " + (", ".join(kept) or "none")

@@ -18,14 +18,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from emoloom.runs.directory import dumps, fingerprint, sha256_file, write_folder_atomic
+from emoloom.sizes import SPARE_BYTES
 from emoloom.training.fit import Training
 from emoloom.training.schedule import StepLog
 
 KEPT = 2
 """Newest checkpoints that stay on the disk."""
-
-SPARE_BYTES = 64 * 2**20
-"""What must be left on the disk beside a checkpoint."""
 
 _NAME = re.compile(r"step-\d{6,}")
 

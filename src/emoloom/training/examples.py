@@ -24,6 +24,7 @@ from emoloom.records import (
 from emoloom.training.answer_fields import Field, answer_fields
 from emoloom.training.charts import Charts, Targets, find_targets
 from emoloom.training.label_tree import Priors
+from emoloom.training.number_chart import NUMBERS
 from emoloom.training.soft_numbers import (
     NumeralTokens,
     SoftTarget,
@@ -33,7 +34,6 @@ from emoloom.training.soft_numbers import (
 )
 
 _LABELS = re.compile(r'(?<=\{"labels":\[")[^\]]*(?="\])')
-_NUMBERS = re.compile(r'(?<="[vad]":)[01]\.\d\d')
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ def make_example(
     )
     masked = [] if given.labels is not None else [_LABELS.search(target)]
     known = (None, None, None) if given.vad is None else given.vad.as_tuple()
-    numbers = zip(_NUMBERS.finditer(target), known, strict=True)
+    numbers = zip(NUMBERS.finditer(target), known, strict=True)
     masked.extend(match for match, value in numbers if value is None)
     spans = [match.span() for match in masked if match is not None]
     answer = prompter.answer(target)

@@ -19,7 +19,9 @@ from emoloom.contract.prompt import EncodedAnswer
 NUMERALS = (*(f"0.{value:02d}" for value in range(100)), "1.00")
 """Every value as the contract writes it."""
 
-_NUMBERS = re.compile(r'(?<="[vad]":)[01]\.\d\d')
+NUMBERS = re.compile(r'(?<="[vad]":)[01]\.\d\d')
+"""Valence, arousal and dominance of an answer."""
+
 _WHOLE = re.compile(r"[01]\.\d{2,}$")
 _FINISHED = re.compile(r"([01](?:\.\d+)?)[,}]")
 _MAY_BE_NUMBER = re.compile(r"[0-9.]")
@@ -47,7 +49,7 @@ def number_tokens(text: str, answer: EncodedAnswer) -> tuple[NumberToken, ...]:
         answer: its tokens.
     """
     found = []
-    for dimension, match in enumerate(_NUMBERS.finditer(text)):
+    for dimension, match in enumerate(NUMBERS.finditer(text)):
         start, stop = match.span()
         for at, (begin, end) in enumerate(answer.spans):
             if begin < stop and start < end:
