@@ -23,7 +23,7 @@ FailureReason = Literal[
 """Why an output is no answer, in the order in which the parser tests (DESIGN, the contract)."""
 
 MAX_RATIONALE_WORDS = 12
-"""Words of an answer's rationale, at most."""
+"""Words of an answer's rationale, at most, as `str.split` parts them."""
 
 VAD_DECIMALS = 4
 """Decimals of weak VAD in the row files; answers write two."""

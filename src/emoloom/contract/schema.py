@@ -12,8 +12,6 @@ CONTRACT_VERSION = "1"
 FAILURE_REASONS: tuple[FailureReason, ...] = get_args(FailureReason)
 """Every reason for which an output is no answer, in the order in which the parser tests."""
 
-"""Whitespace-separated words, whitespace as `str.split` knows it."""
-
 MAX_DEPTH = 32
 """Deepest nesting of objects and arrays, the answer itself counted as 1."""
 
