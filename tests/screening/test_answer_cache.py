@@ -20,6 +20,7 @@ FACTS = AnswerFacts(
     max_text_tokens=256,
     decoder="verified",
     max_new_tokens=96,
+    partial=False,
     certificate="f",
     dtype="float32",
     code="code",
@@ -37,6 +38,7 @@ OTHER = {
     "max_text_tokens": 255,
     "decoder": "canonical",
     "max_new_tokens": 95,
+    "partial": True,
     "certificate": "f2",
     "dtype": "bfloat16",
     "code": "code2",
@@ -160,7 +162,7 @@ def test_the_facts_are_those_of_the_model_and_the_config(tmp_path, monkeypatch):
         settings = {
             "cache": SimpleNamespace(answers=True, max_mb=1),
             "training": SimpleNamespace(max_text_tokens=24),
-            "decoding": SimpleNamespace(decoder="verified", max_new_tokens=9),
+            "decoding": SimpleNamespace(decoder="verified", max_new_tokens=9, partial=False),
             "threads": 1,
         }
         model = SimpleNamespace(weights_sha256="w", tokenizer_sha256="t", config_sha256="c")
@@ -187,6 +189,7 @@ def test_the_facts_are_those_of_the_model_and_the_config(tmp_path, monkeypatch):
         key(job(training__max_text_tokens=25)),
         key(job(decoding__decoder="canonical")),
         key(job(decoding__max_new_tokens=10)),
+        key(job(decoding__partial=True)),
         key(dtype="bfloat16"),
         key(adapter="b"),
         key(lm=("cuda", "AVX2")),
@@ -204,7 +207,7 @@ def test_the_facts_are_those_of_the_model_and_the_config(tmp_path, monkeypatch):
     keys.append(key())
     monkeypatch.setattr(cache_facts, "machine", lambda: {"system": "X", "architecture": "arm"})
     keys.append(key())
-    assert len(set(keys)) == len(keys) == 18
+    assert len(set(keys)) == len(keys) == 19
     off = job(cache__answers=False)
     assert cache_facts.answer_cache(off, {}, "a", certificate, "float32", tmp_path) is None
 
