@@ -117,6 +117,7 @@ def test_work_that_hangs_is_ended(bench):
     with pytest.raises(ModelError, match="no steps finished within 1 s"):
         engine.do(bench.work("hang"))
     assert time.monotonic() - start < 60
+    engine.budget = bench.engine().budget  # a busy machine may be slower than a second
     assert engine.do(bench.work("good")) is True
     with pytest.raises(ModelError, match="within 1 s"):
         bench.engine(unit_seconds=0.5).do(bench.work("hang"))
