@@ -52,7 +52,8 @@ def test_interrupted_anywhere_and_continued_it_ends_the_same(finished_run, tmp_p
     assert watch.titles == STAGES[STAGES.index(stop[0]) :], "finished stages are kept"
     assert_same_results(folder, finished_run.folder)
     if stop == ("select one.sft", 5):
-        assert watch.advances["select one.sft"][0] >= 5, "decoded rows are kept"
+        kept = next(filter(None, watch.advances["select one.sft"]))  # behind borders
+        assert kept >= 5, "decoded rows are kept"
     events = [line["event"] for line in lines_of(folder / "events.jsonl")]
     assert events == ["started", "interrupted", "continued"]
 
@@ -155,7 +156,8 @@ def test_a_process_killed_at_work_loses_nothing_finished(
     run_screen(finished_run.config, folder, watch)
     assert watch.titles == STAGES[STAGES.index(stage) :]
     if name in ENDS:
-        assert watch.advances[stage][0] == units, "the step that was reached, or the rows"
+        kept = next(filter(None, watch.advances[stage]))  # behind borders
+        assert kept == units, "the step that was reached, or the rows"
     assert_same_results(folder, finished_run.folder)
     assert lines_of(folder / "events.jsonl")[-1] == {"event": "continued"}
 

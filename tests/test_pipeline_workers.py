@@ -226,7 +226,7 @@ def test_a_sigterm_of_the_whole_group_keeps_what_is_reached_and_leaves_nothing(
     watch = Watch()
     run_screen(finished_run.config, folder, watch)
     assert watch.titles == STAGES[STAGES.index(stage) :]
-    assert watch.advances[stage][0] == 2
+    assert next(filter(None, watch.advances[stage])) == 2, "behind borders"
     assert results(folder) == results(finished_run.folder)
 
 

@@ -74,20 +74,32 @@ def test_answers_are_packs_margin_and_audit():
     audited = 2 * 30 * (120 + 15)
     alone = (100 + 100) + 9 * 150  # the longest row, then 9 of 50 for 512 positions
     pack = 100 + 100 + 7 * 50
-    assert found.tokens == pytest.approx(drafted + audited + alone + pack, abs=1)
+    forced = 16 * 20 + 2 * 100  # prompts, and the head of two packs
+    assert found.tokens == pytest.approx(drafted + audited + alone + pack + forced, abs=1)
     assert found.seconds == pytest.approx(
-        2 + drafted * 0.001 + audited * 0.002 + alone * 0.003 + pack * 0.001, abs=1e-3
+        2 + (drafted + pack + forced) * 0.001 + audited * 0.002 + alone * 0.003, abs=1e-3
     )
 
 
+def test_rows_that_do_not_rank_have_no_losses_beside():
+    ranked, pairs = (
+        forecast(stage(name, "answers", 16)).stages[0] for name in ("select", "polarity")
+    )
+    assert ranked.tokens == pairs.tokens + 16 * 20 + 2 * 100
+
+
 @pytest.mark.parametrize(
-    ("given", "probe"),
-    [({"decoding": {"decoder": "canonical"}}, PROBE), ({}, replace(PROBE, pack_seconds=-1))],
+    ("given", "probe", "rate"),
+    [
+        ({"decoding": {"decoder": "canonical"}}, PROBE, 0.001),
+        ({}, replace(PROBE, pack_seconds=-1), 0.002),
+    ],
 )
-def test_canonical_answers_are_one_forward_a_token(given, probe):
+def test_canonical_answers_are_one_forward_a_token(given, probe, rate):
     (found,) = forecast(stage("select", "answers", 16), probe=probe, **given).stages
-    assert found.tokens == 16 * 30 * 135
-    assert found.seconds == pytest.approx(2 + 16 * 30 * 135 * 0.002)
+    forced = 16 * 20 + 2 * 100
+    assert found.tokens == 16 * 30 * 135 + forced
+    assert found.seconds == pytest.approx(2 + 16 * 30 * 135 * 0.002 + forced * rate)
 
 
 @pytest.mark.parametrize(("shown", "written"), [(10, 10), (-1, 40), (0, 1)])
@@ -95,7 +107,8 @@ def test_what_is_shown_takes_a_forward_for_each_token(shown, written):
     (found,) = forecast(
         stage("select", "shown", 4), probe=replace(PROBE, shown_tokens=shown)
     ).stages
-    assert found.tokens == round(4 * written * (50 + 100 / 2))
+    forced = 4 * 20 + 100
+    assert found.tokens == round(4 * written * (50 + 100 / 2)) + forced
 
 
 def test_a_copied_certificate_costs_nothing():

@@ -160,6 +160,7 @@ def test_every_training_setting_is_in_the_fingerprint():
         "pack_rows",
         "pack_tokens",
         "first_rows",
+        "partial",
     }
 
 

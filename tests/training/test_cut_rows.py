@@ -37,7 +37,7 @@ def test_a_cut_answer_is_the_beginning_of_the_whole_one(prompter):
     soft = SoftDigits(Spreads(0.05, 0.08), numeral_tokens(prompter), 7)
     for one in train_rows():
         whole = make_example(prompter, one, label="", vad=VAD(0, 0, 0), soft=soft)
-        for end, last in (("labels", '"]'), ("digits", f'"d":{whole.vad.d:.2f}')):
+        for end, last in (("labels", '"]'), ("digits", f'"d":{whole.drawn.d:.2f}')):
             short = cut(whole, end)
             assert short.ids == whole.ids[: len(short.ids)]
             assert short.trained == whole.trained[: len(short.trained)]

@@ -39,8 +39,7 @@ from emoloom.row_sets.polarity_set import POLARITY, pair_scores
 from emoloom.row_sets.shared import SharedRows, mean_human_vad
 from emoloom.runs.directory import RunDirectory, sha256_file
 from emoloom.screening.cross_set import cross_scores
-from emoloom.screening.outputs import SELECT, read_answers
-from emoloom.screening.teacher_forced import FORCED, read_forced
+from emoloom.screening.outputs import FORCED, SELECT, read_answers, read_forced
 from emoloom.supervision.affine import AffineMap
 from emoloom.supervision.lexicon import SHIPPED, Lexicon, load_lexicon
 

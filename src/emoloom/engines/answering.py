@@ -30,8 +30,7 @@ from emoloom.screening.extras import Extras
 from emoloom.screening.floor_work import floor_work
 from emoloom.screening.floors import FLOORS
 from emoloom.screening.head_answers import SUFFIX
-from emoloom.screening.outputs import read_answers
-from emoloom.screening.teacher_forced import read_forced
+from emoloom.screening.outputs import read_answers, read_forced
 from emoloom.sources.model_files import ModelFiles, ModelSource
 
 

@@ -32,10 +32,10 @@ from emoloom.screening.decode_inputs import asked_rows, decided_dtype, decode_jo
 from emoloom.screening.decoding_steps import decode
 from emoloom.screening.frozen_probe import frozen_probe_work
 from emoloom.screening.head_answers import HEADS, SUFFIX, PackLimits, head_outputs
-from emoloom.screening.outputs import SELECT, read_answers, write_parts
+from emoloom.screening.outputs import FORCED, SELECT, read_answers, write_parts
 from emoloom.screening.precision import PROBED_ROWS, choose_precision, in_precision
 from emoloom.screening.precision_record import PRECISION, PRECISION_STAGE
-from emoloom.screening.teacher_forced import FORCED, forced_lines
+from emoloom.screening.teacher_forced import forced_lines
 from emoloom.screening.training_work import train_work, trial_works
 from emoloom.screening.widening import UNWIDENED, Widening
 

@@ -14,13 +14,10 @@ from typing import Any
 import torch
 
 from emoloom.contract.schema import write_answer
-from emoloom.metrics.teacher_forced import ForcedScores, forced_scores
 from emoloom.models.causal_lm import CausalLM
 from emoloom.models.logits import ModelError
 from emoloom.models.memory import at_least, out_of_memory, release
-from emoloom.records import LabelSpace, Prediction, Row, fill_vad
-from emoloom.row_sets.shared import SharedRows, mean_human_vad
-from emoloom.runs.directory import RunDirectory, read_complete_lines
+from emoloom.records import Prediction, Row, fill_vad
 from emoloom.runs.work import Advance
 from emoloom.screening.head_answers import PackLimits, prompt_packs
 from emoloom.supervision.mean_vad import MIDPOINT
@@ -31,9 +28,6 @@ from emoloom.training.label_tree import LabelTree, label_tree
 from emoloom.training.number_chart import NumberChart, number_chart, number_tokens
 from emoloom.training.readings import Group, log_probabilities, make_group
 from emoloom.training.terms import digit_distances
-
-FORCED = "forced.jsonl"
-"""Name of the file in a candidate's folder: `id`, `label_nll`, `vad_distance` of each row."""
 
 _DECIMALS = 4
 """Packs of other sizes round logits otherwise."""
@@ -90,17 +84,6 @@ def forced_lines(
     return [{"id": row.id, **found.get(k, nothing)} for k, row in enumerate(rows)]
 
 
-def read_forced(
-    run: RunDirectory, name: str, rows: SharedRows, space: LabelSpace
-) -> ForcedScores | None:
-    """Scores of a candidate's file; None where it has none, as floors and probes."""
-    path = run.candidate(name) / FORCED
-    if not path.is_file():
-        return None
-    lines, mean = read_complete_lines(path), mean_human_vad(rows.train)
-    return forced_scores(lines, rows.select, rows.train, space, mean)
-
-
 def _asked(lm: CausalLM, row: Row, label: str, tree: LabelTree) -> _Asked:
     given = row.answer
     known = (None, None, None) if given.vad is None else given.vad.as_tuple()
@@ -142,9 +125,16 @@ def _rated(example: Example) -> list[int]:
 
 
 def _read(lm: CausalLM, asked: Sequence[_Asked], numbers: NumberChart) -> list[Line]:
-    """What one forward says of rows; halves where memory runs out."""
+    """What one forward says of rows; halves where memory runs out.
+
+    A NaN may reach the rows behind it in a pack: each alone tells whose it is.
+    """
     try:
         return list(_lines(lm, asked, numbers))
+    except ModelError:
+        if len(asked) == 1:
+            raise
+        return [line for one in asked for line in _read(lm, [one], numbers)]
     except (RuntimeError, MemoryError) as fault:
         if not out_of_memory(fault):
             raise
@@ -183,5 +173,5 @@ def _losses(group: Group, places: Sequence[int], logits: Any) -> list[float]:
 
 def _finite(lm: CausalLM, one: _Asked, value: float) -> float:
     if not math.isfinite(value):
-        raise ModelError(f"{lm.name} gives a logit that is NaN or infinite on {one.example.id}")
+        raise ModelError(f"{lm.name} gave NaN logits on row {one.example.id}")
     return round(value, _DECIMALS)
